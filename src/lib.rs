@@ -1,0 +1,20 @@
+//! certplan: a declarative workflow engine for TLS certificates.
+//!
+//! A *plan* is a YAML file: a graph of *steps* that orders one certificate. A *run* is a plan
+//! applied to one *target*; everything that happens to it is an *event*, and its state is the fold
+//! of its events. See the module list for the rooms; each says at its door what it must not do.
+
+pub mod action;
+pub mod api;
+pub mod cli;
+pub mod driver;
+pub mod engine;
+pub mod files;
+pub mod graph;
+pub mod pki;
+pub mod plan;
+pub mod report;
+pub mod run;
+pub mod sandbox;
+pub mod store;
+pub mod types;

@@ -1,0 +1,3 @@
+//! The program `certplan`: a thin shell around the library.
+
+fn main() {}

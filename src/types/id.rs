@@ -1,0 +1,188 @@
+//! Ids as newtypes, so that a run id can never stand where a certificate id belongs.
+//!
+//! Each `parse` states what it accepts; ids of the vendor are opaque and only bounded.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text is not an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a {kind}: {reason}")]
+pub struct IdError {
+    /// The offending text, shortened and made printable.
+    pub text: String,
+    /// What was wanted, for example `step id`.
+    pub kind: &'static str,
+    /// The rule that it breaks.
+    pub reason: &'static str,
+}
+
+macro_rules! text_id {
+    ($(#[$meta:meta])* $name:ident, $kind:literal, $check:path) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks `text`; fails with the rule that it breaks.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                match $check(text) {
+                    Ok(()) => Ok(Self(text.to_owned())),
+                    Err(reason) => Err(IdError {
+                        text: super::shorten(&super::printable(text), 60),
+                        kind: $kind,
+                        reason,
+                    }),
+                }
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.pad(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+
+            fn try_from(text: String) -> Result<Self, IdError> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A step's name, unique in its plan: a letter, then letters, digits and `_`, at most 64.
+    ///
+    /// No hyphen: `steps.a-b.c` would be read as a subtraction in a template.
+    StepId,
+    "step id",
+    check_step
+);
+text_id!(
+    /// A run's name in the store: ten characters without look-alikes, random.
+    RunId,
+    "run id",
+    check_run
+);
+text_id!(
+    /// The vendor's public id of a certificate (contract A.6). Opaque; the same through the whole
+    /// life of an order.
+    CertificateId,
+    "certificate id",
+    check_opaque
+);
+text_id!(
+    /// The vendor's public id of an organization, `hdl_…` (contract A.3). Opaque.
+    OrganizationId,
+    "organization id",
+    check_opaque
+);
+
+/// Lower-case letters and digits that cannot be mistaken for one another when read aloud or typed.
+const RUN_ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+const RUN_LENGTH: usize = 10;
+
+impl RunId {
+    /// Makes an id from random bits; the lowest 50 are used.
+    pub fn from_random(mut bits: u64) -> Self {
+        let mut text = String::with_capacity(RUN_LENGTH);
+        for _ in 0..RUN_LENGTH {
+            let index = usize::try_from(bits & 31).unwrap_or_default();
+            text.push(char::from(RUN_ALPHABET[index]));
+            bits >>= 5;
+        }
+        Self(text)
+    }
+}
+
+fn check_step(text: &str) -> Result<(), &'static str> {
+    let mut characters = text.chars();
+    match characters.next() {
+        None => return Err("it is empty"),
+        Some(first) if !first.is_ascii_alphabetic() => return Err("it must begin with a letter"),
+        Some(_) => {}
+    }
+    if text.contains('-') {
+        return Err("a hyphen would read as a minus in templates; use `_`");
+    }
+    if !characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Err("only letters, digits and `_` are allowed");
+    }
+    if text.len() > 64 {
+        return Err("it is longer than 64 characters");
+    }
+    Ok(())
+}
+
+fn check_run(text: &str) -> Result<(), &'static str> {
+    if text.len() != RUN_LENGTH {
+        return Err("it has ten characters");
+    }
+    if !text.bytes().all(|byte| RUN_ALPHABET.contains(&byte)) {
+        return Err("only lower-case letters (without i, l, o, u) and digits are allowed");
+    }
+    Ok(())
+}
+
+fn check_opaque(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() {
+        return Err("it is empty");
+    }
+    if text.len() > 64 {
+        return Err("it is longer than 64 characters");
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
+        return Err("only letters, digits, `_` and `-` are allowed");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_id_cannot_hold_a_hyphen_because_templates_would_subtract() {
+        let error = StepId::parse("put-record").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`put-record` is not a step id: a hyphen would read as a minus in templates; use `_`"
+        );
+    }
+
+    #[test]
+    fn a_certificate_id_cannot_leave_its_path_segment() {
+        assert!(CertificateId::parse("../dns/rr").is_err());
+        assert!(CertificateId::parse("7K9QW3M2ZT8HJ").is_ok());
+    }
+
+    #[test]
+    fn random_run_ids_parse_again() {
+        for bits in [0, 1, u64::MAX, 0x1234_5678_9abc_def0] {
+            let id = RunId::from_random(bits);
+            assert_eq!(RunId::parse(id.as_str()), Ok(id));
+        }
+    }
+}

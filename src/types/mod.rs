@@ -1,0 +1,19 @@
+//! The words everything else is written in: ids, domain names, secrets, durations, time.
+//!
+//! Nothing in here knows a plan, an API or a file. Everything that comes from outside is checked
+//! once, when it becomes one of these types, and is trusted from then on.
+
+mod clock;
+mod domain_name;
+mod duration;
+mod id;
+mod secret;
+mod text;
+
+pub use clock::{Busy, Clock, SystemClock, VirtualClock};
+pub use domain_name::{DomainName, DomainNameError};
+pub use duration::{DurationError, format_duration, parse_duration};
+pub use id::{CertificateId, IdError, OrganizationId, RunId, StepId};
+pub use jiff::Timestamp;
+pub use secret::Secret;
+pub use text::{printable, shorten};
