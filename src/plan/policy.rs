@@ -1,0 +1,107 @@
+//! How often a step is tried and how long it waits: `RetryPolicy`, `PollPolicy`.
+//!
+//! Only numbers and pure arithmetic on them; who waits is the driver.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How an attempt that failed for a passing reason is tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryPolicy {
+    /// How many attempts there are at most, the first included; at least 1.
+    pub attempts: u32,
+    /// The delay after the first failed attempt; it doubles from then on.
+    #[serde(with = "milliseconds")]
+    pub backoff: Duration,
+    /// No delay is longer than this, unless the server asks for it.
+    #[serde(with = "milliseconds")]
+    pub max_delay: Duration,
+}
+
+impl RetryPolicy {
+    /// One attempt only.
+    pub fn never() -> Self {
+        Self { attempts: 1, backoff: Duration::ZERO, max_delay: Duration::ZERO }
+    }
+
+    /// The delay after `attempt` (counted from 1) has failed; none when it was the last.
+    ///
+    /// A delay that the server asked for (`Retry-After`) wins when it is longer.
+    pub fn delay_after(&self, attempt: u32, server_asks: Option<Duration>) -> Option<Duration> {
+        if attempt >= self.attempts {
+            return None;
+        }
+        let doublings = attempt.saturating_sub(1).min(20);
+        let backoff = self.backoff.saturating_mul(1 << doublings).min(self.max_delay);
+        Some(backoff.max(server_asks.unwrap_or_default()))
+    }
+}
+
+/// How a waiting step looks again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PollPolicy {
+    /// The pause between two looks.
+    #[serde(with = "milliseconds")]
+    pub every: Duration,
+    /// How long it waits in all, from its first look in this session.
+    #[serde(with = "milliseconds")]
+    pub timeout: Duration,
+    /// What the end of the time means.
+    pub on_timeout: OnTimeout,
+}
+
+/// What the end of a poll's time means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnTimeout {
+    /// The run parks and can be resumed.
+    Park,
+    /// The step fails.
+    Fail,
+}
+
+/// Durations in stored plans, as whole milliseconds.
+pub(super) mod milliseconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(in crate::plan) fn serialize<S: Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(in crate::plan) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_the_limit_and_end_with_the_last_attempt() {
+        let policy = RetryPolicy {
+            attempts: 5,
+            backoff: Duration::from_secs(2),
+            max_delay: Duration::from_secs(10),
+        };
+        let delays: Vec<Option<u64>> = (1..=5)
+            .map(|attempt| policy.delay_after(attempt, None).map(|delay| delay.as_secs()))
+            .collect();
+        assert_eq!(delays, [Some(2), Some(4), Some(8), Some(10), None]);
+    }
+
+    #[test]
+    fn a_longer_wish_of_the_server_wins() {
+        let policy = RetryPolicy { attempts: 2, ..RetryPolicy::never() };
+        let asked = Some(Duration::from_secs(90));
+        assert_eq!(policy.delay_after(1, asked), asked);
+    }
+}

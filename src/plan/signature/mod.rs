@@ -1,0 +1,152 @@
+//! `Signature`: what an action takes and returns, and what may be done with it after a crash.
+//!
+//! The compiler checks plans against these tables and the engine takes its rules from them. What an
+//! action does lives in `crate::action`; a test there holds both to the same fields.
+
+mod regfish;
+mod x509;
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::policy::{PollPolicy, RetryPolicy};
+use super::value_type::{Field, Presence, ValueType};
+
+/// An action as plans see it.
+#[derive(Debug, Clone)]
+pub struct Signature {
+    /// The name that plans write after `uses:`.
+    pub name: &'static str,
+    /// What it does, in one sentence without a full stop.
+    pub summary: &'static str,
+    /// The connection that it needs, by name.
+    pub connection: Option<&'static str>,
+    /// What stands under `with:`.
+    pub parameters: Vec<Field>,
+    /// What other steps read as `steps.ID.FIELD`.
+    pub output: Vec<Field>,
+    /// What a started step without a finish means after a crash.
+    pub repeat: Repeat,
+    /// How an attempt that failed for a passing reason is tried again.
+    pub retry: RetryPolicy,
+    /// For an action that waits: how often it looks, and for how long.
+    pub poll: Option<PollPolicy>,
+}
+
+/// What a started step without a finish means after a crash (design, section 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Run it again.
+    Safe,
+    /// Run it again: it looks at the resource before it changes anything.
+    ObserveFirst,
+    /// Never send it blindly: what it was about to do is recorded first, and after an unknown
+    /// outcome the server is asked what exists.
+    Reconcile,
+}
+
+impl Repeat {
+    /// The word that documentation uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::ObserveFirst => "observe first",
+            Self::Reconcile => "reconcile",
+        }
+    }
+}
+
+/// All actions, in the order in which documentation lists them.
+pub fn signatures() -> &'static [Signature] {
+    static TABLE: LazyLock<Vec<Signature>> =
+        LazyLock::new(|| regfish::signatures().into_iter().chain(x509::signatures()).collect());
+    &TABLE
+}
+
+/// The action called `name`.
+pub fn find(name: &str) -> Option<&'static Signature> {
+    signatures().iter().find(|signature| signature.name == name)
+}
+
+impl Signature {
+    /// The parameter called `name`.
+    pub fn parameter(&self, name: &str) -> Option<&Field> {
+        self.parameters.iter().find(|field| field.name == name)
+    }
+
+    /// The output field called `name`.
+    pub fn output_field(&self, name: &str) -> Option<&Field> {
+        self.output.iter().find(|field| field.name == name)
+    }
+}
+
+fn field(name: &str, value_type: ValueType, presence: Presence, description: &str) -> Field {
+    Field { name: name.to_owned(), value_type, description: description.to_owned(), presence }
+}
+
+fn required(name: &str, value_type: ValueType, description: &str) -> Field {
+    field(name, value_type, Presence::Required, description)
+}
+
+fn optional(name: &str, value_type: ValueType, description: &str) -> Field {
+    field(name, value_type, Presence::Optional, description)
+}
+
+fn defaulted(name: &str, value_type: ValueType, default: Value, description: &str) -> Field {
+    field(name, value_type, Presence::Default(default), description)
+}
+
+fn list_of(item: ValueType) -> ValueType {
+    ValueType::List(Box::new(item))
+}
+
+fn integer(minimum: i64, maximum: i64) -> ValueType {
+    ValueType::Integer { minimum: Some(minimum), maximum: Some(maximum) }
+}
+
+fn words(words: &[&str]) -> ValueType {
+    ValueType::Enum(words.iter().map(|word| (*word).to_owned()).collect())
+}
+
+/// A read or a change that is safe to send again: a few quick tries, then it is somebody's turn.
+fn retry_requests() -> RetryPolicy {
+    RetryPolicy { attempts: 6, backoff: Duration::from_secs(2), max_delay: Duration::from_secs(60) }
+}
+
+fn poll_policy(every_seconds: u64, timeout_seconds: u64) -> PollPolicy {
+    PollPolicy {
+        every: Duration::from_secs(every_seconds),
+        timeout: Duration::from_secs(timeout_seconds),
+        on_timeout: super::policy::OnTimeout::Park,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn action_names_and_their_fields_are_unique() {
+        let names: BTreeSet<&str> = signatures().iter().map(|signature| signature.name).collect();
+        assert_eq!(names.len(), signatures().len());
+        for signature in signatures() {
+            for fields in [&signature.parameters, &signature.output] {
+                let names: BTreeSet<&str> =
+                    fields.iter().map(|field| field.name.as_str()).collect();
+                assert_eq!(names.len(), fields.len(), "{}", signature.name);
+            }
+        }
+    }
+
+    #[test]
+    fn defaults_have_the_type_that_they_stand_in_for() {
+        for field in signatures().iter().flat_map(|signature| &signature.parameters) {
+            if let Presence::Default(value) = &field.presence {
+                assert!(field.value_type.check(value).is_ok(), "{}", field.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Signatures of the `regfish.*` actions (contract A.2–A.12).
+
+use serde_json::json;
+
+use super::{
+    Repeat, Signature, defaulted, integer, list_of, optional, poll_policy, required,
+    retry_requests, words,
+};
+use crate::plan::value_type::{Field, ValueType};
+
+/// The longest term that the vendor documents, in days (contract A.4).
+const LONGEST_VALIDITY_DAYS: i64 = 199;
+
+/// The bounds of a record's time to live, in seconds (contract A.12).
+const TTL_BOUNDS: (i64, i64) = (60, 604_800);
+
+pub(super) fn signatures() -> Vec<Signature> {
+    vec![
+        list_products(),
+        resolve_organization(),
+        create_order(),
+        complete_order(),
+        wait_dns_records(),
+        put_records(),
+        wait_issued(),
+        download(),
+    ]
+}
+
+fn regfish(name: &'static str, summary: &'static str) -> Signature {
+    Signature {
+        name,
+        summary,
+        connection: Some("regfish"),
+        parameters: Vec::new(),
+        output: Vec::new(),
+        repeat: Repeat::Safe,
+        retry: retry_requests(),
+        poll: None,
+    }
+}
+
+fn certificate_id() -> Field {
+    required("certificate_id", ValueType::String, "the vendor's id of the certificate")
+}
+
+fn list_products() -> Signature {
+    Signature {
+        parameters: vec![
+            required("sku", ValueType::String, "the product, in any case"),
+            optional(
+                "require",
+                ValueType::Record(vec![
+                    optional(
+                        "validation_level",
+                        words(&["dv", "ov", "ev"]),
+                        "the level that the product must have",
+                    ),
+                    optional(
+                        "organization_required",
+                        ValueType::Boolean,
+                        "whether the product must need an organization",
+                    ),
+                ]),
+                "what the product must be; a product that is not is an error before any order",
+            ),
+        ],
+        output: vec![
+            required("sku", ValueType::String, "the product in the catalog's own spelling"),
+            optional("name", ValueType::String, "its name for people"),
+            optional("validation_level", ValueType::String, "`dv`, `ov` or `ev`, when known"),
+            optional("organization_required", ValueType::Boolean, "when known"),
+            optional("ca", ValueType::String, "who signs"),
+        ],
+        ..regfish(
+            "regfish.list_products",
+            "Look a product up in the catalog and check that it is what the plan needs",
+        )
+    }
+}
+
+fn resolve_organization() -> Signature {
+    Signature {
+        parameters: vec![required(
+            "match",
+            ValueType::String,
+            "the organization's public id (`hdl_…`) or its exact name",
+        )],
+        output: vec![
+            required("id", ValueType::String, "the public id"),
+            required("name", ValueType::String, "the name"),
+            optional("status", ValueType::String, "the vendor's word for its state"),
+            required("usable_for_ordering", ValueType::Boolean, "always true here"),
+        ],
+        ..regfish(
+            "regfish.resolve_organization",
+            "Find one organization that can be used for ordering",
+        )
+    }
+}
+
+fn create_order() -> Signature {
+    Signature {
+        parameters: vec![
+            required("sku", ValueType::String, "the product, as the catalog spells it"),
+            required("common_name", ValueType::Domain, "the certificate's first name"),
+            defaulted("dns_names", list_of(ValueType::Domain), json!([]), "further names"),
+            required("csr", ValueType::String, "the certificate request, PEM"),
+            defaulted(
+                "dcv_method",
+                words(&["dns-cname-token", "email"]),
+                json!("dns-cname-token"),
+                "how the names are proved",
+            ),
+            optional("dcv_emails", list_of(ValueType::Email), "addresses for the method `email`"),
+            optional(
+                "org_id",
+                ValueType::String,
+                "a usable organization; without one an OV order waits to be completed",
+            ),
+            optional(
+                "validity_days",
+                integer(1, LONGEST_VALIDITY_DAYS),
+                "the term to buy, in days",
+            ),
+        ],
+        output: vec![
+            certificate_id(),
+            required("status", ValueType::String, "the vendor's word for its state"),
+            optional("order_state", ValueType::String, "the order's state at the CA"),
+            required(
+                "action_required",
+                ValueType::Boolean,
+                "whether the order waits for an organization",
+            ),
+            optional("pending_reason", ValueType::String, "why it waits, as a code"),
+            optional("pending_message", ValueType::String, "why it waits, in words"),
+            optional("completion_url", ValueType::String, "where a person can complete it"),
+            optional("organization_id", ValueType::String, "the organization bound to it"),
+            optional("product", ValueType::String, "the product ordered"),
+        ],
+        repeat: Repeat::Reconcile,
+        ..regfish("regfish.create_order", "Order a certificate; this costs money, once")
+    }
+}
+
+fn complete_order() -> Signature {
+    Signature {
+        parameters: vec![
+            certificate_id(),
+            required("org_id", ValueType::String, "the organization to bind"),
+        ],
+        output: vec![
+            certificate_id(),
+            required("status", ValueType::String, "the vendor's word for its state"),
+            required("action_required", ValueType::Boolean, "always false here"),
+            optional("organization_id", ValueType::String, "the organization bound to it"),
+        ],
+        repeat: Repeat::ObserveFirst,
+        ..regfish(
+            "regfish.complete_order",
+            "Bind an organization to a waiting order, under the same certificate id",
+        )
+    }
+}
+
+fn wait_dns_records() -> Signature {
+    Signature {
+        parameters: vec![certificate_id()],
+        output: vec![
+            certificate_id(),
+            required("status", ValueType::String, "the vendor's word for its state"),
+            optional("method", ValueType::String, "how the names are proved"),
+            required(
+                "dns_records",
+                list_of(ValueType::Record(vec![
+                    required("name", ValueType::String, "the record's full name"),
+                    required("type", ValueType::String, "`CNAME`"),
+                    required("value", ValueType::String, "what it points to"),
+                ])),
+                "the records to put; empty when an earlier proof still counts",
+            ),
+        ],
+        poll: Some(poll_policy(15, 30 * 60)),
+        ..regfish(
+            "regfish.wait_dns_records",
+            "Wait until the order says which DNS records prove its names",
+        )
+    }
+}
+
+fn put_records() -> Signature {
+    Signature {
+        parameters: vec![
+            required(
+                "records",
+                list_of(ValueType::Record(vec![
+                    required("name", ValueType::String, "the record's full name"),
+                    required("type", words(&["CNAME"]), "its type"),
+                    required("value", ValueType::String, "what it points to"),
+                ])),
+                "the records that must exist",
+            ),
+            defaulted(
+                "ttl",
+                integer(TTL_BOUNDS.0, TTL_BOUNDS.1),
+                json!(300),
+                "time to live, in seconds",
+            ),
+        ],
+        output: vec![required(
+            "records",
+            list_of(ValueType::Record(vec![
+                required("name", ValueType::String, "the record's full name"),
+                required("type", ValueType::String, "its type"),
+                required("value", ValueType::String, "what it points to"),
+                optional(
+                    "id",
+                    ValueType::Integer { minimum: None, maximum: None },
+                    "the vendor's id of the record",
+                ),
+                required("created", ValueType::Boolean, "whether this run made it"),
+            ])),
+            "the records as they are now",
+        )],
+        ..regfish(
+            "regfish.put_records",
+            "Make sure that DNS records exist; records of others are never touched",
+        )
+    }
+}
+
+fn wait_issued() -> Signature {
+    Signature {
+        parameters: vec![certificate_id()],
+        output: vec![
+            certificate_id(),
+            required("status", ValueType::String, "the vendor's word for its state"),
+            optional("valid_from", ValueType::String, "RFC 3339"),
+            optional("valid_until", ValueType::String, "RFC 3339"),
+            optional("contract_valid_until", ValueType::String, "RFC 3339"),
+            optional("serial_number", ValueType::String, "as the vendor writes it"),
+        ],
+        poll: Some(poll_policy(30, 7 * 86_400)),
+        ..regfish("regfish.wait_issued", "Wait until the certificate is issued")
+    }
+}
+
+fn download() -> Signature {
+    Signature {
+        parameters: vec![
+            certificate_id(),
+            required("key", ValueType::Path, "the private key's file, from `x509.create_csr`"),
+            optional(
+                "names",
+                list_of(ValueType::Domain),
+                "names that the certificate must hold; by default the names of the order",
+            ),
+            required("directory", ValueType::Path, "where the files go, below the plan's folder"),
+        ],
+        output: vec![
+            certificate_id(),
+            required("directory", ValueType::Path, "the folder"),
+            required("certificate_file", ValueType::Path, "the certificate alone"),
+            required("chain_file", ValueType::Path, "the issuers"),
+            required("fullchain_file", ValueType::Path, "the certificate, then its issuers"),
+            required("key_file", ValueType::Path, "the private key"),
+            required("serial_number", ValueType::String, "hexadecimal"),
+            required("sha256", ValueType::String, "fingerprint of the certificate"),
+            required("valid_from", ValueType::String, "RFC 3339"),
+            required("valid_until", ValueType::String, "RFC 3339"),
+            required("names", list_of(ValueType::String), "the names in the certificate"),
+        ],
+        // A download can be refused (409) for a while after "issued" (contract A.10).
+        poll: Some(poll_policy(15, 60 * 60)),
+        ..regfish(
+            "regfish.download",
+            "Download the certificate, prove it against key and names, and put the set on disk",
+        )
+    }
+}

@@ -1,0 +1,374 @@
+//! `ValueType`: the types of inputs, parameters and outputs, and whether a value has one.
+//!
+//! One small type language for everything that flows between steps. It must not know where a value
+//! came from; who checks adds the place to the message.
+
+use std::fmt;
+use std::path::{Component, Path};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::types::{DomainName, parse_duration, printable, shorten};
+
+/// The type of a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValueType {
+    /// Any text.
+    String,
+    /// A whole number within the bounds, both included.
+    Integer {
+        /// The smallest value allowed.
+        minimum: Option<i64>,
+        /// The largest value allowed.
+        maximum: Option<i64>,
+    },
+    /// `true` or `false`.
+    Boolean,
+    /// A domain name; normalised to lower-case ASCII.
+    Domain,
+    /// An e-mail address, checked for its shape only.
+    Email,
+    /// A duration such as `15s`; stays text.
+    Duration,
+    /// A path; its use decides where it may lead.
+    Path,
+    /// One of these words.
+    Enum(Vec<String>),
+    /// A list whose items all have one type.
+    List(Box<Self>),
+    /// A map from text to anything.
+    Map,
+    /// A map with known fields.
+    Record(Vec<Field>),
+    /// A value of any type.
+    Any,
+}
+
+/// A named, typed part of a record, of an action's parameters or of its output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// The name, in snake case.
+    pub name: String,
+    /// The type of its value.
+    #[serde(rename = "type")]
+    pub value_type: ValueType,
+    /// What it means, in one sentence without a full stop.
+    pub description: String,
+    /// Whether it may be missing (or null).
+    pub presence: Presence,
+}
+
+/// Whether a field must be there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// It is always there.
+    Required,
+    /// It may be missing or null.
+    Optional,
+    /// When it is missing, this value stands in.
+    Default(Value),
+}
+
+/// A value that does not have the type it needs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}expected {expected}, found {found}{}", display_at(at), display_reason(reason))]
+pub struct Mismatch {
+    /// Where inside the value, for example `[2].name`; empty for the value itself.
+    pub at: String,
+    /// The type that was wanted.
+    pub expected: String,
+    /// What was there, shortened and printable.
+    pub found: String,
+    /// The rule that is broken, when the kind of value alone does not say it.
+    pub reason: Option<String>,
+}
+
+fn display_at(at: &str) -> String {
+    if at.is_empty() { String::new() } else { format!("at `{at}`: ") }
+}
+
+fn display_reason(reason: &Option<String>) -> String {
+    reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
+}
+
+impl fmt::Display for ValueType {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::String => formatter.write_str("string"),
+            Self::Integer { minimum: None, maximum: None } => formatter.write_str("integer"),
+            Self::Integer { minimum: Some(minimum), maximum: Some(maximum) } => {
+                write!(formatter, "integer from {minimum} to {maximum}")
+            }
+            Self::Integer { minimum: Some(minimum), maximum: None } => {
+                write!(formatter, "integer of at least {minimum}")
+            }
+            Self::Integer { minimum: None, maximum: Some(maximum) } => {
+                write!(formatter, "integer of at most {maximum}")
+            }
+            Self::Boolean => formatter.write_str("boolean"),
+            Self::Domain => formatter.write_str("domain"),
+            Self::Email => formatter.write_str("email"),
+            Self::Duration => formatter.write_str("duration"),
+            Self::Path => formatter.write_str("path"),
+            Self::Enum(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+                write!(formatter, "one of {}", words.join(", "))
+            }
+            Self::List(item) => write!(formatter, "list of {item}"),
+            Self::Map => formatter.write_str("map"),
+            Self::Record(fields) => {
+                let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+                write!(formatter, "record of {}", names.join(", "))
+            }
+            Self::Any => formatter.write_str("any value"),
+        }
+    }
+}
+
+impl ValueType {
+    /// Checks `value` and returns it in its normal form (a domain in lower case, defaults filled
+    /// in), or everything about it that is wrong.
+    pub fn check(&self, value: &Value) -> Result<Value, Vec<Mismatch>> {
+        let mut mismatches = Vec::new();
+        let normal = self.check_at(value, "", &mut mismatches);
+        if mismatches.is_empty() { Ok(normal) } else { Err(mismatches) }
+    }
+
+    /// Whether a value of the type `other` can be used where this type is wanted.
+    ///
+    /// False means never; a true still leaves bounds and words to [`Self::check`] once the value is
+    /// known.
+    pub fn accepts(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) | (_, Self::Any) => true,
+            (Self::List(item), Self::List(other)) => item.accepts(other),
+            (Self::Map, Self::Record(_)) | (Self::Record(_), Self::Map) => true,
+            (Self::Record(fields), Self::Record(others)) => fields.iter().all(|field| match others
+                .iter()
+                .find(|other| other.name == field.name)
+            {
+                Some(other) => field.value_type.accepts(&other.value_type),
+                None => field.presence != Presence::Required,
+            }),
+            (wanted, given) if wanted.is_text() && given.is_text() => true,
+            (wanted, given) => std::mem::discriminant(wanted) == std::mem::discriminant(given),
+        }
+    }
+
+    /// Whether its values are texts in YAML and JSON.
+    pub fn is_text(&self) -> bool {
+        matches!(
+            self,
+            Self::String | Self::Domain | Self::Email | Self::Duration | Self::Path | Self::Enum(_)
+        )
+    }
+
+    fn check_at(&self, value: &Value, at: &str, mismatches: &mut Vec<Mismatch>) -> Value {
+        let mut refuse = |reason: Option<String>| {
+            mismatches.push(Mismatch {
+                at: at.to_owned(),
+                expected: self.to_string(),
+                found: describe(value),
+                reason,
+            });
+            Value::Null
+        };
+        match (self, value) {
+            (Self::Any, _) | (Self::Boolean, Value::Bool(_)) | (Self::Map, Value::Object(_)) => {
+                value.clone()
+            }
+            (Self::String, Value::String(_)) => value.clone(),
+            (Self::Integer { minimum, maximum }, Value::Number(number)) => match number.as_i64() {
+                Some(number)
+                    if minimum.is_none_or(|minimum| number >= minimum)
+                        && maximum.is_none_or(|maximum| number <= maximum) =>
+                {
+                    value.clone()
+                }
+                _ => refuse(None),
+            },
+            (Self::Domain, Value::String(text)) => match DomainName::parse(text) {
+                Ok(name) => Value::String(name.to_string()),
+                Err(error) => refuse(Some(error.reason.to_owned())),
+            },
+            (Self::Email, Value::String(text)) => {
+                let shape = text.split_once('@').is_some_and(|(local, host)| {
+                    !local.is_empty()
+                        && !local.contains(char::is_whitespace)
+                        && DomainName::parse(host).is_ok()
+                });
+                if shape { value.clone() } else { refuse(None) }
+            }
+            (Self::Duration, Value::String(text)) => match parse_duration(text) {
+                Ok(_) => value.clone(),
+                Err(_) => refuse(Some("write for example `15s`, `30m`, `7d`".to_owned())),
+            },
+            (Self::Path, Value::String(text)) => match path_fault(text) {
+                None => value.clone(),
+                Some(reason) => refuse(Some(reason.to_owned())),
+            },
+            (Self::Enum(words), Value::String(text)) if words.contains(text) => value.clone(),
+            (Self::List(item), Value::Array(items)) => Value::Array(
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, value)| {
+                        item.check_at(value, &format!("{at}[{index}]"), mismatches)
+                    })
+                    .collect(),
+            ),
+            (Self::Record(fields), Value::Object(object)) => {
+                check_record(fields, object, at, mismatches)
+            }
+            _ => refuse(None),
+        }
+    }
+}
+
+/// Checks an object against its fields; unknown keys are mistakes, defaults are filled in.
+fn check_record(
+    fields: &[Field],
+    object: &serde_json::Map<String, Value>,
+    at: &str,
+    mismatches: &mut Vec<Mismatch>,
+) -> Value {
+    let join = |name: &str| {
+        if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
+    };
+    for name in object.keys().filter(|name| !fields.iter().any(|field| field.name == **name)) {
+        mismatches.push(Mismatch {
+            at: join(&printable(name)),
+            expected: Record(fields).to_string(),
+            found: "an unknown field".to_owned(),
+            reason: None,
+        });
+    }
+    let mut normal = serde_json::Map::new();
+    for field in fields {
+        match (object.get(&field.name), &field.presence) {
+            (None | Some(Value::Null), Presence::Optional) => {}
+            (None | Some(Value::Null), Presence::Default(default)) => {
+                normal.insert(field.name.clone(), default.clone());
+            }
+            (None, Presence::Required) => mismatches.push(Mismatch {
+                at: join(&field.name),
+                expected: field.value_type.to_string(),
+                found: "nothing".to_owned(),
+                reason: None,
+            }),
+            (Some(value), _) => {
+                let value = field.value_type.check_at(value, &join(&field.name), mismatches);
+                normal.insert(field.name.clone(), value);
+            }
+        }
+    }
+    Value::Object(normal)
+}
+
+struct Record<'a>(&'a [Field]);
+
+impl fmt::Display for Record<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.0.iter().map(|field| field.name.as_str()).collect();
+        write!(formatter, "one of the fields {}", names.join(", "))
+    }
+}
+
+/// Why a text cannot be a path inside a declared directory, if it cannot.
+fn path_fault(text: &str) -> Option<&'static str> {
+    if text.is_empty() {
+        return Some("it is empty");
+    }
+    if text.chars().any(char::is_control) {
+        return Some("it has control characters");
+    }
+    if Path::new(text).components().any(|part| part == Component::ParentDir) {
+        return Some("`..` could lead out of the directory");
+    }
+    None
+}
+
+/// A value as messages show it: its kind and a short form of what it says.
+pub fn describe(value: &Value) -> String {
+    let show = |text: &str| shorten(&printable(text), 60);
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => format!("boolean `{value}`"),
+        Value::Number(number) => format!("number `{number}`"),
+        Value::String(text) => format!("string `{}`", show(text)),
+        Value::Array(items) => format!("list `{}`", show(&Value::Array(items.clone()).to_string())),
+        Value::Object(_) => format!("map `{}`", show(&value.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn values_come_back_in_their_normal_form() {
+        let list = ValueType::List(Box::new(ValueType::Domain));
+        assert_eq!(
+            list.check(&json!(["WWW.Example.com.", "*.example.com"])),
+            Ok(json!(["www.example.com", "*.example.com"]))
+        );
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_reported_with_its_place() {
+        let list = ValueType::List(Box::new(ValueType::Domain));
+        let mismatches = list.check(&json!(["a b", "example.com", 3])).unwrap_err();
+        let texts: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "at `[0]`: expected domain, found string `a b`: it needs at least two labels, \
+                 such as `example.com`",
+                "at `[2]`: expected domain, found number `3`",
+            ]
+        );
+    }
+
+    #[test]
+    fn bounds_are_part_of_the_message() {
+        let days = ValueType::Integer { minimum: Some(1), maximum: Some(199) };
+        let mismatch = days.check(&json!(200)).unwrap_err().remove(0);
+        assert_eq!(mismatch.to_string(), "expected integer from 1 to 199, found number `200`");
+    }
+
+    #[test]
+    fn a_record_fills_defaults_and_refuses_unknown_fields() {
+        let record = ValueType::Record(vec![Field {
+            name: "ttl".to_owned(),
+            value_type: ValueType::Integer { minimum: None, maximum: None },
+            description: String::new(),
+            presence: Presence::Default(json!(300)),
+        }]);
+        assert_eq!(record.check(&json!({})), Ok(json!({"ttl": 300})));
+        let mismatch = record.check(&json!({"tlt": 1})).unwrap_err().remove(0);
+        assert_eq!(
+            mismatch.to_string(),
+            "at `tlt`: expected one of the fields ttl, found an unknown field"
+        );
+    }
+
+    #[test]
+    fn a_path_may_not_climb() {
+        assert!(ValueType::Path.check(&json!("certs/../../etc")).is_err());
+        assert!(ValueType::Path.check(&json!("certs/www.example.com")).is_ok());
+    }
+
+    #[test]
+    fn text_types_stand_in_for_one_another_until_the_value_is_known() {
+        assert!(ValueType::Domain.accepts(&ValueType::String));
+        assert!(!ValueType::Domain.accepts(&ValueType::Boolean));
+        assert!(
+            !ValueType::List(Box::new(ValueType::Domain))
+                .accepts(&ValueType::List(Box::new(ValueType::Boolean)))
+        );
+    }
+}
