@@ -1,1 +1,16 @@
-//! (in the making)
+//! A run as recorded facts: its events, and the state that is their fold.
+//!
+//! Pure: no clock, no files, no network. The same transition table serves a live run and a replay.
+
+mod event;
+mod outcome;
+mod state;
+mod transition;
+
+pub use event::{BindingKind, Event, EventKind, PauseReason, PlanReference, RunHeader, RunResult};
+pub use outcome::{
+    BoundCertificate, Candidate, ErrorKind, Intent, Observation, Outcome, ParkReason, Retry,
+    StepError, WaitsFor,
+};
+pub use state::{FoldError, RunPhase, RunState, StepRecord};
+pub use transition::{Attempt, IllegalTransition, StepState};

@@ -1,0 +1,265 @@
+//! `Event`: one recorded fact of a run. Facts are added, never changed.
+//!
+//! The stored form is JSON and belongs to us alone: a field may be added with a default, a word may
+//! be added, nothing may change its meaning. No secret is ever part of an event.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::outcome::{Candidate, Intent, Observation, ParkReason, StepError};
+use crate::types::{CertificateId, StepId, Timestamp};
+
+/// A fact, its place in the run and its time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The place in the run, counted from 1 without gaps.
+    pub sequence: u64,
+    /// When it was decided, by the clock of the program that recorded it.
+    pub at: Timestamp,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What can happen in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The run was created. Always the first event, and only the first.
+    RunStarted(RunHeader),
+    /// A later program took the run up again.
+    RunResumed {
+        /// Name and version of the program.
+        program: String,
+    },
+    /// The condition of a step is false; its dependents go on without it.
+    StepSkipped {
+        /// The step.
+        step: StepId,
+    },
+    /// An attempt began: its parameters are known, nothing was sent yet.
+    StepStarted {
+        /// The step.
+        step: StepId,
+        /// The attempt, counted from 1 over the whole run.
+        attempt: u32,
+        /// The rendered parameters, without secrets.
+        parameters: Map<String, Value>,
+        /// For a waiting step: when it stops waiting.
+        deadline: Option<Timestamp>,
+    },
+    /// What a step is about to send exactly once. From here on its outcome may be unknown.
+    IntentRecorded {
+        /// The step.
+        step: StepId,
+        /// What will be sent, and what was there before.
+        intent: Intent,
+    },
+    /// A waiting step looked, and it is not there yet. Recorded when what it saw is new.
+    StepWaiting {
+        /// The step.
+        step: StepId,
+        /// What it saw.
+        observation: Observation,
+        /// When it looks again.
+        next_look: Timestamp,
+    },
+    /// An attempt failed for a passing reason.
+    AttemptFailed {
+        /// The step.
+        step: StepId,
+        /// Why.
+        error: StepError,
+        /// When the next attempt begins.
+        retry_at: Timestamp,
+    },
+    /// What was sent may or may not have been carried out; the server will be asked.
+    OutcomeUnknown {
+        /// The step.
+        step: StepId,
+        /// Why nothing is known.
+        error: StepError,
+        /// When the server is asked.
+        look_at: Timestamp,
+        /// How many looks in a row have found nothing.
+        looks_without_finding: u32,
+    },
+    /// The run has its certificate id, for good.
+    CertificateBound {
+        /// The step that ordered or found it.
+        step: StepId,
+        /// The id.
+        certificate_id: CertificateId,
+        /// How it came to the run.
+        binding: BindingKind,
+    },
+    /// A step is done.
+    StepSucceeded {
+        /// The step.
+        step: StepId,
+        /// What other steps read.
+        output: Map<String, Value>,
+    },
+    /// A step failed, and is not tried again by itself.
+    StepFailed {
+        /// The step.
+        step: StepId,
+        /// Why.
+        error: StepError,
+    },
+    /// A step waits for something outside; `resume` goes on.
+    StepParked {
+        /// The step.
+        step: StepId,
+        /// For what, and what to do.
+        reason: ParkReason,
+    },
+    /// A step sent something, and what became of it cannot be decided by a program.
+    StepInDoubt {
+        /// The step.
+        step: StepId,
+        /// Why.
+        message: String,
+        /// The certificates that it could be.
+        candidates: Vec<Candidate>,
+    },
+    /// A step cannot start because one that it needs failed.
+    StepBlocked {
+        /// The step.
+        step: StepId,
+        /// The step that failed or is blocked itself.
+        by: StepId,
+    },
+    /// A step will be done again from its beginning.
+    StepReopened {
+        /// The step.
+        step: StepId,
+        /// Why.
+        reason: String,
+    },
+    /// Nothing is left to do for now; `resume` goes on.
+    RunPaused {
+        /// Why.
+        reason: PauseReason,
+    },
+    /// Nothing is left to do.
+    RunFinished {
+        /// How it ended.
+        result: RunResult,
+    },
+}
+
+/// What a run is: fixed by its first event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunHeader {
+    /// The plan that the run follows to its end.
+    pub plan: PlanReference,
+    /// The name of its target.
+    pub target: String,
+    /// The values of the plan's inputs, defaults included.
+    pub inputs: Map<String, Value>,
+    /// The steps, in the order of the plan.
+    pub steps: Vec<StepId>,
+    /// The base address of each connection.
+    pub endpoints: BTreeMap<String, String>,
+    /// Whether the embedded sandbox stood in for the real world.
+    pub sandbox: bool,
+    /// The folder that relative paths start from.
+    pub directory: String,
+    /// The number of the engine's rules that the run follows.
+    pub semantics: u32,
+    /// Name and version of the program.
+    pub program: String,
+}
+
+/// Which plan, exactly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanReference {
+    /// The plan's name.
+    pub name: String,
+    /// The file as it was named.
+    pub file: String,
+    /// SHA-256 of the file's text, hexadecimal; the text is stored under it.
+    pub digest: String,
+}
+
+/// How a run came to its certificate id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BindingKind {
+    /// The answer to its own order named the id.
+    Ordered,
+    /// The answer was lost; the order was found in the list and matched.
+    Adopted,
+}
+
+/// Why a run stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseReason {
+    /// A step waits for a person or the CA.
+    Parked,
+    /// A person has to say what became of an order.
+    InDoubt,
+    /// The program was asked to stop.
+    Interrupted,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunResult {
+    /// Every step succeeded, was skipped, or was allowed to fail.
+    Succeeded,
+    /// A step failed; `resume` tries it again.
+    Failed,
+}
+
+impl EventKind {
+    /// The step that the event is about, if it is about one.
+    pub fn step(&self) -> Option<&StepId> {
+        match self {
+            Self::StepSkipped { step }
+            | Self::StepStarted { step, .. }
+            | Self::IntentRecorded { step, .. }
+            | Self::StepWaiting { step, .. }
+            | Self::AttemptFailed { step, .. }
+            | Self::OutcomeUnknown { step, .. }
+            | Self::CertificateBound { step, .. }
+            | Self::StepSucceeded { step, .. }
+            | Self::StepFailed { step, .. }
+            | Self::StepParked { step, .. }
+            | Self::StepInDoubt { step, .. }
+            | Self::StepBlocked { step, .. }
+            | Self::StepReopened { step, .. } => Some(step),
+            Self::RunStarted(_)
+            | Self::RunResumed { .. }
+            | Self::RunPaused { .. }
+            | Self::RunFinished { .. } => None,
+        }
+    }
+
+    /// The event's name as it is stored.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RunStarted(_) => "run_started",
+            Self::RunResumed { .. } => "run_resumed",
+            Self::StepSkipped { .. } => "step_skipped",
+            Self::StepStarted { .. } => "step_started",
+            Self::IntentRecorded { .. } => "intent_recorded",
+            Self::StepWaiting { .. } => "step_waiting",
+            Self::AttemptFailed { .. } => "attempt_failed",
+            Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::CertificateBound { .. } => "certificate_bound",
+            Self::StepSucceeded { .. } => "step_succeeded",
+            Self::StepFailed { .. } => "step_failed",
+            Self::StepParked { .. } => "step_parked",
+            Self::StepInDoubt { .. } => "step_in_doubt",
+            Self::StepBlocked { .. } => "step_blocked",
+            Self::StepReopened { .. } => "step_reopened",
+            Self::RunPaused { .. } => "run_paused",
+            Self::RunFinished { .. } => "run_finished",
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! `Outcome`: what an action reports when one call of it is over.
+//!
+//! The engine turns outcomes into events; the texts in here are recorded and shown, so they are
+//! printable and hold no secret.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::event::BindingKind;
+use crate::types::{CertificateId, DomainName};
+
+/// How a call of an action ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The step is done.
+    Succeeded {
+        /// What other steps read.
+        output: Map<String, Value>,
+        /// The certificate that the run owns from now on, if this step got one.
+        certificate: Option<BoundCertificate>,
+    },
+    /// What the step waits for is not there yet.
+    NotYet {
+        /// What was seen instead.
+        observation: Observation,
+    },
+    /// Somebody else has to act first.
+    Parked {
+        /// For what it waits, and what to do.
+        reason: ParkReason,
+    },
+    /// It did not work, and nothing was changed that matters.
+    Failed {
+        /// Why.
+        error: StepError,
+        /// Whether another attempt makes sense.
+        retry: Retry,
+    },
+    /// Everything is ready to be sent exactly once.
+    Prepared {
+        /// What will be sent, and what was there before.
+        intent: Intent,
+    },
+    /// It was sent; whether it was carried out is not known.
+    Unknown {
+        /// Why.
+        error: StepError,
+    },
+    /// The server was asked and shows nothing that the intent could have made.
+    NothingFound,
+    /// The server shows more than one thing that the intent could have made, or cannot be asked.
+    InDoubt {
+        /// Why.
+        message: String,
+        /// What it could be.
+        candidates: Vec<Candidate>,
+    },
+}
+
+/// The certificate id that a run got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundCertificate {
+    /// The id.
+    pub certificate_id: CertificateId,
+    /// How it came to the run.
+    pub binding: BindingKind,
+}
+
+/// Whether another attempt makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// The same attempt would fail again.
+    Never,
+    /// The reason may pass.
+    Later {
+        /// The pause that the server asked for.
+        after: Option<Duration>,
+    },
+}
+
+/// Why something did not work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct StepError {
+    /// What kind of mishap it is; hints for people are chosen by it.
+    pub kind: ErrorKind,
+    /// What happened, in one sentence.
+    pub message: String,
+}
+
+impl StepError {
+    /// Puts kind and message together.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
+
+/// Kinds of mishaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// A value from the plan turned out wrong when it was known.
+    Value,
+    /// The API key is missing or cannot be read.
+    Credentials,
+    /// The API does not accept the key.
+    Unauthorized,
+    /// The API cannot be reached or does not answer in time.
+    Unreachable,
+    /// The API answered, but not in a way that can be understood.
+    Unreadable,
+    /// The API allows no more requests for now.
+    RateLimited,
+    /// The API had a fault of its own.
+    Server,
+    /// The API understood and said no.
+    Refused,
+    /// What was asked for is not there.
+    NotFound,
+    /// What is there does not fit what was asked for.
+    Conflict,
+    /// The certificate ended before it was issued.
+    CertificateEnded,
+    /// A certificate did not stand the proof.
+    Proof,
+    /// A file could not be read or written.
+    File,
+    /// The program stopped in between.
+    Interrupted,
+    /// An attempt took too long.
+    Timeout,
+    /// A fault of this program.
+    Internal,
+}
+
+/// What a waiting step saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// In one short sentence, for people; equal texts are recorded once.
+    pub summary: String,
+}
+
+/// Why a step stands still until somebody acts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkReason {
+    /// Whose turn it is.
+    pub waits_for: WaitsFor,
+    /// The reason as a code: the vendor's `pending_reason`, or `poll_timeout`.
+    pub code: String,
+    /// The reason in words.
+    pub message: String,
+    /// Where a person can act, exactly as the vendor gave it.
+    pub completion_url: Option<String>,
+}
+
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitsFor {
+    /// A person has to do something.
+    Person,
+    /// The certificate authority is not done.
+    CertificateAuthority,
+}
+
+/// What is about to be sent exactly once, with all that is needed to recognise it later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Intent {
+    /// An order of a certificate (contract A.13, row 1).
+    Order {
+        /// Fingerprint of the public key in the request: the only hard proof, after issuance.
+        public_key_sha256: String,
+        /// The product.
+        sku: String,
+        /// The certificate's first name.
+        common_name: DomainName,
+        /// All its names, the first included.
+        names: BTreeSet<DomainName>,
+        /// The organization sent with the order.
+        organization_id: Option<String>,
+        /// The term ordered, in days.
+        validity_days: Option<i64>,
+        /// Every certificate id that the account showed before the order was sent.
+        known_certificate_ids: BTreeSet<CertificateId>,
+    },
+}
+
+/// A certificate that a lost order may have made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Its id.
+    pub certificate_id: CertificateId,
+    /// What tells it from the others, in one line.
+    pub description: String,
+}

@@ -1,0 +1,211 @@
+//! `RunState`: the state of a run, which is the fold of its events and nothing else.
+
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::event::{Event, EventKind, PauseReason, RunHeader, RunResult};
+use super::transition::{IllegalTransition, StepState};
+use crate::types::{CertificateId, StepId, Timestamp};
+
+/// A run as far as its events tell.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunState {
+    /// What the first event says.
+    pub header: RunHeader,
+    /// Whether it goes on, stands still or has ended.
+    pub phase: RunPhase,
+    /// The certificate id that the run owns.
+    pub certificate_id: Option<CertificateId>,
+    /// The steps, in the order of the plan.
+    pub steps: IndexMap<StepId, StepRecord>,
+    /// When the first event was recorded.
+    pub started_at: Timestamp,
+    /// When the last event was recorded.
+    pub updated_at: Timestamp,
+    /// The sequence number of the last event.
+    pub last_sequence: u64,
+}
+
+/// Whether a run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunPhase {
+    /// Some program works on it, or was killed while it did.
+    Running,
+    /// It stands still until somebody resumes it.
+    Paused(PauseReason),
+    /// It has ended.
+    Finished(RunResult),
+}
+
+impl RunPhase {
+    /// The phase in a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Paused(PauseReason::Parked) => "parked",
+            Self::Paused(PauseReason::InDoubt) => "in doubt",
+            Self::Paused(PauseReason::Interrupted) => "interrupted",
+            Self::Finished(RunResult::Succeeded) => "succeeded",
+            Self::Finished(RunResult::Failed) => "failed",
+        }
+    }
+}
+
+/// A step with what is worth knowing beside its state.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepRecord {
+    /// Where it stands.
+    pub state: StepState,
+    /// How many attempts it has had.
+    pub attempts: u32,
+    /// When the first attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When the state changed last.
+    pub changed_at: Option<Timestamp>,
+}
+
+/// Events that do not make a run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FoldError {
+    /// There are none.
+    #[error("the run has no events")]
+    Empty,
+    /// The first is not the start, or the start comes again.
+    #[error("event {sequence} is `{event}`, where a run {}", if *sequence == 1 { "must start" } else { "cannot start" })]
+    MisplacedStart {
+        /// Its number.
+        sequence: u64,
+        /// Its name.
+        event: &'static str,
+    },
+    /// A number is missing or comes twice.
+    #[error("event {found} follows event {last}")]
+    Gap {
+        /// The number before.
+        last: u64,
+        /// The number that came.
+        found: u64,
+    },
+    /// A step that the plan does not have.
+    #[error("event {sequence} is about step `{step}`, which the run does not have")]
+    UnknownStep {
+        /// The event's number.
+        sequence: u64,
+        /// The step.
+        step: StepId,
+    },
+    /// A second certificate for a run that owns one.
+    #[error("event {sequence} binds certificate `{second}` to a run that owns `{first}`")]
+    SecondCertificate {
+        /// The event's number.
+        sequence: u64,
+        /// The id that the run owns.
+        first: CertificateId,
+        /// The id that came.
+        second: CertificateId,
+    },
+    /// An event that does not fit its step.
+    #[error("event {sequence}: {source}")]
+    Illegal {
+        /// The event's number.
+        sequence: u64,
+        /// Why.
+        source: IllegalTransition,
+    },
+}
+
+impl RunState {
+    /// Folds stored events into the state of their run.
+    pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Result<Self, FoldError> {
+        let mut events = events.into_iter();
+        let mut state = Self::begin(events.next().ok_or(FoldError::Empty)?)?;
+        for event in events {
+            state.apply(event)?;
+        }
+        Ok(state)
+    }
+
+    /// The state after the first event.
+    pub fn begin(event: &Event) -> Result<Self, FoldError> {
+        let (EventKind::RunStarted(header), 1) = (&event.kind, event.sequence) else {
+            return Err(FoldError::MisplacedStart {
+                sequence: event.sequence,
+                event: event.kind.name(),
+            });
+        };
+        let pending = StepRecord {
+            state: StepState::Pending,
+            attempts: 0,
+            started_at: None,
+            changed_at: None,
+        };
+        Ok(Self {
+            header: header.clone(),
+            phase: RunPhase::Running,
+            certificate_id: None,
+            steps: header.steps.iter().map(|step| (step.clone(), pending.clone())).collect(),
+            started_at: event.at,
+            updated_at: event.at,
+            last_sequence: 1,
+        })
+    }
+
+    /// Takes one more event in. On an error the state is as it was.
+    pub fn apply(&mut self, event: &Event) -> Result<(), FoldError> {
+        let sequence = event.sequence;
+        if sequence != self.last_sequence + 1 {
+            return Err(FoldError::Gap { last: self.last_sequence, found: sequence });
+        }
+        match &event.kind {
+            EventKind::RunStarted(_) => {
+                return Err(FoldError::MisplacedStart { sequence, event: event.kind.name() });
+            }
+            EventKind::RunResumed { .. } => self.phase = RunPhase::Running,
+            EventKind::RunPaused { reason } => self.phase = RunPhase::Paused(*reason),
+            EventKind::RunFinished { result } => self.phase = RunPhase::Finished(*result),
+            kind => self.apply_to_step(event, kind)?,
+        }
+        self.updated_at = event.at;
+        self.last_sequence = sequence;
+        Ok(())
+    }
+
+    /// The output of a step that has succeeded.
+    pub fn output(&self, step: &StepId) -> Option<&Map<String, Value>> {
+        match &self.steps.get(step)?.state {
+            StepState::Succeeded { output } => Some(output),
+            _ => None,
+        }
+    }
+
+    fn apply_to_step(&mut self, event: &Event, kind: &EventKind) -> Result<(), FoldError> {
+        let sequence = event.sequence;
+        let Some(step) = kind.step() else { return Ok(()) };
+        let Some(record) = self.steps.get_mut(step) else {
+            return Err(FoldError::UnknownStep { sequence, step: step.clone() });
+        };
+        let next = record
+            .state
+            .next(step, record.attempts, kind)
+            .map_err(|source| FoldError::Illegal { sequence, source })?;
+        if let EventKind::CertificateBound { certificate_id, .. } = kind {
+            if let Some(first) = self.certificate_id.as_ref().filter(|id| *id != certificate_id) {
+                return Err(FoldError::SecondCertificate {
+                    sequence,
+                    first: first.clone(),
+                    second: certificate_id.clone(),
+                });
+            }
+            self.certificate_id = Some(certificate_id.clone());
+        }
+        if let EventKind::StepStarted { attempt, .. } = kind {
+            record.attempts = *attempt;
+            record.started_at.get_or_insert(event.at);
+        }
+        record.state = next;
+        record.changed_at = Some(event.at);
+        Ok(())
+    }
+}
