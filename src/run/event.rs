@@ -15,7 +15,7 @@ use crate::types::{CertificateId, StepId, Timestamp};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// The place in the run, counted from 1 without gaps.
-    pub sequence: u64,
+    pub sequence: u32,
     /// When it was decided, by the clock of the program that recorded it.
     pub at: Timestamp,
     /// What happened.

@@ -24,7 +24,7 @@ pub struct RunState {
     /// When the last event was recorded.
     pub updated_at: Timestamp,
     /// The sequence number of the last event.
-    pub last_sequence: u64,
+    pub last_sequence: u32,
 }
 
 /// Whether a run goes on.
@@ -76,7 +76,7 @@ pub enum FoldError {
     #[error("event {sequence} is `{event}`, where a run {}", if *sequence == 1 { "must start" } else { "cannot start" })]
     MisplacedStart {
         /// Its number.
-        sequence: u64,
+        sequence: u32,
         /// Its name.
         event: &'static str,
     },
@@ -84,15 +84,15 @@ pub enum FoldError {
     #[error("event {found} follows event {last}")]
     Gap {
         /// The number before.
-        last: u64,
+        last: u32,
         /// The number that came.
-        found: u64,
+        found: u32,
     },
     /// A step that the plan does not have.
     #[error("event {sequence} is about step `{step}`, which the run does not have")]
     UnknownStep {
         /// The event's number.
-        sequence: u64,
+        sequence: u32,
         /// The step.
         step: StepId,
     },
@@ -100,7 +100,7 @@ pub enum FoldError {
     #[error("event {sequence} binds certificate `{second}` to a run that owns `{first}`")]
     SecondCertificate {
         /// The event's number.
-        sequence: u64,
+        sequence: u32,
         /// The id that the run owns.
         first: CertificateId,
         /// The id that came.
@@ -110,7 +110,7 @@ pub enum FoldError {
     #[error("event {sequence}: {source}")]
     Illegal {
         /// The event's number.
-        sequence: u64,
+        sequence: u32,
         /// Why.
         source: IllegalTransition,
     },

@@ -1,1 +1,167 @@
-//! (in the making)
+//! `Store`: where runs are kept, durably, before anything is done because of them.
+//!
+//! A store keeps events and finds runs. It never decides anything: what an event means is said in
+//! `crate::run`. Every implementation passes the same contract test (`contract.rs`).
+
+#[cfg(test)]
+mod contract;
+mod lock;
+mod memory;
+mod sqlite;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::pin::Pin;
+
+pub use lock::{LockError, TargetKey, TargetLock, TargetLocks};
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+
+use crate::run::Event;
+use crate::types::{CertificateId, IdError, RunId, Timestamp};
+
+/// What a store method returns: it is done when the promise is kept.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// A place that keeps runs.
+pub trait Store: Send + Sync {
+    /// Creates a run with its first events. Durable when it returns.
+    fn create_run(&self, run: NewRun) -> StoreFuture<'_, ()>;
+
+    /// Adds events to a run. Durable when it returns; all of them or none.
+    ///
+    /// Fails with [`StoreError::Conflict`] when another program has written to the run meanwhile,
+    /// and with [`StoreError::CertificateOwned`] when an event binds a certificate of another run.
+    fn append(&self, run: &RunId, events: Vec<Event>) -> StoreFuture<'_, ()>;
+
+    /// Reads a run with its plan and all its events.
+    fn load_run(&self, run: &RunId) -> StoreFuture<'_, StoredRun>;
+
+    /// A line for each run, the newest first.
+    fn list_runs(&self) -> StoreFuture<'_, Vec<RunSummary>>;
+
+    /// Which run owns which certificate id.
+    fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>>;
+}
+
+/// A run that is to be created.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Its id.
+    pub id: RunId,
+    /// Its plan.
+    pub plan: StoredPlan,
+    /// Its first events, beginning with the start.
+    pub events: Vec<Event>,
+}
+
+/// A plan as it is kept with its runs: once for each text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPlan {
+    /// SHA-256 of the text, hexadecimal.
+    pub digest: String,
+    /// The number of the engine's rules that the compiled form follows.
+    pub semantics: u32,
+    /// The text, as it was in the file.
+    pub text: String,
+    /// The compiled form, JSON.
+    pub compiled: String,
+}
+
+/// A run as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRun {
+    /// Its plan.
+    pub plan: StoredPlan,
+    /// All its events.
+    pub events: Vec<Event>,
+}
+
+/// What can be said of a run without reading all its events.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct RunSummary {
+    /// Its id.
+    pub id: RunId,
+    /// The plan's name.
+    pub plan: String,
+    /// Its target.
+    pub target: String,
+    /// Whether the embedded sandbox stood in for the real world.
+    pub sandbox: bool,
+    /// The phase in a word: `running`, `parked`, `succeeded` …
+    pub phase: String,
+    /// The certificate id that it owns.
+    pub certificate_id: Option<CertificateId>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When its last event was recorded.
+    pub updated_at: Timestamp,
+}
+
+/// Why a store cannot do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such run.
+    #[error("there is no run `{0}`")]
+    NoSuchRun(RunId),
+    /// The run changed under us.
+    #[error("run `{0}` was changed by another program meanwhile")]
+    Conflict(RunId),
+    /// Another run owns the certificate.
+    #[error("certificate `{certificate_id}` belongs to run `{owner}`")]
+    CertificateOwned {
+        /// The certificate.
+        certificate_id: CertificateId,
+        /// The run that owns it.
+        owner: String,
+    },
+    /// The file is of a newer program.
+    #[error("`{path}` has format {found}; this program knows formats up to {known}", path = path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format number.
+        found: i64,
+        /// The newest number that this program knows.
+        known: i64,
+    },
+    /// The file is not ours.
+    #[error("`{path}` is not a certplan state file", path = path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What is stored cannot be read.
+    #[error("{what} in the state file cannot be read: {reason}")]
+    Corrupt {
+        /// Which part.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// The database refused.
+    #[error("cannot {action} `{path}`: {reason}", path = path.display())]
+    Database {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the database said.
+        reason: String,
+    },
+    /// The store was closed.
+    #[error("the state file was closed")]
+    Closed,
+}
+
+impl StoreError {
+    fn corrupt(what: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Corrupt { what: what.into(), reason: reason.to_string() }
+    }
+}
+
+impl From<IdError> for StoreError {
+    fn from(error: IdError) -> Self {
+        Self::corrupt("an id", error)
+    }
+}

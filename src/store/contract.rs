@@ -1,0 +1,131 @@
+//! The promises of a store, as one test that every implementation passes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Map;
+
+use super::{NewRun, Store, StoreError, StoredPlan};
+use crate::run::{
+    BindingKind, Event, EventKind, Intent, PauseReason, PlanReference, RunHeader, RunState,
+};
+use crate::types::{CertificateId, DomainName, RunId, StepId, Timestamp};
+
+fn step() -> StepId {
+    StepId::parse("order").unwrap()
+}
+
+fn event(sequence: u32, kind: EventKind) -> Event {
+    let at = Timestamp::from_second(1_700_000_000 + i64::from(sequence)).unwrap();
+    Event { sequence, at, kind }
+}
+
+/// A run that has just started; `number` makes its id.
+pub(super) fn new_run(number: u64) -> NewRun {
+    let header = RunHeader {
+        plan: PlanReference {
+            name: "dv".to_owned(),
+            file: "plans/dv.yaml".to_owned(),
+            digest: "00".to_owned(),
+        },
+        target: format!("www{number}.example.com"),
+        inputs: Map::new(),
+        steps: vec![step()],
+        endpoints: BTreeMap::new(),
+        sandbox: false,
+        directory: "/".to_owned(),
+        semantics: 1,
+        program: "certplan test".to_owned(),
+    };
+    NewRun {
+        id: RunId::from_random(number),
+        plan: StoredPlan {
+            digest: "00".to_owned(),
+            semantics: 1,
+            text: "certplan: 1".to_owned(),
+            compiled: "{}".to_owned(),
+        },
+        events: vec![event(1, EventKind::RunStarted(header))],
+    }
+}
+
+fn started(sequence: u32) -> Event {
+    event(
+        sequence,
+        EventKind::StepStarted { step: step(), attempt: 1, parameters: Map::new(), deadline: None },
+    )
+}
+
+fn intent(sequence: u32) -> Event {
+    let intent = Intent::Order {
+        public_key_sha256: "00".to_owned(),
+        sku: "RapidSSL".to_owned(),
+        common_name: DomainName::parse("www.example.com").unwrap(),
+        names: BTreeSet::new(),
+        organization_id: None,
+        validity_days: None,
+        known_certificate_ids: BTreeSet::new(),
+    };
+    event(sequence, EventKind::IntentRecorded { step: step(), intent })
+}
+
+fn bound(sequence: u32, id: &str) -> Event {
+    event(
+        sequence,
+        EventKind::CertificateBound {
+            step: step(),
+            certificate_id: CertificateId::parse(id).unwrap(),
+            binding: BindingKind::Ordered,
+        },
+    )
+}
+
+pub(super) async fn keeps_the_contract(store: &dyn Store) {
+    let (first, second) = (new_run(1), new_run(2));
+    let (one, two) = (first.id.clone(), second.id.clone());
+
+    // What was created is read back as it was, and an id is taken only once.
+    store.create_run(first.clone()).await.unwrap();
+    store.create_run(second).await.unwrap();
+    let taken = store.create_run(first.clone()).await.unwrap_err();
+    assert!(matches!(taken, StoreError::Conflict(_)), "{taken}");
+    let loaded = store.load_run(&one).await.unwrap();
+    assert_eq!(loaded.plan, first.plan);
+    assert_eq!(loaded.events, first.events);
+
+    // Events are added in order; who comes with an old number learns that it changed.
+    store.append(&one, vec![started(2), intent(3), bound(4, "AAAAAAAAAAAA1")]).await.unwrap();
+    let stale = store.append(&one, vec![started(3)]).await.unwrap_err();
+    assert!(matches!(stale, StoreError::Conflict(_)), "{stale}");
+    let gap = store.append(&one, vec![started(9)]).await.unwrap_err();
+    assert!(matches!(gap, StoreError::Conflict(_)), "{gap}");
+
+    // A certificate belongs to one run, and an append that fails leaves nothing behind.
+    let stolen = store
+        .append(&two, vec![started(2), intent(3), bound(4, "AAAAAAAAAAAA1")])
+        .await
+        .unwrap_err();
+    assert!(matches!(stolen, StoreError::CertificateOwned { .. }), "{stolen}");
+    assert_eq!(store.load_run(&two).await.unwrap().events.len(), 1);
+    let owners = store.certificate_owners().await.unwrap();
+    assert_eq!(owners.get("AAAAAAAAAAAA1"), Some(&one));
+
+    // The list says what the fold says.
+    let paused = EventKind::RunPaused { reason: PauseReason::Parked };
+    store.append(&two, vec![event(2, paused)]).await.unwrap();
+    for summary in store.list_runs().await.unwrap() {
+        let events = store.load_run(&summary.id).await.unwrap().events;
+        if summary.id == two {
+            let state = RunState::fold(&events).unwrap();
+            assert_eq!(summary.phase, state.phase.name());
+            assert_eq!(summary.updated_at, state.updated_at);
+            assert_eq!(summary.certificate_id, state.certificate_id);
+        }
+    }
+    assert_eq!(store.list_runs().await.unwrap().len(), 2);
+
+    // A run that is not there is said to be not there.
+    let nobody = RunId::from_random(99);
+    assert!(matches!(store.load_run(&nobody).await, Err(StoreError::NoSuchRun(_))));
+    let lost = store.append(&nobody, vec![started(2)]).await.unwrap_err();
+    assert!(matches!(lost, StoreError::NoSuchRun(_)), "{lost}");
+}

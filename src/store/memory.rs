@@ -1,0 +1,124 @@
+//! `MemoryStore`: a store for tests and for runs that need not be remembered.
+
+use std::collections::BTreeMap;
+use std::future::ready;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{NewRun, RunSummary, Store, StoreError, StoreFuture, StoredPlan, StoredRun};
+use crate::run::{Event, EventKind, RunState};
+use crate::types::{CertificateId, RunId};
+
+/// Keeps everything in memory, with the same promises as the real store.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    runs: Mutex<Vec<(RunId, StoredPlan, Vec<Event>)>>,
+}
+
+impl MemoryStore {
+    fn lock(&self) -> MutexGuard<'_, Vec<(RunId, StoredPlan, Vec<Event>)>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, run: &RunId, events: Vec<Event>) -> Result<(), StoreError> {
+        let mut runs = self.lock();
+        let owner_of = |id: &CertificateId| {
+            let owns = |(owner, _, events): &&(RunId, StoredPlan, Vec<Event>)| {
+                owner != run && events.iter().any(|event| bound(event) == Some(id))
+            };
+            runs.iter().find(owns).map(|(owner, _, _)| owner.to_string())
+        };
+        for id in events.iter().filter_map(bound) {
+            if let Some(owner) = owner_of(id) {
+                return Err(StoreError::CertificateOwned { certificate_id: id.clone(), owner });
+            }
+        }
+        let Some((_, _, stored)) = runs.iter_mut().find(|(id, _, _)| id == run) else {
+            return Err(StoreError::NoSuchRun(run.clone()));
+        };
+        let next = stored.last().map_or(1, |event| event.sequence + 1);
+        if !events.iter().zip(next..).all(|(event, expected)| event.sequence == expected) {
+            return Err(StoreError::Conflict(run.clone()));
+        }
+        stored.extend(events);
+        Ok(())
+    }
+}
+
+fn bound(event: &Event) -> Option<&CertificateId> {
+    match &event.kind {
+        EventKind::CertificateBound { certificate_id, .. } => Some(certificate_id),
+        _ => None,
+    }
+}
+
+impl Store for MemoryStore {
+    fn create_run(&self, run: NewRun) -> StoreFuture<'_, ()> {
+        let result = {
+            let mut runs = self.lock();
+            if runs.iter().any(|(id, _, _)| *id == run.id) {
+                Err(StoreError::Conflict(run.id))
+            } else {
+                runs.push((run.id, run.plan, run.events));
+                Ok(())
+            }
+        };
+        Box::pin(ready(result))
+    }
+
+    fn append(&self, run: &RunId, events: Vec<Event>) -> StoreFuture<'_, ()> {
+        Box::pin(ready(self.add(run, events)))
+    }
+
+    fn load_run(&self, run: &RunId) -> StoreFuture<'_, StoredRun> {
+        let runs = self.lock();
+        let found = runs.iter().find(|(id, _, _)| id == run).map_or_else(
+            || Err(StoreError::NoSuchRun(run.clone())),
+            |(_, plan, events)| Ok(StoredRun { plan: plan.clone(), events: events.clone() }),
+        );
+        Box::pin(ready(found))
+    }
+
+    fn list_runs(&self) -> StoreFuture<'_, Vec<RunSummary>> {
+        let runs = self.lock();
+        let summaries = runs
+            .iter()
+            .rev()
+            .map(|(id, _, events)| {
+                let state = RunState::fold(events)
+                    .map_err(|error| StoreError::corrupt(format!("run `{id}`"), error))?;
+                Ok(RunSummary {
+                    id: id.clone(),
+                    plan: state.header.plan.name.clone(),
+                    target: state.header.target.clone(),
+                    sandbox: state.header.sandbox,
+                    phase: state.phase.name().to_owned(),
+                    certificate_id: state.certificate_id.clone(),
+                    started_at: state.started_at,
+                    updated_at: state.updated_at,
+                })
+            })
+            .collect();
+        Box::pin(ready(summaries))
+    }
+
+    fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>> {
+        let runs = self.lock();
+        let owners = runs
+            .iter()
+            .flat_map(|(run, _, events)| {
+                events.iter().filter_map(bound).map(|id| (id.clone(), run.clone()))
+            })
+            .collect();
+        Box::pin(ready(Ok(owners)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_memory_store_keeps_the_contract() {
+        super::super::contract::keeps_the_contract(&MemoryStore::default()).await;
+    }
+}

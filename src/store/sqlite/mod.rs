@@ -1,0 +1,243 @@
+//! `SqliteStore`: runs in one SQLite file that several programs may use at once.
+//!
+//! WAL with `synchronous=FULL`: an order id that a power cut takes away is a second paid
+//! certificate. One thread writes, and commits what many runs want to write in one transaction, so
+//! that a thousand runs pay for one flush. Reading has a connection of its own.
+
+mod schema;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{NewRun, RunSummary, Store, StoreError, StoreFuture, StoredPlan, StoredRun};
+use crate::run::Event;
+use crate::types::{CertificateId, RunId, Timestamp};
+use writer::{Job, Writer};
+
+/// A store in a file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    writer: Writer,
+    reader: Arc<Mutex<Connection>>,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it when it is missing, and brings an older one up to date.
+    ///
+    /// Fails when it is not ours, of a newer program, damaged, or cannot be written.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if let Some(folder) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|source| {
+                StoreError::Database {
+                    action: "make the folder of",
+                    path: path.to_owned(),
+                    reason: source.to_string(),
+                }
+            })?;
+        }
+        let writing = schema::open(path)?;
+        let reading = schema::open_reader(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Writer::start(path.to_owned(), writing)?,
+            reader: Arc::new(Mutex::new(reading)),
+        })
+    }
+
+    /// Runs a query on the reading connection, off the async threads.
+    fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, ReadError> + Send + 'static,
+    ) -> StoreFuture<'_, T> {
+        let (reader, path) = (Arc::clone(&self.reader), self.path.clone());
+        Box::pin(async move {
+            let task = tokio::task::spawn_blocking(move || {
+                query(&reader.lock().unwrap_or_else(PoisonError::into_inner))
+            });
+            match task.await {
+                Ok(Ok(value)) => Ok(value),
+                Ok(Err(ReadError::Store(error))) => Err(error),
+                Ok(Err(ReadError::Database(error))) => {
+                    Err(StoreError::Database { action: "read", path, reason: error.to_string() })
+                }
+                Err(_) => Err(StoreError::Closed),
+            }
+        })
+    }
+}
+
+/// What can go wrong in a query.
+#[derive(Debug)]
+enum ReadError {
+    Store(StoreError),
+    Database(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for ReadError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl<E: Into<StoreError>> From<E> for ReadError {
+    fn from(error: E) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Store for SqliteStore {
+    fn create_run(&self, run: NewRun) -> StoreFuture<'_, ()> {
+        self.writer.send(|reply| Job::Create { run: Box::new(run), reply })
+    }
+
+    fn append(&self, run: &RunId, events: Vec<Event>) -> StoreFuture<'_, ()> {
+        let run = run.clone();
+        self.writer.send(|reply| Job::Append { run, events, reply })
+    }
+
+    fn load_run(&self, run: &RunId) -> StoreFuture<'_, StoredRun> {
+        let run = run.clone();
+        self.read(move |connection| {
+            let plan = connection
+                .query_row(
+                    "SELECT p.digest, p.semantics, p.text, p.compiled FROM runs r \
+                     JOIN plans p ON p.digest = r.plan_digest AND p.semantics = r.semantics \
+                     WHERE r.id = ?1",
+                    [run.as_str()],
+                    |row| {
+                        Ok(StoredPlan {
+                            digest: row.get(0)?,
+                            semantics: row.get(1)?,
+                            text: row.get(2)?,
+                            compiled: row.get(3)?,
+                        })
+                    },
+                )
+                .optional()?
+                .ok_or_else(|| StoreError::NoSuchRun(run.clone()))?;
+            let mut statement = connection
+                .prepare("SELECT sequence, body FROM events WHERE run = ?1 ORDER BY sequence")?;
+            let rows = statement.query_map([run.as_str()], |row| {
+                Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?))
+            })?;
+            let mut events = Vec::new();
+            for row in rows {
+                let (sequence, body) = row?;
+                let event: Event = serde_json::from_str(&body).map_err(|error| {
+                    StoreError::corrupt(format!("event {sequence} of run `{run}`"), error)
+                })?;
+                events.push(event);
+            }
+            Ok(StoredRun { plan, events })
+        })
+    }
+
+    fn list_runs(&self) -> StoreFuture<'_, Vec<RunSummary>> {
+        self.read(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT id, plan_name, target, sandbox, phase, certificate_id, started_at, \
+                 updated_at FROM runs ORDER BY started_at DESC, id",
+            )?;
+            let mut rows = statement.query([])?;
+            let mut summaries = Vec::new();
+            while let Some(row) = rows.next()? {
+                summaries.push(summary(row)?);
+            }
+            Ok(summaries)
+        })
+    }
+
+    fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>> {
+        self.read(|connection| {
+            let mut statement = connection
+                .prepare("SELECT certificate_id, id FROM runs WHERE certificate_id IS NOT NULL")?;
+            let mut rows = statement.query(params![])?;
+            let mut owners = BTreeMap::new();
+            while let Some(row) = rows.next()? {
+                let certificate: String = row.get(0)?;
+                let run: String = row.get(1)?;
+                owners.insert(CertificateId::parse(&certificate)?, RunId::parse(&run)?);
+            }
+            Ok(owners)
+        })
+    }
+}
+
+fn summary(row: &Row<'_>) -> Result<RunSummary, ReadError> {
+    let certificate_id: Option<String> = row.get(5)?;
+    let time = |index: usize| -> Result<Timestamp, ReadError> {
+        let text: String = row.get(index)?;
+        text.parse().map_err(|error: jiff::Error| StoreError::corrupt("a time", error).into())
+    };
+    Ok(RunSummary {
+        id: RunId::parse(&row.get::<_, String>(0)?)?,
+        plan: row.get(1)?,
+        target: row.get(2)?,
+        sandbox: row.get(3)?,
+        phase: row.get(4)?,
+        certificate_id: certificate_id.as_deref().map(CertificateId::parse).transpose()?,
+        started_at: time(6)?,
+        updated_at: time(7)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_sqlite_store_keeps_the_contract() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&directory.path().join("state.db")).unwrap();
+        super::super::contract::keeps_the_contract(&store).await;
+    }
+
+    #[tokio::test]
+    async fn what_was_written_is_there_for_another_program_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.db");
+        let (first, second) =
+            (SqliteStore::open(&path).unwrap(), SqliteStore::open(&path).unwrap());
+        let run = super::super::contract::new_run(7);
+        let id = run.id.clone();
+        first.create_run(run).await.unwrap();
+        assert_eq!(second.load_run(&id).await.unwrap().events.len(), 1);
+        assert_eq!(second.list_runs().await.unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_not_ours_is_refused_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.db");
+        std::fs::write(&path, "this is a letter to my aunt, not a database").unwrap();
+        let error = SqliteStore::open(&path).unwrap_err();
+        assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
+        assert!(std::fs::read_to_string(&path).unwrap().starts_with("this is a letter"));
+    }
+
+    #[test]
+    fn a_database_of_somebody_else_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.db");
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE recipes (cake TEXT)").unwrap();
+        let error = SqliteStore::open(&path).unwrap_err();
+        assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_file_of_a_newer_program_is_refused_with_both_numbers() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.db");
+        drop(SqliteStore::open(&path).unwrap());
+        Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
+        let error = SqliteStore::open(&path).unwrap_err().to_string();
+        assert!(error.ends_with("has format 99; this program knows formats up to 1"), "{error}");
+    }
+}

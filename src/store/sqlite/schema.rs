@@ -1,0 +1,127 @@
+//! The tables and their version.
+//!
+//! `application_id` says that a file is ours, `user_version` which format it has. Newer files are
+//! refused: a program that does not know the rules must not write.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::store::StoreError;
+
+/// "CERT" in ASCII.
+const APPLICATION_ID: i64 = 0x4345_5254;
+
+/// The newest format that this program knows, and the one that it writes.
+const FORMAT: i64 = 1;
+
+/// Another program may be in the middle of a large transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+const TABLES: &str = "
+    CREATE TABLE plans (
+        digest    TEXT    NOT NULL,
+        semantics INTEGER NOT NULL,
+        text      TEXT    NOT NULL,
+        compiled  TEXT    NOT NULL,
+        PRIMARY KEY (digest, semantics)
+    ) WITHOUT ROWID;
+    -- Everything but the plan's key repeats what the events say, for listings.
+    CREATE TABLE runs (
+        id             TEXT    NOT NULL PRIMARY KEY,
+        plan_digest    TEXT    NOT NULL,
+        semantics      INTEGER NOT NULL,
+        plan_name      TEXT    NOT NULL,
+        target         TEXT    NOT NULL,
+        sandbox        INTEGER NOT NULL,
+        phase          TEXT    NOT NULL,
+        certificate_id TEXT,
+        started_at     TEXT    NOT NULL,
+        updated_at     TEXT    NOT NULL
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX runs_by_certificate ON runs (certificate_id)
+        WHERE certificate_id IS NOT NULL;
+    CREATE TABLE events (
+        run      TEXT    NOT NULL REFERENCES runs (id),
+        sequence INTEGER NOT NULL,
+        body     TEXT    NOT NULL,
+        PRIMARY KEY (run, sequence)
+    ) WITHOUT ROWID;
+";
+
+/// Opens the file for writing and makes or checks its format.
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    let database = |action| move |error| translate(path, action, &error);
+    let mut connection = Connection::open(path).map_err(database("open"))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(database("open"))?;
+    let application: i64 = pragma(&connection, "application_id").map_err(database("open"))?;
+    let format: i64 = pragma(&connection, "user_version").map_err(database("open"))?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(database("open"))?;
+    if application != APPLICATION_ID && (application != 0 || tables != 0) {
+        return Err(StoreError::Foreign { path: path.to_owned() });
+    }
+    if format > FORMAT {
+        return Err(StoreError::Newer { path: path.to_owned(), found: format, known: FORMAT });
+    }
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+        )
+        .map_err(database("prepare"))?;
+    create(&mut connection).map_err(database("prepare"))?;
+    restrict(path)?;
+    Ok(connection)
+}
+
+/// Opens the file a second time, for reading only.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let database = |error| translate(path, "open", &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(database)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(database)?;
+    Ok(connection)
+}
+
+fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+    // Two programs may open a new file at once: look again once the file is ours.
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let format: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if format == 0 {
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", FORMAT)?;
+    }
+    transaction.commit()
+}
+
+fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}
+
+/// Events hold no secret, but what is ordered for whom is nobody else's business.
+fn restrict(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(|error| {
+        StoreError::Database {
+            action: "restrict access to",
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }
+    })
+}
+
+pub(super) fn translate(path: &Path, action: &'static str, error: &rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => StoreError::Foreign { path: path.to_owned() },
+        Some(ErrorCode::DiskFull) => StoreError::Database {
+            action,
+            path: path.to_owned(),
+            reason: "no space is left on the disk".to_owned(),
+        },
+        _ => StoreError::Database { action, path: path.to_owned(), reason: error.to_string() },
+    }
+}

@@ -1,0 +1,235 @@
+//! `Writer`: the one thread that writes, with group commit.
+//!
+//! It takes whatever waits in its queue, carries each job out in a savepoint of its own, commits
+//! once, and answers only then. A job that fails does not touch the others; a commit that fails is
+//! the answer to all.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
+use tokio::sync::oneshot;
+
+use super::schema::translate;
+use crate::run::{Event, EventKind, RunHeader, RunPhase};
+use crate::store::{NewRun, StoreError, StoreFuture};
+use crate::types::{CertificateId, RunId};
+
+/// More jobs than this are not put into one transaction, so that the first need not wait long.
+const LARGEST_GROUP: usize = 256;
+
+type Reply = oneshot::Sender<Result<(), StoreError>>;
+
+/// Something to write.
+pub(super) enum Job {
+    Create { run: Box<NewRun>, reply: Reply },
+    Append { run: RunId, events: Vec<Event>, reply: Reply },
+}
+
+/// The sending side of the queue. The thread ends when it is dropped.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Option<Sender<Job>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(path: PathBuf, connection: Connection) -> Result<Self, StoreError> {
+        let (queue, jobs) = channel();
+        let refused = path.clone();
+        let thread = thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || serve(&path, connection, &jobs))
+            .map_err(|error| StoreError::Database {
+                action: "start a thread for",
+                path: refused,
+                reason: error.to_string(),
+            })?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    pub(super) fn send(&self, job: impl FnOnce(Reply) -> Job) -> StoreFuture<'_, ()> {
+        let (reply, answer) = oneshot::channel();
+        // A thread that is gone drops the reply, which is answered as closed below.
+        if let Some(queue) = &self.queue {
+            let _ = queue.send(job(reply));
+        }
+        Box::pin(async move { answer.await.unwrap_or(Err(StoreError::Closed)) })
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Everything that was sent is written before the file is closed.
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(path: &std::path::Path, mut connection: Connection, jobs: &Receiver<Job>) {
+    while let Ok(first) = jobs.recv() {
+        let mut group = vec![first];
+        while group.len() < LARGEST_GROUP
+            && let Ok(job) = jobs.try_recv()
+        {
+            group.push(job);
+        }
+        commit(path, &mut connection, group);
+    }
+}
+
+fn commit(path: &std::path::Path, connection: &mut Connection, group: Vec<Job>) {
+    let mut answers = Vec::with_capacity(group.len());
+    let committed = (|| {
+        let mut transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for job in &group {
+            let savepoint = transaction.savepoint()?;
+            let result = match job {
+                Job::Create { run, .. } => create(&savepoint, run),
+                Job::Append { run, events, .. } => append(&savepoint, run, events),
+            };
+            match result {
+                Ok(()) => {
+                    savepoint.commit()?;
+                    answers.push(Ok(()));
+                }
+                Err(WriteError::Store(error)) => answers.push(Err(error)),
+                Err(WriteError::Database(error)) => {
+                    answers.push(Err(translate(path, "write to", &error)));
+                }
+            }
+        }
+        transaction.commit()
+    })();
+    let mut answers = answers.into_iter();
+    for job in group {
+        let (Job::Create { reply, .. } | Job::Append { reply, .. }) = job;
+        let answer = match &committed {
+            Ok(()) => answers.next().unwrap_or(Err(StoreError::Closed)),
+            Err(error) => Err(translate(path, "write to", error)),
+        };
+        // Whoever asked may have been cancelled; the write stands all the same.
+        let _ = reply.send(answer);
+    }
+}
+
+enum WriteError {
+    Store(StoreError),
+    Database(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for WriteError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<StoreError> for WriteError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+fn create(connection: &Connection, run: &NewRun) -> Result<(), WriteError> {
+    let Some((header, at)) = run.events.first().and_then(|event| match &event.kind {
+        EventKind::RunStarted(header) => Some((header, event.at)),
+        _ => None,
+    }) else {
+        return Err(StoreError::corrupt("the first event", "a run must start").into());
+    };
+    let plan = &run.plan;
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO plans VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![plan.digest, plan.semantics, plan.text, plan.compiled])?;
+    let RunHeader { target, sandbox, plan: reference, .. } = header;
+    let inserted = connection
+        .prepare_cached("INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8, ?8)")?
+        .execute(params![
+            run.id.as_str(),
+            plan.digest,
+            plan.semantics,
+            reference.name,
+            target,
+            sandbox,
+            RunPhase::Running.name(),
+            at.to_string(),
+        ]);
+    conflict(inserted, &run.id)?;
+    insert(connection, &run.id, &run.events)
+}
+
+fn append(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), WriteError> {
+    let Some(first) = events.first() else { return Ok(()) };
+    let last: Option<u32> = connection
+        .prepare_cached("SELECT max(sequence) FROM events WHERE run = ?1")?
+        .query_row([run.as_str()], |row| row.get(0))?;
+    match last {
+        None => return Err(StoreError::NoSuchRun(run.clone()).into()),
+        Some(last) if last + 1 != first.sequence => {
+            return Err(StoreError::Conflict(run.clone()).into());
+        }
+        Some(_) => {}
+    }
+    insert(connection, run, events)
+}
+
+fn insert(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), WriteError> {
+    for event in events {
+        let body =
+            serde_json::to_string(event).map_err(|error| StoreError::corrupt("an event", error))?;
+        let inserted = connection
+            .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3)")?
+            .execute(params![run.as_str(), event.sequence, body]);
+        conflict(inserted, run)?;
+        if let EventKind::CertificateBound { certificate_id, .. } = &event.kind {
+            bind(connection, run, certificate_id)?;
+        }
+        let phase = match &event.kind {
+            EventKind::RunResumed { .. } => Some(RunPhase::Running),
+            EventKind::RunPaused { reason } => Some(RunPhase::Paused(*reason)),
+            EventKind::RunFinished { result } => Some(RunPhase::Finished(*result)),
+            _ => None,
+        };
+        connection
+            .prepare_cached(
+                "UPDATE runs SET updated_at = ?2, phase = coalesce(?3, phase) WHERE id = ?1",
+            )?
+            .execute(params![run.as_str(), event.at.to_string(), phase.map(RunPhase::name)])?;
+    }
+    Ok(())
+}
+
+fn bind(connection: &Connection, run: &RunId, id: &CertificateId) -> Result<(), WriteError> {
+    let owner: Option<String> = connection
+        .prepare_cached("SELECT id FROM runs WHERE certificate_id = ?1")?
+        .query([id.as_str()])?
+        .next()?
+        .map(|row| row.get(0))
+        .transpose()?;
+    match owner {
+        Some(owner) if owner != run.as_str() => {
+            Err(StoreError::CertificateOwned { certificate_id: id.clone(), owner }.into())
+        }
+        _ => {
+            connection
+                .prepare_cached("UPDATE runs SET certificate_id = ?2 WHERE id = ?1")?
+                .execute([run.as_str(), id.as_str()])?;
+            Ok(())
+        }
+    }
+}
+
+/// A key that exists already means that somebody else was first.
+fn conflict(inserted: rusqlite::Result<usize>, run: &RunId) -> Result<(), WriteError> {
+    match inserted {
+        Ok(_) => Ok(()),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            Err(StoreError::Conflict(run.clone()).into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
