@@ -1,1 +1,19 @@
-//! (in the making)
+//! Durable files: what was written is there after a power cut, whole or not at all.
+//!
+//! Everything here blocks on the disk; async callers put it on a blocking thread. Nothing in here
+//! knows what it writes, and nothing ever deletes or overwrites a file that it did not make, save
+//! the target of [`write_replace`].
+//!
+//! [`CertificateSet`] is the one with a layout; [`resolve_within`] guards paths that plans made.
+
+mod durable;
+mod error;
+mod layout;
+mod path;
+mod set;
+
+pub use durable::{FileMode, create_private_directory, write_new, write_replace};
+pub use error::{FileError, FileErrorKind};
+pub use layout::SetError;
+pub use path::{PathError, resolve_within};
+pub use set::{CertificateSet, InstalledSet};

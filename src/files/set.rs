@@ -1,0 +1,197 @@
+//! `CertificateSet`: four files that belong together, deployed and exchanged as one.
+//!
+//! ```text
+//! certs/www.example.com/          the directory the user named
+//!   sets/2026-03-01/              one folder per set; none is ever changed or removed
+//!     cert.pem chain.pem fullchain.pem privkey.pem
+//!   current -> sets/2026-03-01    the one link that is flipped
+//!   cert.pem -> current/cert.pem  stable names for a server's configuration, and so on
+//! ```
+//!
+//! At every moment, whatever crashes, all stable names lead into the same set: never to the key of
+//! one and the certificate of another. A server that happens to open them one by one across a flip
+//! is set right by the reload that follows it. Former sets stay, so that somebody can flip back.
+//! Content is not looked at here: it has been proved before.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::durable::{create_directory, parent_of, partial_prefix, sync_directory, write_plain};
+use super::error::{FileError, is_absent};
+use super::layout::{
+    CURRENT, FILES, MAX_SIBLINGS, SETS, SetError, check_link, check_name, check_place, current,
+    is_there,
+};
+
+/// The mode of directories, less the umask: servers that are not root must reach the certificate.
+const DIRECTORY: u32 = 0o755;
+
+/// The content of a set. There is no `Debug`, since it holds the key.
+#[derive(Clone, Copy)]
+pub struct CertificateSet<'a> {
+    /// The leaf, PEM.
+    pub cert: &'a str,
+    /// The issuers, PEM.
+    pub chain: &'a str,
+    /// The leaf and the issuers, PEM.
+    pub fullchain: &'a str,
+    /// The private key, PEM.
+    pub privkey: &'a str,
+}
+
+/// Where a set is to be found after it was installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstalledSet {
+    /// The name of the folder, which may be a numbered sibling of the one that was wanted.
+    pub name: String,
+    /// The folder itself.
+    pub folder: PathBuf,
+    /// The set that was current before, if it was another one.
+    pub previous: Option<String>,
+    /// The stable name of the leaf.
+    pub cert: PathBuf,
+    /// The stable name of the issuers.
+    pub chain: PathBuf,
+    /// The stable name of the leaf with its issuers.
+    pub fullchain: PathBuf,
+    /// The stable name of the key.
+    pub privkey: PathBuf,
+}
+
+impl CertificateSet<'_> {
+    /// Writes the set under `name` and makes it the current one of `directory`.
+    ///
+    /// Repeating it after a crash, at whatever point, ends in the same state: a set with the same
+    /// content is used again, one with other content keeps its name and this one gets a number.
+    pub fn install(&self, directory: &Path, name: &str) -> Result<InstalledSet, SetError> {
+        check_name(name)?;
+        check_place(directory)?;
+        create_directory(directory, DIRECTORY)?;
+        let sets = directory.join(SETS);
+        create_directory(&sets, DIRECTORY)?;
+        let name = self.place(&sets, name)?;
+        let previous = current(directory)?;
+        flip(directory, &name)?;
+        for (file, _) in FILES {
+            link(directory, file)?;
+        }
+        sync_directory(directory)?;
+        Ok(InstalledSet {
+            folder: sets.join(&name),
+            previous: previous.filter(|previous| *previous != name),
+            name,
+            cert: directory.join("cert.pem"),
+            chain: directory.join("chain.pem"),
+            fullchain: directory.join("fullchain.pem"),
+            privkey: directory.join("privkey.pem"),
+        })
+    }
+
+    fn contents(&self) -> [&[u8]; 4] {
+        [self.cert, self.chain, self.fullchain, self.privkey].map(str::as_bytes)
+    }
+
+    /// Finds the set among the existing ones, or writes it; answers with its name.
+    fn place(&self, sets: &Path, wanted: &str) -> Result<String, SetError> {
+        let mut ready = None;
+        for number in 1..=MAX_SIBLINGS {
+            let name = if number == 1 { wanted.to_owned() } else { format!("{wanted}-{number}") };
+            let folder = sets.join(&name);
+            if !is_there(&folder)? {
+                let partial = match ready.take() {
+                    Some(partial) => partial,
+                    None => self.write_partial(sets, wanted)?,
+                };
+                match fs::rename(partial.path(), &folder) {
+                    Ok(()) => {
+                        let _ = partial.keep();
+                        sync_directory(sets)?;
+                        return Ok(name);
+                    }
+                    // Another run was faster; look at what it put there.
+                    Err(_) if is_there(&folder)? => ready = Some(partial),
+                    Err(error) => return Err(FileError::new("write", &folder, &error).into()),
+                }
+            }
+            if self.is_in(&folder)? {
+                // A crash may have come between the rename and this.
+                sync_directory(sets)?;
+                return Ok(name);
+            }
+        }
+        Err(SetError::TooMany { directory: sets.to_path_buf(), name: wanted.to_owned() })
+    }
+
+    /// Writes all files into a hidden folder, flushed. Whatever fails, the folder goes away again.
+    fn write_partial(&self, sets: &Path, name: &str) -> Result<tempfile::TempDir, SetError> {
+        let partial = tempfile::Builder::new()
+            .prefix(&partial_prefix(Path::new(name)))
+            .permissions(Permissions::from_mode(DIRECTORY))
+            .tempdir_in(sets)
+            .map_err(|error| FileError::new("write", &sets.join(name), &error))?;
+        for ((file, mode), bytes) in FILES.into_iter().zip(self.contents()) {
+            write_plain(&partial.path().join(file), bytes, mode)?;
+        }
+        sync_directory(partial.path())?;
+        Ok(partial)
+    }
+
+    /// True if `folder` holds exactly this content; other files in it do not matter.
+    fn is_in(&self, folder: &Path) -> Result<bool, FileError> {
+        for ((file, _), bytes) in FILES.into_iter().zip(self.contents()) {
+            let path = folder.join(file);
+            match fs::metadata(&path) {
+                // The length first: what is compared may be anything, and large.
+                Ok(found) if found.is_file() && found.len() == bytes.len() as u64 => {}
+                Ok(_) => return Ok(false),
+                Err(error) if is_absent(&error) => return Ok(false),
+                Err(error) => return Err(FileError::new("read", &path, &error)),
+            }
+            let found = fs::read(&path).map_err(|error| FileError::new("read", &path, &error))?;
+            if *Zeroizing::new(found) != *bytes {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Makes `current` lead to the set, in one step.
+fn flip(directory: &Path, name: &str) -> Result<(), SetError> {
+    let path = directory.join(CURRENT);
+    let target = Path::new(SETS).join(name);
+    if fs::read_link(&path).is_ok_and(|found| found == target) {
+        return Ok(());
+    }
+    let refuse = |error: io::Error| FileError::new("flip", &path, &error);
+    let link = tempfile::Builder::new()
+        .prefix(&partial_prefix(&path))
+        .make_in(parent_of(&path), |temporary| symlink(&target, temporary))
+        .map_err(refuse)?;
+    link.into_temp_path().persist(&path).map_err(|error| refuse(error.error))?;
+    // Before the stable names: they must not outlive what they lead to.
+    Ok(sync_directory(directory)?)
+}
+
+fn link(directory: &Path, file: &str) -> Result<(), SetError> {
+    if check_link(directory, file)? {
+        return Ok(());
+    }
+    let path = directory.join(file);
+    match symlink(Path::new(CURRENT).join(file), &path) {
+        // Another run was faster, or something foreign came in between; the check tells which.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            check_link(directory, file).map(|_| ())
+        }
+        Err(error) => Err(FileError::new("link", &path, &error).into()),
+        Ok(()) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[path = "set_tests.rs"]
+mod tests;

@@ -1,0 +1,222 @@
+//! The textual encoding of RFC 7468: finding the blocks in a text, and writing them.
+//!
+//! Written here because the readers at hand skip blocks whose label they do not know, ignore a
+//! wrong end line, or leave copies of key material behind. It decodes; what the bytes mean is
+//! decided by whoever asked for them.
+
+use zeroize::Zeroizing;
+
+use crate::types::{printable, shorten};
+
+/// Characters of base64 in a line (RFC 7468, section 2).
+const LINE: usize = 64;
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const BEGIN: &str = "-----BEGIN ";
+const END: &str = "-----END ";
+const DASHES: &str = "-----";
+
+/// Why a text is not well-formed PEM.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PemError {
+    /// A line starts like a begin line and is none.
+    #[error("line {line} is a broken PEM begin line")]
+    BrokenBegin {
+        /// The line's number, from 1.
+        line: usize,
+    },
+    /// A block has no end line of its own.
+    #[error("the PEM block `{label}` that begins in line {line} has no end line")]
+    Unclosed {
+        /// The block's label.
+        label: String,
+        /// The number of its begin line, from 1.
+        line: usize,
+    },
+    /// An end line closes nothing.
+    #[error("line {line} ends a PEM block that was never begun")]
+    EndWithoutBegin {
+        /// The line's number, from 1.
+        line: usize,
+    },
+    /// The text between the lines cannot be decoded.
+    #[error("the PEM block `{label}` that begins in line {line} is not valid base64")]
+    NotBase64 {
+        /// The block's label.
+        label: String,
+        /// The number of its begin line, from 1.
+        line: usize,
+    },
+}
+
+/// One block, not yet decoded, so that a label can be refused before its content is looked at.
+pub(super) struct Block {
+    /// The words behind `BEGIN`.
+    pub(super) label: String,
+    line: usize,
+    base64: Zeroizing<Vec<u8>>,
+}
+
+impl Block {
+    /// The bytes inside.
+    pub(super) fn decode(&self) -> Result<Zeroizing<Vec<u8>>, PemError> {
+        decode(&self.base64)
+            .ok_or_else(|| PemError::NotBase64 { label: self.label.clone(), line: self.line })
+    }
+}
+
+/// Finds all blocks; text before, between and after them is ignored, as `openssl` writes such.
+pub(super) fn blocks(text: &[u8]) -> Result<Vec<Block>, PemError> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for (index, raw) in text.split(|byte| *byte == b'\n').enumerate() {
+        let number = index + 1;
+        let raw = raw.trim_ascii();
+        if raw.starts_with(BEGIN.as_bytes()) {
+            if let Some(block) = open {
+                return Err(PemError::Unclosed { label: block.label, line: block.line });
+            }
+            let label = std::str::from_utf8(raw)
+                .ok()
+                .and_then(|line| line.strip_prefix(BEGIN)?.strip_suffix(DASHES))
+                .ok_or(PemError::BrokenBegin { line: number })?;
+            open = Some(Block {
+                label: shorten(&printable(label), 64),
+                line: number,
+                // Room for all that may follow: growing would leave copies of a key in freed memory.
+                base64: Zeroizing::new(Vec::with_capacity(text.len())),
+            });
+        } else if raw.starts_with(END.as_bytes()) {
+            let block = open.take().ok_or(PemError::EndWithoutBegin { line: number })?;
+            if raw != format!("{END}{}{DASHES}", block.label).as_bytes() {
+                return Err(PemError::Unclosed { label: block.label, line: block.line });
+            }
+            blocks.push(block);
+        } else if let Some(block) = &mut open {
+            block.base64.extend(raw.iter().filter(|byte| !byte.is_ascii_whitespace()));
+        }
+    }
+    match open {
+        Some(block) => Err(PemError::Unclosed { label: block.label, line: block.line }),
+        None => Ok(blocks),
+    }
+}
+
+/// Writes one block: lines of 64 characters, a line feed after each.
+pub(super) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
+    let base64 = der.len().div_ceil(3) * 4;
+    let capacity =
+        base64 + base64.div_ceil(LINE) + 2 * (END.len() + label.len() + DASHES.len() + 3);
+    let mut text = Zeroizing::new(String::with_capacity(capacity));
+    for part in [BEGIN, label, DASHES, "\n"] {
+        text.push_str(part);
+    }
+    for line in der.chunks(LINE / 4 * 3) {
+        for group in line.chunks(3) {
+            let byte = |index: usize| group.get(index).map_or(0, |byte| u32::from(*byte));
+            let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+            for position in 0..4 {
+                let index = usize::try_from(bits >> (18 - 6 * position) & 63).unwrap_or_default();
+                let padding = position > u32::try_from(group.len()).unwrap_or_default();
+                text.push(if padding { '=' } else { char::from(ALPHABET[index]) });
+            }
+        }
+        text.push('\n');
+    }
+    for part in [END, label, DASHES, "\n"] {
+        text.push_str(part);
+    }
+    text
+}
+
+/// Strict base64: whole groups, padding only at the end, no bits lost in it.
+fn decode(base64: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(base64.len() / 4 * 3));
+    let padding = base64.iter().rev().take_while(|byte| **byte == b'=').count();
+    if !base64.len().is_multiple_of(4) || padding > 2 {
+        return None;
+    }
+    for group in base64[..base64.len() - padding].chunks(4) {
+        let mut bits = 0;
+        for byte in group {
+            bits = bits << 6 | value(*byte)?;
+        }
+        bits <<= 6 * (4 - group.len());
+        let [_, decoded @ ..] = u32::to_be_bytes(bits);
+        let (used, lost) = decoded.split_at(group.len() - 1);
+        if lost.iter().any(|byte| *byte != 0) {
+            return None;
+        }
+        bytes.extend_from_slice(used);
+    }
+    Some(bytes)
+}
+
+fn value(byte: u8) -> Option<u32> {
+    let value = match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    };
+    Some(u32::from(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(text: &str) -> Result<Vec<String>, PemError> {
+        Ok(blocks(text.as_bytes())?.into_iter().map(|block| block.label).collect())
+    }
+
+    #[test]
+    fn every_length_reads_back_as_it_was_written() {
+        for length in 0..200 {
+            let bytes: Vec<u8> = (0..length).map(|index| (index * 37 % 256) as u8).collect();
+            let text = encode("THING", &bytes);
+            let found = blocks(text.as_bytes()).unwrap();
+            assert_eq!(*found[0].decode().unwrap(), bytes, "{length}");
+            assert!(text.lines().all(|line| line.len() <= LINE));
+            assert!(text.capacity() >= text.len());
+        }
+        assert_eq!(*encode("T", b"fooba"), "-----BEGIN T-----\nZm9vYmE=\n-----END T-----\n");
+    }
+
+    #[test]
+    fn text_around_blocks_carriage_returns_and_indentation_are_tolerated() {
+        let text = "subject=x\r\n-----BEGIN A B-----\r\nQUJD\r\n-----END A B-----\r\n\r\nissuer\r\n\
+                    \u{feff}\n  -----BEGIN C-----\n  QUJD\n  QUJD\n  -----END C-----";
+        assert_eq!(labels(text).unwrap(), ["A B", "C"]);
+        assert_eq!(**blocks(text.as_bytes()).unwrap()[1].decode().unwrap(), *b"ABCABC");
+        assert!(labels("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn broken_frames_are_errors_that_name_the_line() {
+        for (text, message) in [
+            ("\n-----BEGIN A", "line 2 is a broken PEM begin line"),
+            ("-----BEGIN A-----\nQUJD", "the PEM block `A` that begins in line 1 has no end line"),
+            (
+                "-----BEGIN A-----\n-----END B-----",
+                "the PEM block `A` that begins in line 1 has no end line",
+            ),
+            (
+                "-----BEGIN A-----\n-----BEGIN A-----\n-----END A-----",
+                "the PEM block `A` that begins in line 1 has no end line",
+            ),
+            ("QUJD\n-----END A-----", "line 2 ends a PEM block that was never begun"),
+        ] {
+            assert_eq!(labels(text).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn sloppy_base64_is_refused() {
+        for base64 in ["QUJ", "QQ=", "Q===", "QR==", "QUK=", "Q=Q=", "QU-_", "====", "Q*=="] {
+            assert_eq!(decode(base64.as_bytes()), None, "{base64}");
+        }
+        assert_eq!(decode(b"QQ==").map(|bytes| bytes.to_vec()), Some(b"A".to_vec()));
+    }
+}
