@@ -6,6 +6,7 @@
 mod base_url;
 mod connection;
 mod error;
+mod error_text;
 mod request;
 mod retry_after;
 #[cfg(test)]
@@ -24,11 +25,12 @@ use tracing::Instrument as _;
 
 use crate::types::{Clock, Secret, format_duration};
 
+pub(in crate::api) use base_url::is_loopback;
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use connection::{Connection, ConnectionError, Timeouts};
 pub use error::{ApiError, Effect, ErrorKind, Retry, Unread};
 pub use request::{ANSWER_LIMIT, Call, LIST_LIMIT, Method, RawAnswer, Request};
-pub use retry_after::parse_retry_after;
+pub use retry_after::{LONGEST_RETRY_AFTER, parse_retry_after};
 
 /// Sends requests over one [`Connection`].
 ///

@@ -68,7 +68,9 @@ impl Script {
                 };
                 seen.lock().unwrap().push(request);
                 match reply {
-                    Reply::Bytes(bytes) | Reply::AtOnce(bytes) => drop(stream.write_all(&bytes).await),
+                    Reply::Bytes(bytes) | Reply::AtOnce(bytes) => {
+                        drop(stream.write_all(&bytes).await);
+                    }
                     Reply::Close => {}
                     Reply::Hang => held.push(stream),
                 }
