@@ -1,0 +1,132 @@
+//! `RegfishClient`: the calls of the TLS API. Every method sends exactly one request.
+//!
+//! It knows no plan and no run, decides nothing, and repeats nothing.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::convert::{FromWire, wire_order};
+use super::envelope;
+use super::model::{Certificate, CertificateList, Listing, OrderRequest, Organization, Product};
+use super::wire::WireCompletion;
+use crate::api::http::{
+    ApiError, Connection, ConnectionError, ErrorKind, HttpClient, LIST_LIMIT, Method, RawAnswer,
+    Request,
+};
+use crate::types::{CertificateId, OrganizationId};
+
+/// The regfish API over one connection. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct RegfishClient {
+    http: HttpClient,
+}
+
+impl RegfishClient {
+    /// Prepares a client; touches no network.
+    pub fn new(connection: Connection) -> Result<Self, ConnectionError> {
+        Ok(Self { http: HttpClient::new(connection)? })
+    }
+
+    /// Lists what can be ordered (contract A.2).
+    pub async fn list_products(&self) -> Result<Listing<Product>, ApiError> {
+        self.list(&["tls", "products"]).await
+    }
+
+    /// Lists the organizations that orders can be bound to (contract A.3).
+    pub async fn list_organizations(&self) -> Result<Listing<Organization>, ApiError> {
+        self.list(&["tls", "organization"]).await
+    }
+
+    /// Lists all certificates that the key can see (contract A.6).
+    pub async fn list_certificates(&self) -> Result<CertificateList, ApiError> {
+        let Listing { items, unreadable } = self.list(&["tls", "certificate"]).await?;
+        Ok(CertificateList { certificates: items, unreadable })
+    }
+
+    /// Reads one certificate (contract A.6).
+    pub async fn get_certificate(&self, id: &CertificateId) -> Result<Certificate, ApiError> {
+        self.object(&Request::new(Method::Get, &["tls", "certificate", id.as_str()])).await
+    }
+
+    /// Orders a certificate (contract A.4). Costs money, and a repetition may cost it again: when
+    /// the error's effect is unknown, look into the list before anything else (contract A.13).
+    pub async fn create_certificate(&self, order: &OrderRequest) -> Result<Certificate, ApiError> {
+        let request = Request::new(Method::Post, &["tls", "certificate"]);
+        self.object(&with_json(request, &wire_order(order))?).await
+    }
+
+    /// Binds an organization to a staged order and submits it (contract A.5).
+    ///
+    /// After any error read the certificate first: a person may have completed it meanwhile.
+    pub async fn complete_certificate(
+        &self,
+        id: &CertificateId,
+        organization: &OrganizationId,
+    ) -> Result<Certificate, ApiError> {
+        let segments = ["tls", "certificate", id.as_str(), "complete"];
+        let body = WireCompletion { org_id: organization.as_str() };
+        self.object(&with_json(Request::new(Method::Post, &segments), &body)?).await
+    }
+
+    /// Downloads the chain, leaf first (contract A.10).
+    ///
+    /// [`ErrorKind::NotReady`] is normal for a while after the certificate was issued.
+    pub async fn download_pem(&self, id: &CertificateId) -> Result<Vec<u8>, ApiError> {
+        let segments = ["tls", "certificate", id.as_str(), "download", "pem"];
+        let request = Request::new(Method::Get, &segments).accepting_raw();
+        envelope::read_pem(self.http.send(&request).await?)
+    }
+
+    /// One object that the answer must hold.
+    pub(super) async fn object<T: FromWire>(&self, request: &Request) -> Result<T, ApiError> {
+        let (answer, content) = self.call(request).await?;
+        T::from_value(content).map_err(|error| envelope::content(&answer, &error.to_string()))
+    }
+
+    /// A list of which single items may be unreadable.
+    pub(super) async fn list<T: FromWire>(
+        &self,
+        segments: &[&str],
+    ) -> Result<Listing<T>, ApiError> {
+        let request = Request::new(Method::Get, segments).with_limit(LIST_LIMIT);
+        let (answer, content) = self.call(&request).await?;
+        let values = match content {
+            Value::Array(values) => values,
+            // An empty list can be written as null, or left out (contract A.0).
+            Value::Null => Vec::new(),
+            _ => return Err(envelope::content(&answer, "`response` is not a list")),
+        };
+        let mut listing = Listing { items: Vec::with_capacity(values.len()), unreadable: vec![] };
+        for (index, value) in values.into_iter().enumerate() {
+            match T::from_value(value) {
+                Ok(item) => listing.items.push(item),
+                Err(error) => {
+                    let text = format!("{} {}: {error}", T::WHAT, index + 1);
+                    listing.unreadable.push(answer.call.public_text(&text, 200));
+                }
+            }
+        }
+        Ok(listing)
+    }
+
+    /// The content of a successful answer.
+    pub(super) async fn call(&self, request: &Request) -> Result<(RawAnswer, Value), ApiError> {
+        let answer = self.http.send(request).await?;
+        let content = envelope::read(&answer)?;
+        Ok((answer, content))
+    }
+}
+
+/// `request` with `body`; that our own types become JSON fails only by a mistake in them.
+pub(super) fn with_json(request: Request, body: &impl Serialize) -> Result<Request, ApiError> {
+    match serde_json::to_value(body) {
+        Ok(value) => Ok(request.with_body(value)),
+        Err(error) => Err(ApiError {
+            method: request.method,
+            path: request.path,
+            status: None,
+            retry_after: None,
+            kind: ErrorKind::NotSent { reason: error.to_string() },
+        }),
+    }
+}
