@@ -1,1 +1,29 @@
-//! (in the making)
+//! The sandbox: an imitation of regfish's API and of the world around it, on loopback only.
+//!
+//! [`Sandbox`] answers the TLS and DNS calls, signs certificates with a CA of its own and serves
+//! the records that were put from a DNS server of its own. The `world` inside is pure: facts and
+//! transitions, with time and randomness as parameters. It shares no type with the API client, so
+//! that a mistake of the one cannot hide in the other, and it is **not a real CA**.
+//!
+//! References such as (contract A.6) point into the written contract of the API.
+
+mod ca;
+mod connection;
+mod csr;
+mod dns;
+mod fault;
+mod http;
+mod options;
+mod server;
+mod shared;
+mod state_file;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+pub use fault::{Fault, FaultAction};
+pub use options::SandboxOptions;
+pub use server::{Sandbox, SandboxError, peek_latest_time};
+pub use shared::{LoggedRequest, OrderSnapshot};
+pub use world::{LookPhase, Timing, UnmanagedAnswer};

@@ -1,0 +1,180 @@
+//! `Ca`: a root, an intermediate, and leaves for the keys of the requests it is given.
+//!
+//! It decides names, validity and usages itself and takes nothing but the public key from a
+//! request. It says in every subject that it is no real CA. It does not know orders or time.
+
+use std::time::Duration;
+
+use rcgen::string::PrintableString;
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+    SerialNumber, date_time_ymd,
+};
+use serde::{Deserialize, Serialize};
+
+use super::csr::{CheckedCsr, CsrError};
+use super::world::{IssueRequest, Issued};
+use crate::types::Timestamp;
+
+/// The organization in the CA's own names. Whoever sees a certificate of the sandbox shall know.
+const LOUD_NAME: &str = "certplan sandbox - NOT A REAL CA";
+
+/// A signing authority.
+pub(super) struct Ca {
+    state: CaState,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// What must be kept for the root to stay the same after a restart.
+///
+/// The root's own key is not among it: nothing but the one intermediate is ever signed by it.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct CaState {
+    root_pem: String,
+    intermediate_pem: String,
+    intermediate_key_pem: String,
+}
+
+/// Why the CA could not work.
+#[derive(Debug, thiserror::Error)]
+pub enum CaError {
+    /// The request cannot be read (any more).
+    #[error("cannot read the request: {0}")]
+    Csr(String),
+    /// The cryptography refused.
+    #[error("cannot make a certificate")]
+    Certificate(#[from] rcgen::Error),
+    /// A time that no certificate can hold.
+    #[error("`{0}` is no time for a certificate")]
+    Time(Timestamp),
+}
+
+impl From<CsrError> for CaError {
+    fn from(error: CsrError) -> Self {
+        Self::Csr(error.to_string())
+    }
+}
+
+/// The longest common name that X.520 allows; names beyond stand in the alternative names only.
+const LONGEST_COMMON_NAME: usize = 64;
+
+const SECONDS_OF_DAY: i64 = 86_400;
+
+impl Ca {
+    /// Makes a new root and intermediate, valid since long ago so that no clock is too early.
+    pub(super) fn generate() -> Result<Self, CaError> {
+        let root_params = authority("certplan sandbox root", BasicConstraints::Unconstrained);
+        let root = CertifiedIssuer::self_signed(root_params, KeyPair::generate()?)?;
+        let key = KeyPair::generate()?;
+        let intermediate_key_pem = key.serialize_pem();
+        let mut params = authority("certplan sandbox issuer", BasicConstraints::Constrained(0));
+        params.use_authority_key_identifier_extension = true;
+        let intermediate: Certificate = params.signed_by(&key, &root)?;
+        let state = CaState {
+            root_pem: root.pem(),
+            intermediate_pem: intermediate.pem(),
+            intermediate_key_pem,
+        };
+        Ok(Self { state, issuer: Issuer::new(params, key) })
+    }
+
+    /// The authority that was kept.
+    pub(super) fn restore(state: CaState) -> Result<Self, CaError> {
+        let key = KeyPair::from_pem(&state.intermediate_key_pem)?;
+        let issuer = Issuer::from_ca_cert_pem(&state.intermediate_pem, key)?;
+        Ok(Self { state, issuer })
+    }
+
+    /// What [`Ca::restore`] needs. It holds a private key.
+    pub(super) fn state(&self) -> &CaState {
+        &self.state
+    }
+
+    /// The root, for those who want to verify.
+    pub(super) fn root_pem(&self) -> &str {
+        &self.state.root_pem
+    }
+
+    /// Signs a certificate that begins on the midnight before `begin`.
+    ///
+    /// `serial` becomes the serial number (its topmost bits give way to a positive sign).
+    pub(super) fn issue(
+        &self,
+        request: &IssueRequest,
+        issued_at: Timestamp,
+        begin: Timestamp,
+        serial: u128,
+    ) -> Result<Issued, CaError> {
+        let csr = CheckedCsr::from_pem(&request.csr)?;
+        let (valid_from, valid_until) = validity(begin, request.validity_days)?;
+        // Never zero and never negative, and always 16 bytes long.
+        let serial = (serial >> 2 | 1 << 125).to_be_bytes();
+
+        let mut params = CertificateParams::default();
+        params.distinguished_name = subject(request)?;
+        for name in &request.names {
+            params.subject_alt_names.push(SanType::DnsName(name.as_str().try_into()?));
+        }
+        let the_beginning = date_time_ymd(1970, 1, 1);
+        params.not_before = the_beginning + seconds_since_1970(valid_from)?;
+        params.not_after = the_beginning + seconds_since_1970(valid_until)?;
+        params.serial_number = Some(SerialNumber::from_slice(&serial));
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        if csr.is_rsa {
+            params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
+        }
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let leaf = params.signed_by(&csr.public_key, &self.issuer)?;
+
+        Ok(Issued {
+            at: issued_at,
+            chain_pem: format!("{}{}", leaf.pem(), self.state.intermediate_pem),
+            serial_number: serial.iter().map(|byte| format!("{byte:02X}")).collect(),
+            valid_from,
+            valid_until,
+        })
+    }
+}
+
+/// From midnight (UTC) on, so many whole days and the begun one, less the last second: real CAs
+/// count both ends in.
+fn validity(begin: Timestamp, days: u16) -> Result<(Timestamp, Timestamp), CaError> {
+    let second = |second| Timestamp::from_second(second).map_err(|_| CaError::Time(begin));
+    let midnight = begin.as_second().div_euclid(SECONDS_OF_DAY) * SECONDS_OF_DAY;
+    let end = midnight + (i64::from(days) + 1) * SECONDS_OF_DAY - 1;
+    Ok((second(midnight)?, second(end)?))
+}
+
+fn subject(request: &IssueRequest) -> Result<DistinguishedName, CaError> {
+    let mut subject = DistinguishedName::new();
+    if let Some((name, country)) = &request.organization {
+        let country = PrintableString::try_from(country.as_str())?;
+        subject.push(DnType::CountryName, DnValue::PrintableString(country));
+        subject.push(DnType::OrganizationName, name);
+    }
+    let short = request.names.first().filter(|name| name.len() <= LONGEST_COMMON_NAME);
+    if let Some(common_name) = short {
+        subject.push(DnType::CommonName, common_name);
+    }
+    Ok(subject)
+}
+
+fn authority(common_name: &str, constraints: BasicConstraints) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::OrganizationName, LOUD_NAME);
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = date_time_ymd(2049, 12, 31);
+    params.is_ca = IsCa::Ca(constraints);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+/// rcgen speaks of time in another crate's words; only seconds since 1970 are needed.
+fn seconds_since_1970(at: Timestamp) -> Result<Duration, CaError> {
+    u64::try_from(at.as_second()).map(Duration::from_secs).map_err(|_| CaError::Time(at))
+}

@@ -1,0 +1,12 @@
+//! The DNS of the sandbox: an authoritative server for the world's records, and the CA's look.
+//!
+//! Server and look-up meet only on the wire, as in reality: what the CA believes is what the
+//! server said, not what the world holds.
+
+mod answer;
+mod lookup;
+mod server;
+
+pub(super) use answer::NAME_SERVER;
+pub(super) use lookup::find_tokens;
+pub(super) use server::{DnsServer, DnsSockets};

@@ -1,0 +1,81 @@
+//! `SandboxOptions`: everything about a sandbox that can be chosen when it starts.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::fault::Fault;
+use super::world::{Rules, Timing, UnmanagedAnswer, ZoneRules};
+use crate::types::{Clock, DomainName, Secret, SystemClock};
+
+/// How a sandbox behaves.
+#[derive(Debug, Clone)]
+pub struct SandboxOptions {
+    /// Where the API listens; only loopback addresses are allowed. Port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Where the DNS server listens, UDP and TCP; only loopback, too.
+    pub dns_listen: SocketAddr,
+    /// Where the world is kept, so that an interrupted run finds its orders again.
+    pub state_file: Option<PathBuf>,
+    /// The key that requests must carry.
+    pub api_key: Secret,
+    /// When things happen.
+    pub timing: Timing,
+    /// The time of the world. Handlers only read it; nothing in the sandbox sleeps on it.
+    pub clock: Arc<dyn Clock>,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// Every registrable domain (the last two labels) is a managed zone.
+    pub any_zone: bool,
+    /// Zones that are managed besides; needed for names such as `example.co.uk`.
+    pub zones: Vec<DomainName>,
+    /// Zones that belong to somebody else.
+    pub unmanaged: Vec<DomainName>,
+    /// How calls for those are answered.
+    pub unmanaged_answer: UnmanagedAnswer,
+    /// How many downloads of an issued certificate are refused at first (contract A.10: it
+    /// happens, so it is on unless switched off).
+    pub downloads_refused: u32,
+}
+
+/// Newer keys contain a dot, which trips readers that split them (contract A.0).
+const DEFAULT_API_KEY: &str = "sandbox.key";
+
+impl SandboxOptions {
+    /// For a run that brings its own sandbox, usually with a virtual clock: published times.
+    pub fn embedded(clock: Arc<dyn Clock>) -> Self {
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self {
+            listen: loopback,
+            dns_listen: loopback,
+            state_file: None,
+            api_key: Secret::new(DEFAULT_API_KEY.to_owned()),
+            timing: Timing::published(),
+            clock,
+            faults: Vec::new(),
+            any_zone: true,
+            zones: Vec::new(),
+            unmanaged: Vec::new(),
+            unmanaged_answer: UnmanagedAnswer::default(),
+            downloads_refused: 1,
+        }
+    }
+
+    /// For a person at a real clock: everything takes seconds.
+    pub fn standalone() -> Self {
+        Self { timing: Timing::quick(), ..Self::embedded(Arc::new(SystemClock)) }
+    }
+
+    pub(super) fn rules(&self) -> Rules {
+        Rules {
+            timing: self.timing.clone(),
+            zones: ZoneRules {
+                any_zone: self.any_zone,
+                managed: self.zones.clone(),
+                unmanaged: self.unmanaged.clone(),
+                unmanaged_answer: self.unmanaged_answer,
+            },
+            downloads_refused: self.downloads_refused,
+        }
+    }
+}

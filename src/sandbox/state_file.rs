@@ -1,0 +1,275 @@
+//! `StateFile`: the world on disk, so that an interrupted run finds its orders again.
+//!
+//! The first line holds a version and the CA; each further line one commit, whole. A save appends
+//! one line and syncs it: with thousands of orders, writing the whole world for each change would
+//! be slower than everything else. At each start the file is rewritten beside itself and swapped
+//! in. It knows nothing of orders; what changed is the world's business.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use super::ca::CaState;
+use super::world::Change;
+use crate::types::Timestamp;
+
+/// The version of the file's format that this program writes and reads.
+const VERSION: u32 = 1;
+
+/// Why the state file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateFileError {
+    /// The operating system refused.
+    #[error("cannot {doing} the sandbox's state file `{path}`")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// It is no state file, or it was damaged.
+    #[error("the sandbox's state file `{path}` is damaged at line {line}: {reason}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first line that cannot be read.
+        line: usize,
+        /// The reader's words.
+        reason: String,
+    },
+    /// A later program wrote it.
+    #[error("the sandbox's state file `{path}` has version {found}; this program knows {VERSION}")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+    /// Another sandbox has it open.
+    #[error("the sandbox's state file `{0}` is in use by another sandbox")]
+    InUse(PathBuf),
+    /// The sandbox was stopped while a request was on its way.
+    #[error("the sandbox has stopped")]
+    Stopped,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    certplan_sandbox: u32,
+    ca: CaState,
+}
+
+/// Of any version: only the number is looked at.
+#[derive(Deserialize)]
+struct AnyHeader {
+    certplan_sandbox: u32,
+}
+
+/// Facts that became true together.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Commit {
+    /// The latest time that the world had seen.
+    pub(super) at: Option<Timestamp>,
+    pub(super) changes: Vec<Change>,
+}
+
+/// The time of a commit without its content.
+#[derive(Deserialize)]
+struct CommitTime {
+    at: Option<Timestamp>,
+    #[serde(rename = "changes")]
+    _changes: IgnoredAny,
+}
+
+/// What was stored.
+pub(super) struct Loaded {
+    pub(super) ca: CaState,
+    pub(super) commits: Vec<Commit>,
+    /// Keeps the old file locked until the new one is in its place.
+    pub(super) lock: File,
+}
+
+/// An open state file, locked against other sandboxes.
+pub(super) struct StateFile {
+    path: PathBuf,
+    file: File,
+}
+
+/// Time that passes without a change is noted this often, so that a restart does not fall back.
+const NOTE_EVERY_SECONDS: i64 = 60;
+
+impl StateFile {
+    /// Reads what is stored at `path`; nothing when there is no such file.
+    pub(super) fn load(path: &Path) -> Result<Option<Loaded>, StateFileError> {
+        let lock = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(io_error("open", path)(source)),
+        };
+        take_lock(&lock, path)?;
+        let text = read(path)?;
+        let mut lines = whole_lines(&text);
+        let ca = read_header(path, lines.next())?.ca;
+        let commits = lines.map(|line| parse(path, line)).collect::<Result<_, _>>()?;
+        Ok(Some(Loaded { ca, commits, lock }))
+    }
+
+    /// Writes a new file with one commit and puts it in the place of the old one.
+    pub(super) fn create(
+        path: &Path,
+        ca: &CaState,
+        commit: &Commit,
+    ) -> Result<Self, StateFileError> {
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        std::fs::create_dir_all(directory).map_err(io_error("make the directory of", path))?;
+        // Readable for its owner only, because it holds the CA's key.
+        let mut new =
+            tempfile::NamedTempFile::new_in(directory).map_err(io_error("create", path))?;
+        let mut text = line_of(path, &Header { certplan_sandbox: VERSION, ca: ca.clone() })?;
+        text.extend(line_of(path, commit)?);
+        new.write_all(&text).map_err(io_error("write", path))?;
+        new.as_file().sync_all().map_err(io_error("sync", path))?;
+        take_lock(new.as_file(), path)?;
+        let file = new.persist(path).map_err(|error| io_error("replace", path)(error.error))?;
+        // The new name is on the disk only when its directory is.
+        File::open(directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(io_error("sync the directory of", path))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// Appends a commit; it is on the disk when this returns.
+    pub(super) fn append(&mut self, commit: &Commit) -> Result<(), StateFileError> {
+        self.write(commit)?;
+        self.file.sync_data().map_err(io_error("sync", &self.path))
+    }
+
+    /// True when so much time passed since it was last noted that it should be noted again.
+    pub(super) fn is_behind(noted: Option<Timestamp>, now: Option<Timestamp>) -> bool {
+        let second = |at: Option<Timestamp>| at.map_or(0, Timestamp::as_second);
+        second(now) - second(noted) >= NOTE_EVERY_SECONDS
+    }
+
+    /// Appends a commit without waiting for the disk, for what may be lost.
+    pub(super) fn write(&mut self, commit: &Commit) -> Result<(), StateFileError> {
+        let line = line_of(&self.path, commit)?;
+        self.file.write_all(&line).map_err(io_error("write", &self.path))
+    }
+}
+
+/// The latest time in the file at `path`, without loading the world.
+pub(super) fn peek_latest_time(path: &Path) -> Result<Option<Timestamp>, StateFileError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(io_error("read", path)(source)),
+    };
+    let mut lines = whole_lines(&text);
+    read_header(path, lines.next())?;
+    let mut latest = None;
+    for line in lines {
+        let commit: CommitTime = parse(path, line)?;
+        latest = latest.max(commit.at);
+    }
+    Ok(latest)
+}
+
+fn read(path: &Path) -> Result<String, StateFileError> {
+    std::fs::read_to_string(path).map_err(io_error("read", path))
+}
+
+/// The lines with their numbers. An unfinished last line is left out: whoever wrote it had not
+/// answered yet.
+fn whole_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let end = text.rfind('\n').map_or(0, |last| last + 1);
+    text[..end].lines().enumerate().map(|(index, line)| (index + 1, line))
+}
+
+fn read_header(path: &Path, line: Option<(usize, &str)>) -> Result<Header, StateFileError> {
+    let line = line.unwrap_or((1, ""));
+    let any: AnyHeader = parse(path, line)?;
+    if any.certplan_sandbox > VERSION {
+        return Err(StateFileError::Newer { path: path.to_owned(), found: any.certplan_sandbox });
+    }
+    parse(path, line)
+}
+
+fn parse<'text, T: Deserialize<'text>>(
+    path: &Path,
+    (number, line): (usize, &'text str),
+) -> Result<T, StateFileError> {
+    serde_json::from_str(line).map_err(|error| StateFileError::Damaged {
+        path: path.to_owned(),
+        line: number,
+        reason: error.to_string(),
+    })
+}
+
+fn line_of(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, StateFileError> {
+    let mut line =
+        serde_json::to_vec(value).map_err(|error| io_error("write", path)(error.into()))?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+fn take_lock(file: &File, path: &Path) -> Result<(), StateFileError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(StateFileError::InUse(path.to_owned())),
+        Err(TryLockError::Error(source)) => Err(io_error("lock", path)(source)),
+    }
+}
+
+fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateFileError {
+    let path = path.to_owned();
+    move |source| StateFileError::Io { doing, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::ca::Ca;
+
+    fn at(second: i64) -> Option<Timestamp> {
+        Some(Timestamp::from_second(second).unwrap())
+    }
+
+    fn commit(second: i64) -> Commit {
+        Commit { at: at(second), changes: vec![Change::OrderGone("A".to_owned())] }
+    }
+
+    #[test]
+    fn a_half_written_last_line_is_as_if_it_had_never_been() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new/world");
+        let mut file =
+            StateFile::create(&path, Ca::generate().unwrap().state(), &commit(1)).unwrap();
+        file.append(&commit(2)).unwrap();
+        file.file.write_all(br#"{"at":"2026-01-01T00:00:00Z","cha"#).unwrap();
+        drop(file);
+        assert_eq!(peek_latest_time(&path).unwrap(), at(2));
+        assert_eq!(StateFile::load(&path).unwrap().unwrap().commits.len(), 2);
+    }
+
+    #[test]
+    fn damaged_newer_and_used_files_are_told_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("world");
+        assert_eq!(peek_latest_time(&path).unwrap(), None);
+        std::fs::write(&path, "{\"certplan_sandbox\":2}\n").unwrap();
+        assert!(matches!(StateFile::load(&path), Err(StateFileError::Newer { found: 2, .. })));
+        std::fs::write(&path, "hello\n").unwrap();
+        assert!(matches!(StateFile::load(&path), Err(StateFileError::Damaged { line: 1, .. })));
+        let ca = Ca::generate().unwrap();
+        let _open = StateFile::create(&path, ca.state(), &commit(1)).unwrap();
+        assert!(matches!(StateFile::load(&path), Err(StateFileError::InUse(_))));
+    }
+}

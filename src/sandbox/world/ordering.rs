@@ -1,0 +1,308 @@
+//! Transitions that a customer causes: order, complete, download; and those a person causes
+//! elsewhere: cancel, reject, a token that rotates, an order that vanishes.
+
+use std::collections::BTreeSet;
+
+use super::order::{End, public_id};
+use super::timing::later;
+use super::{
+    Dcv, EndKind, Order, Product, Random, Refusal, Stage, Submission, Token, Touch,
+    ValidationLevel, World,
+};
+use crate::types::{DomainName, Timestamp};
+
+/// An order as it was asked for, its CSR read and its signature verified (contract A.4).
+#[derive(Debug, Clone)]
+pub(crate) struct NewOrder {
+    pub(crate) sku: String,
+    pub(crate) common_name: DomainName,
+    pub(crate) dns_names: Vec<DomainName>,
+    pub(crate) csr: String,
+    /// The names in the CSR, lower-case.
+    pub(crate) csr_names: BTreeSet<String>,
+    pub(crate) dcv: Dcv,
+    pub(crate) validity_days: Option<i64>,
+    pub(crate) org_id: Option<String>,
+    pub(crate) renewal_of: Option<String>,
+}
+
+/// The longest term on sale (contract A.4: the documented maximum), and the one that an order
+/// without a wish gets (the real default is not published).
+const LONGEST_VALIDITY_DAYS: u16 = 199;
+
+/// More names than this no real product takes, and an answer must stay readable.
+const MOST_NAMES: usize = 250;
+
+impl World {
+    /// All orders, oldest first.
+    pub(crate) fn orders(&self) -> impl Iterator<Item = &Order> {
+        self.orders.values()
+    }
+
+    /// The order of that id.
+    pub(crate) fn order(&self, id: &str) -> Result<&Order, Refusal> {
+        self.orders.get(id).ok_or_else(no_such_order)
+    }
+
+    fn order_mut(&mut self, id: &str) -> Result<&mut Order, Refusal> {
+        let order = self.orders.get_mut(id).ok_or_else(no_such_order)?;
+        self.touched.insert(Touch::Order(id.to_owned()));
+        Ok(order)
+    }
+
+    /// Makes an order. Asking twice makes two (contract A.4: not idempotent).
+    ///
+    /// An OV order without a usable organization is staged: nothing goes to the CA yet.
+    pub(crate) fn create_order(
+        &mut self,
+        wish: NewOrder,
+        now: Timestamp,
+        random: Random<'_>,
+    ) -> Result<&Order, Refusal> {
+        let product = Product::find(&wish.sku).ok_or_else(|| Refusal::invalid("unknown sku"))?;
+        let validity_days = check_validity(wish.validity_days)?;
+        let mut dns_names: Vec<DomainName> = Vec::new();
+        for name in wish.dns_names {
+            if !dns_names.contains(&name) {
+                dns_names.push(name);
+            }
+        }
+        if dns_names.len() > MOST_NAMES {
+            return Err(Refusal::invalid(format!("more than {MOST_NAMES} dns_names")));
+        }
+        check_names(product, &wish.common_name, &dns_names, &wish.csr_names)?;
+        if let Some(id) = &wish.renewal_of {
+            self.check_renewal(id, now)?;
+        }
+
+        let organization_needed = product.level == ValidationLevel::Organization;
+        let mut organization_usable = false;
+        if let (true, Some(id)) = (organization_needed, &wish.org_id) {
+            // What becomes of an unknown id is not published; an unusable one stages the order.
+            let organization =
+                self.organization(id).ok_or_else(|| Refusal::invalid("organization not found"))?;
+            organization_usable = organization.usable;
+        }
+
+        let mut order = Order {
+            id: self.unused_order_id(random),
+            created_at: now,
+            sku: product.sku.to_owned(),
+            common_name: wish.common_name,
+            dns_names,
+            csr: wish.csr,
+            dcv: wish.dcv,
+            validity_days,
+            renewal_of: wish.renewal_of,
+            organization_id: wish.org_id.filter(|_| organization_needed),
+            submission: None,
+            end: None,
+            issued: None,
+            downloads_refused: 0,
+        };
+        if !organization_needed || organization_usable {
+            // The validation is usually in the same answer (contract A.4).
+            order.submission = Some(self.submit(&order, now, now, random));
+        }
+        let id = order.id.clone();
+        self.touched.insert(Touch::Order(id.clone()));
+        Ok(self.orders.entry(id).or_insert(order))
+    }
+
+    /// Binds an organization to a staged order and sends it to the CA (contract A.5).
+    ///
+    /// The program and the person in the Console both end here; the second of them is refused.
+    pub(crate) fn complete_order(
+        &mut self,
+        id: &str,
+        organization_id: &str,
+        now: Timestamp,
+        random: Random<'_>,
+    ) -> Result<&Order, Refusal> {
+        let order = self.order(id)?;
+        if order.stage(now) != Stage::Staged {
+            return Err(Refusal::invalid("the order requires no completion"));
+        }
+        let organization = self
+            .organization(organization_id)
+            .ok_or_else(|| Refusal::invalid("organization not found"))?;
+        if !organization.usable {
+            return Err(Refusal::invalid("organization is not usable for ordering"));
+        }
+        let since = later(now, self.rules.timing.validation_after);
+        let submission = self.submit(order, now, since, random);
+        let order = self.order_mut(id)?;
+        order.organization_id = Some(organization_id.to_owned());
+        order.submission = Some(submission);
+        Ok(order)
+    }
+
+    /// The chain in PEM, or why not yet. The first downloads are refused although the order says
+    /// `issued` (contract A.10, A.15).
+    pub(crate) fn download(&mut self, id: &str, now: Timestamp) -> Result<String, Refusal> {
+        let allowed_refusals = self.rules.downloads_refused;
+        let order = self.order(id)?;
+        let Some(issued) = &order.issued else {
+            return Err(Refusal::NotReady("certificate is not ready for download".to_owned()));
+        };
+        if order.downloads_refused < allowed_refusals && order.stage(now) == Stage::Issued {
+            self.order_mut(id)?.downloads_refused += 1;
+            return Err(Refusal::NotReady("certificate bundle is not ready yet".to_owned()));
+        }
+        Ok(issued.chain_pem.clone())
+    }
+
+    /// Cancels an order; what that is called depends on whether it was issued (contract A.11).
+    pub(crate) fn cancel_order(&mut self, id: &str, now: Timestamp) -> Result<(), Refusal> {
+        let issued = self.order(id)?.issued.is_some();
+        self.end(id, if issued { EndKind::OrderCancelled } else { EndKind::Cancelled }, now);
+        Ok(())
+    }
+
+    /// The CA rejects an order.
+    pub(crate) fn reject_order(&mut self, id: &str, now: Timestamp) -> Result<(), Refusal> {
+        self.order(id)?;
+        self.end(id, EndKind::Rejected, now);
+        Ok(())
+    }
+
+    /// Gives an order that waits for its proof other tokens (contract B.6: they live 30 days).
+    pub(crate) fn rotate_tokens(
+        &mut self,
+        id: &str,
+        now: Timestamp,
+        random: Random<'_>,
+    ) -> Result<(), Refusal> {
+        match self.order(id)?.stage(now) {
+            Stage::Validating => {
+                self.replace_tokens(id, now, random);
+                Ok(())
+            }
+            Stage::Staged
+            | Stage::Submitted
+            | Stage::Vetting
+            | Stage::Issued
+            | Stage::Expired
+            | Stage::Ended(_) => Err(Refusal::invalid("the order waits for no validation")),
+        }
+    }
+
+    /// New tokens; the CA begins its looks anew. Whether the real one does is not published; the
+    /// other answer would leave every order with a rotated token stuck.
+    pub(super) fn replace_tokens(&mut self, id: &str, now: Timestamp, random: Random<'_>) {
+        let order = self.orders.get_mut(id);
+        let Some(submission) = order.and_then(|order| order.submission.as_mut()) else { return };
+        for token in &mut submission.tokens {
+            token.value = token_value(random);
+        }
+        submission.validation_since = now;
+        submission.looked_revision = None;
+        self.touched.insert(Touch::Order(id.to_owned()));
+    }
+
+    pub(super) fn end(&mut self, id: &str, kind: EndKind, now: Timestamp) {
+        if let Some(order) = self.orders.get_mut(id) {
+            order.end = Some(End { kind, at: now });
+            self.touched.insert(Touch::Order(id.to_owned()));
+        }
+    }
+
+    /// Makes an order vanish, as if it belonged to another account.
+    pub(crate) fn forget_order(&mut self, id: &str) -> Result<(), Refusal> {
+        self.orders.shift_remove(id).ok_or_else(no_such_order)?;
+        self.touched.insert(Touch::Order(id.to_owned()));
+        Ok(())
+    }
+
+    fn submit(
+        &self,
+        order: &Order,
+        now: Timestamp,
+        validation_since: Timestamp,
+        random: Random<'_>,
+    ) -> Submission {
+        let tokens = match order.dcv {
+            Dcv::Email(_) => Vec::new(),
+            // One record for each base domain, however many names it holds (contract A.7).
+            Dcv::DnsCnameToken => order
+                .names()
+                .into_iter()
+                .map(|name| self.rules.zones.base_domain(name.without_wildcard()).to_owned())
+                .collect::<BTreeSet<String>>()
+                .into_iter()
+                .map(|base_domain| Token { base_domain, value: token_value(random) })
+                .collect(),
+        };
+        Submission {
+            at: now,
+            validation_since,
+            tokens,
+            proved_at: None,
+            looked_at: None,
+            looked_revision: None,
+        }
+    }
+
+    fn check_renewal(&self, id: &str, now: Timestamp) -> Result<(), Refusal> {
+        let source = self
+            .order(id)
+            .map_err(|_| Refusal::invalid("renewal_of_certificate_id: certificate not found"))?;
+        match source.stage(now) {
+            Stage::Issued | Stage::Expired => Ok(()),
+            Stage::Staged
+            | Stage::Submitted
+            | Stage::Validating
+            | Stage::Vetting
+            | Stage::Ended(_) => Err(Refusal::invalid("the certificate cannot be renewed")),
+        }
+    }
+
+    fn unused_order_id(&self, random: Random<'_>) -> String {
+        loop {
+            let id = public_id(random());
+            if !self.orders.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+}
+
+fn no_such_order() -> Refusal {
+    Refusal::NotFound("certificate not found".to_owned())
+}
+
+fn token_value(random: Random<'_>) -> String {
+    format!("{:032x}", random())
+}
+
+fn check_validity(wish: Option<i64>) -> Result<u16, Refusal> {
+    match wish {
+        None => Ok(LONGEST_VALIDITY_DAYS),
+        Some(days) => u16::try_from(days)
+            .ok()
+            .filter(|days| (1..=LONGEST_VALIDITY_DAYS).contains(days))
+            .ok_or_else(|| {
+                Refusal::invalid(format!("validity_days must be 1 to {LONGEST_VALIDITY_DAYS}"))
+            }),
+    }
+}
+
+fn check_names(
+    product: &Product,
+    common_name: &DomainName,
+    dns_names: &[DomainName],
+    csr_names: &BTreeSet<String>,
+) -> Result<(), Refusal> {
+    let ordered: BTreeSet<&str> =
+        std::iter::once(common_name).chain(dns_names).map(DomainName::as_str).collect();
+    if !product.wildcard && ordered.iter().any(|name| name.starts_with("*.")) {
+        return Err(Refusal::invalid(format!("{} cannot hold wildcard names", product.sku)));
+    }
+    if let Some(name) = ordered.iter().find(|name| !csr_names.contains(**name)) {
+        return Err(Refusal::invalid(format!("csr does not hold the ordered name {name}")));
+    }
+    if let Some(name) = csr_names.iter().find(|name| !ordered.contains(name.as_str())) {
+        return Err(Refusal::invalid(format!("csr holds {name}, which is not ordered")));
+    }
+    Ok(())
+}
