@@ -13,6 +13,9 @@ mod record;
 mod timing;
 mod zone;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
