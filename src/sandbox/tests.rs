@@ -483,18 +483,13 @@ async fn a_made_organization_can_be_ordered_with() {
     assert!(certificate["validation"].is_object());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_requests_at_once_neither_block_each_other_nor_lose_an_order() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("sandbox.json");
     let stage = Stage::start(|options| options.state_file = Some(file.clone())).await;
     let names: Vec<String> = (0..20).map(|index| format!("host{index}.example")).collect();
-    let orders = names.iter().map(|name| {
-        stage.order(
-            "RapidSSL",
-            std::slice::from_ref(name).iter().map(String::as_str).collect::<Vec<_>>().leak(),
-        )
-    });
+    let orders = names.iter().map(async |name| stage.order("RapidSSL", &[name]).await);
     let made = futures_util::future::join_all(orders).await;
     futures_util::future::join_all(made.iter().map(|made| stage.put_validation_records(made)))
         .await;

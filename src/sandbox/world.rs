@@ -11,6 +11,7 @@ mod organization;
 mod product;
 mod record;
 mod timing;
+mod turn;
 mod zone;
 
 #[cfg(test)]
