@@ -178,3 +178,110 @@ fn authority(common_name: &str, constraints: BasicConstraints) -> CertificatePar
 fn seconds_since_1970(at: Timestamp) -> Result<Duration, CaError> {
     u64::try_from(at.as_second()).map(Duration::from_secs).map_err(|_| CaError::Time(at))
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{PKCS_ECDSA_P384_SHA384, PublicKeyData};
+    use x509_parser::certificate::X509Certificate;
+    use x509_parser::pem::Pem;
+    use x509_parser::prelude::FromDer;
+
+    use super::*;
+
+    fn blocks(pem: &str) -> Vec<Pem> {
+        Pem::iter_from_buffer(pem.as_bytes()).map(Result::unwrap).collect()
+    }
+
+    fn certificate(block: &Pem) -> X509Certificate<'_> {
+        X509Certificate::from_der(&block.contents).unwrap().1
+    }
+
+    fn request(key: &KeyPair, names: &[&str]) -> IssueRequest {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names.clone()).unwrap();
+        // What a request wants besides names is none of its business.
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        params.distinguished_name = DistinguishedName::new();
+        IssueRequest {
+            csr: params.serialize_request(key).unwrap().pem().unwrap(),
+            names,
+            validity_days: 90,
+            organization: Some(("Example GmbH".to_owned(), "DE".to_owned())),
+        }
+    }
+
+    #[test]
+    fn a_chain_verifies_from_the_leaf_to_the_root_even_after_a_restart() {
+        let made = Ca::generate().unwrap();
+        let ca = Ca::restore(made.state().clone()).unwrap();
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
+        let begin = "2026-11-20T17:30:00Z".parse().unwrap();
+        let issued =
+            ca.issue(&request(&key, &["a.example", "b.example"]), begin, begin, u128::MAX).unwrap();
+
+        let (chain, root) = (blocks(&issued.chain_pem), blocks(made.root_pem()));
+        let [leaf, issuer] = &chain[..] else { panic!("two certificates") };
+        let (leaf, issuer, root) = (certificate(leaf), certificate(issuer), certificate(&root[0]));
+        for (subject, authority) in [(&leaf, &issuer), (&issuer, &root), (&root, &root)] {
+            subject.verify_signature(Some(authority.public_key())).unwrap();
+            assert_eq!(subject.issuer(), authority.subject());
+        }
+        assert!(root.subject().to_string().contains("NOT A REAL CA"));
+        assert_eq!(leaf.public_key().raw, key.subject_public_key_info());
+        assert_eq!(leaf.subject().to_string(), "C=DE, O=Example GmbH, CN=a.example");
+        assert!(!leaf.is_ca());
+        let usage = leaf.key_usage().unwrap().unwrap().value;
+        assert!(usage.digital_signature() && !usage.key_cert_sign());
+        let names = &leaf.subject_alternative_name().unwrap().unwrap().value.general_names;
+        assert_eq!(names.len(), 2);
+        assert_eq!(issued.valid_from.to_string(), "2026-11-20T00:00:00Z");
+        assert_eq!(issued.valid_until.to_string(), "2027-02-18T23:59:59Z");
+        assert_eq!(leaf.validity().not_before.timestamp(), issued.valid_from.as_second());
+        assert_eq!(leaf.validity().not_after.timestamp(), issued.valid_until.as_second());
+        assert_eq!(format!("{:X}", leaf.serial), issued.serial_number);
+    }
+
+    #[test]
+    fn requests_that_prove_nothing_are_refused() {
+        let key = KeyPair::generate().unwrap();
+        let good = request(&key, &["a.example"]).csr;
+        let names = CheckedCsr::from_pem(&good).unwrap().names;
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["a.example"]);
+
+        let mut der = blocks(&good).remove(0).contents;
+        *der.last_mut().unwrap() ^= 1;
+        let forged = pem_block("CERTIFICATE REQUEST", &der);
+        let weak = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+        for (pem, error) in [
+            (String::new(), CsrError::Unreadable),
+            ("-----BEGIN CERTIFICATE REQUEST-----".to_owned(), CsrError::Unreadable),
+            (key.serialize_pem(), CsrError::Unreadable),
+            (pem_block("CERTIFICATE REQUEST", &[0x30, 0x80]), CsrError::Unreadable),
+            (forged, CsrError::Signature),
+            (request(&weak, &["a.example"]).csr, CsrError::Key),
+            (request(&key, &["192.0.2.1"]).csr, CsrError::Name),
+        ] {
+            assert_eq!(CheckedCsr::from_pem(&pem).err(), Some(error), "{pem}");
+        }
+    }
+
+    fn pem_block(label: &str, der: &[u8]) -> String {
+        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut text = String::new();
+        for group in der.chunks(3) {
+            let bits = group.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
+            let bits = bits << (8 * (3 - group.len()));
+            for index in 0..4 {
+                let sextet = bits >> (18 - 6 * index) & 63;
+                text.push(if index <= group.len() { char::from(ALPHABET[sextet]) } else { '=' });
+            }
+        }
+        let lines: Vec<String> = text
+            .as_bytes()
+            .chunks(64)
+            .map(|line| String::from_utf8(line.to_vec()).unwrap())
+            .collect();
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    }
+}

@@ -7,7 +7,7 @@ use serde_json::Value;
 pub struct Fault {
     /// For example `POST`.
     pub method: String,
-    /// For example `/tls/certificate`.
+    /// For example `/tls/certificate`, which also matches `/tls/certificate/ID/complete`.
     pub path_prefix: String,
     /// The first matching request that is hit, counted from 1 since the rule was set.
     pub nth: u32,

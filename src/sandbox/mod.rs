@@ -13,6 +13,7 @@ mod csr;
 mod dns;
 mod fault;
 mod http;
+mod observed;
 mod options;
 mod server;
 mod shared;
@@ -22,8 +23,10 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use ca::CaError;
 pub use fault::{Fault, FaultAction};
+pub use observed::{LoggedRequest, OrderSnapshot};
 pub use options::SandboxOptions;
 pub use server::{Sandbox, SandboxError, peek_latest_time};
-pub use shared::{LoggedRequest, OrderSnapshot};
+pub use state_file::StateFileError;
 pub use world::{LookPhase, Timing, UnmanagedAnswer};

@@ -19,8 +19,9 @@ use super::connection::{CuttableListener, Line};
 use super::dns::{DnsServer, DnsSockets};
 use super::fault::Fault;
 use super::http::router;
+use super::observed::{LoggedRequest, OrderSnapshot};
 use super::options::SandboxOptions;
-use super::shared::{LoggedRequest, OpenError, OrderSnapshot, Shared};
+use super::shared::{OpenError, Shared};
 use super::state_file::{self, StateFileError};
 use super::world::{NewRecord, Random, RecordKind, Refusal, World};
 use crate::types::{DomainName, Timestamp};
@@ -130,7 +131,7 @@ impl Sandbox {
         self.shared.read_world(World::seen)
     }
 
-    /// All requests since the start, in the order in which they were handled.
+    /// All requests since the start, in the order in which they were answered.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.shared.logged()
     }

@@ -13,48 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::ca::{Ca, CaError};
 use super::dns::find_tokens;
 use super::fault::{Fault, FaultAction, Faults};
+use super::observed::{LoggedRequest, OrderSnapshot};
 use super::options::SandboxOptions;
 use super::state_file::{Commit, StateFile, StateFileError};
-use super::world::{Due, DueWork, Order, Random, Stage, Timing, World};
+use super::world::{Due, DueWork, Random, World};
 use crate::types::{Clock, Secret, Timestamp};
-
-/// A request that was answered, or was meant to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoggedRequest {
-    /// For example `GET`.
-    pub method: String,
-    /// Path and query.
-    pub path: String,
-    /// The status of the answer; none when the connection was cut instead.
-    pub status: Option<u16>,
-    /// When, by the sandbox's clock.
-    pub at: Timestamp,
-}
-
-/// What a test may want to know about an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderSnapshot {
-    /// The certificate id.
-    pub id: String,
-    /// The common name as ordered.
-    pub common_name: String,
-    /// The further names as ordered.
-    pub dns_names: Vec<String>,
-    /// The sku.
-    pub product: String,
-    /// The status that the API would show now.
-    pub status: String,
-    /// The order state that the API would show now.
-    pub order_state: String,
-    /// True while the order waits for an organization.
-    pub action_required: bool,
-    /// The organization that is bound to it.
-    pub organization_id: Option<String>,
-    /// When it was ordered.
-    pub created_at: Timestamp,
-    /// The certificate and its issuer, once issued.
-    pub chain_pem: Option<String>,
-}
 
 /// The log of a sandbox that runs for days must not grow forever.
 const LONGEST_LOG: usize = 100_000;
@@ -289,7 +252,7 @@ impl Shared {
         let inner = self.lock();
         let now = inner.world.seen().unwrap_or_else(|| self.clock.now());
         let timing = &inner.world.rules.timing;
-        inner.world.orders().map(|order| snapshot(order, now, timing)).collect()
+        inner.world.orders().map(|order| OrderSnapshot::of(order, now, timing)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -326,21 +289,6 @@ fn open_kept(options: &SandboxOptions, path: &Path) -> Result<(World, Ca, StateF
     let file = StateFile::create(path, ca.state(), &commit)?;
     drop(lock);
     Ok((world, ca, file))
-}
-
-fn snapshot(order: &Order, now: Timestamp, timing: &Timing) -> OrderSnapshot {
-    OrderSnapshot {
-        id: order.id.clone(),
-        common_name: order.common_name.to_string(),
-        dns_names: order.dns_names.iter().map(ToString::to_string).collect(),
-        product: order.sku.clone(),
-        status: order.stage(now).status().to_owned(),
-        order_state: order.order_state(now, timing).to_owned(),
-        action_required: order.stage(now) == Stage::Staged,
-        organization_id: order.organization_id.clone(),
-        created_at: order.created_at,
-        chain_pem: order.issued.as_ref().map(|issued| issued.chain_pem.clone()),
-    }
 }
 
 fn random() -> u128 {

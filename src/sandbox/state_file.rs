@@ -6,7 +6,7 @@
 //! in. It knows nothing of orders; what changed is the world's business.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::de::IgnoredAny;
@@ -139,7 +139,8 @@ impl StateFile {
         new.as_file().sync_all().map_err(io_error("sync", path))?;
         take_lock(new.as_file(), path)?;
         let file = new.persist(path).map_err(|error| io_error("replace", path)(error.error))?;
-        // The new name is on the disk only when its directory is.
+        // The new name is on the disk only when its directory is; only Unix can sync one.
+        #[cfg(unix)]
         File::open(directory)
             .and_then(|directory| directory.sync_all())
             .map_err(io_error("sync the directory of", path))?;
@@ -161,7 +162,15 @@ impl StateFile {
     /// Appends a commit without waiting for the disk, for what may be lost.
     pub(super) fn write(&mut self, commit: &Commit) -> Result<(), StateFileError> {
         let line = line_of(&self.path, commit)?;
-        self.file.write_all(&line).map_err(io_error("write", &self.path))
+        let start = self.file.stream_position().map_err(io_error("write", &self.path))?;
+        self.file.write_all(&line).map_err(|source| {
+            // Half a line in the middle of the file would make all of it unreadable.
+            let undone = self.file.set_len(start);
+            if let Err(error) = undone.and_then(|()| self.file.seek(SeekFrom::Start(start))) {
+                tracing::error!(%error, "half a line is left in the sandbox's state file");
+            }
+            io_error("write", &self.path)(source)
+        })
     }
 }
 

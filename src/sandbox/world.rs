@@ -11,7 +11,11 @@ mod organization;
 mod product;
 mod record;
 mod timing;
+mod turn;
 mod zone;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -81,12 +81,12 @@ pub(crate) async fn query(
             .first_answer()
             .await
             .map_err(network),
-        Transport::Tcp => TcpClientStream::exchange(server, None, TIMEOUT, None, provider)
-            .await
-            .map_err(network)?
-            .send(request)
-            .first_answer()
-            .await
-            .map_err(network),
+        Transport::Tcp => {
+            // The connection's task lives as long as its provider, hence the clone.
+            let connecting =
+                TcpClientStream::exchange(server, None, TIMEOUT, None, provider.clone());
+            let exchange = connecting.await.map_err(network)?;
+            exchange.send(request).first_answer().await.map_err(network)
+        }
     }
 }

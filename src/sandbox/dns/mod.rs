@@ -9,4 +9,6 @@ mod server;
 
 pub(super) use answer::NAME_SERVER;
 pub(super) use lookup::find_tokens;
+#[cfg(test)]
+pub(super) use lookup::{Transport, query};
 pub(super) use server::{DnsServer, DnsSockets};

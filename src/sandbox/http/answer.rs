@@ -16,7 +16,7 @@ pub(super) struct Answer {
     body: Value,
 }
 
-/// The text of an answer that has no envelope, of the known kinds.
+/// The content types of answers without an envelope.
 pub(super) const PEM: &str = "application/x-pem-file";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 

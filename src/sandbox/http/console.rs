@@ -9,13 +9,13 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
 use axum::response::Response;
 
 use super::answer::{self, HTML};
-use super::{Moment, Now, World};
-use crate::sandbox::world::{self, Order, Refusal, Stage};
+use super::{Access, Moment, Now};
+use crate::sandbox::world::{Order, Refusal, Stage, World};
 use crate::types::Timestamp;
 
 /// GET `/my/certs/{id}/complete`.
 pub(super) async fn page(
-    State(shared): World,
+    State(shared): Access,
     Extension(Moment(now)): Now,
     Path(id): Path<String>,
 ) -> Response {
@@ -24,7 +24,7 @@ pub(super) async fn page(
 
 /// POST `/my/certs/{id}/complete`, from the form on the page.
 pub(super) async fn complete(
-    State(shared): World,
+    State(shared): Access,
     Extension(Moment(now)): Now,
     Path(id): Path<String>,
     body: Bytes,
@@ -36,7 +36,7 @@ pub(super) async fn complete(
     })
 }
 
-fn show(world: &world::World, id: &str, now: Timestamp, refusal: Option<&Refusal>) -> Response {
+fn show(world: &World, id: &str, now: Timestamp, refusal: Option<&Refusal>) -> Response {
     let (status, content) = match world.order(id) {
         Ok(order) => {
             (if refusal.is_some() { 400 } else { 200 }, order_page(world, order, now, refusal))
@@ -55,12 +55,7 @@ fn show(world: &world::World, id: &str, now: Timestamp, refusal: Option<&Refusal
     response
 }
 
-fn order_page(
-    world: &world::World,
-    order: &Order,
-    now: Timestamp,
-    refusal: Option<&Refusal>,
-) -> String {
+fn order_page(world: &World, order: &Order, now: Timestamp, refusal: Option<&Refusal>) -> String {
     let names: Vec<String> = order.names().into_iter().map(|name| escape(name.as_str())).collect();
     let mut page = format!(
         "<h1>Order {}</h1>\n<p>{} for {}</p>\n<p>Status: {}, {}</p>\n",

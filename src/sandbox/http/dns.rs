@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::body::{Fields, domain_name};
-use super::{Moment, Now, World};
+use super::{Access, Moment, Now};
 use crate::sandbox::dns::NAME_SERVER;
-use crate::sandbox::world::{self, NewRecord, Record, RecordId, RecordKind, Refusal, Zone};
+use crate::sandbox::world::{NewRecord, Record, RecordId, RecordKind, Refusal, World, Zone};
 
 /// A record on the wire (contract A.12).
 #[derive(Debug, Serialize)]
@@ -52,12 +52,12 @@ impl From<&Record> for RecordBody {
 }
 
 /// GET `/dns/{domain}/rr`.
-pub(super) async fn records(State(shared): World, Path(domain): Path<String>) -> Answer {
+pub(super) async fn records(State(shared): Access, Path(domain): Path<String>) -> Answer {
     shared.read_world(|world| answer(world, world.zone(&domain).map(|(_, zone)| bodies(&zone))))
 }
 
 /// GET `/dns/rr/{rrid}`.
-pub(super) async fn record(State(shared): World, Path(rrid): Path<String>) -> Answer {
+pub(super) async fn record(State(shared): Access, Path(rrid): Path<String>) -> Answer {
     shared.read_world(|world| {
         let record = read_id(&rrid).and_then(|id| world.record(id));
         answer(world, record.map(|(_, record)| RecordBody::from(record)))
@@ -66,7 +66,7 @@ pub(super) async fn record(State(shared): World, Path(rrid): Path<String>) -> An
 
 /// POST `/dns/rr`: the zone is found from the name, which must be whole.
 pub(super) async fn create(
-    State(shared): World,
+    State(shared): Access,
     Extension(Moment(now)): Now,
     body: Bytes,
 ) -> Answer {
@@ -79,7 +79,7 @@ pub(super) async fn create(
 
 /// PATCH `/dns/rr`: the record is found by name and type; there must be one.
 pub(super) async fn update_by_name(
-    State(shared): World,
+    State(shared): Access,
     Extension(Moment(now)): Now,
     body: Bytes,
 ) -> Answer {
@@ -92,7 +92,7 @@ pub(super) async fn update_by_name(
 
 /// PATCH `/dns/rr/{rrid}`: here the name may be relative to the zone.
 pub(super) async fn update(
-    State(shared): World,
+    State(shared): Access,
     Extension(Moment(now)): Now,
     Path(rrid): Path<String>,
     body: Bytes,
@@ -107,7 +107,7 @@ pub(super) async fn update(
 }
 
 /// DELETE `/dns/rr/{rrid}`: the good news stands in `error` (contract A.0).
-pub(super) async fn delete(State(shared): World, Path(rrid): Path<String>) -> Answer {
+pub(super) async fn delete(State(shared): Access, Path(rrid): Path<String>) -> Answer {
     shared.change_world(|world, _| match read_id(&rrid).and_then(|id| world.delete_record(id)) {
         Ok(()) => Answer::good_news("record deleted"),
         Err(refusal) => Answer::refusal(&refusal, world),
@@ -115,7 +115,7 @@ pub(super) async fn delete(State(shared): World, Path(rrid): Path<String>) -> An
 }
 
 /// GET `/dns/zones`.
-pub(super) async fn zones(State(shared): World) -> Answer {
+pub(super) async fn zones(State(shared): Access) -> Answer {
     let zones: Vec<Value> = shared.read_world(|world| {
         world
             .zone_names()
@@ -134,7 +134,7 @@ pub(super) async fn zones(State(shared): World) -> Answer {
 }
 
 /// GET `/dns/zones/{domain}`.
-pub(super) async fn zone(State(shared): World, Path(domain): Path<String>) -> Answer {
+pub(super) async fn zone(State(shared): Access, Path(domain): Path<String>) -> Answer {
     shared.read_world(|world| {
         answer(world, world.zone(&domain).map(|(domain, zone)| zone_body(&domain, &zone)))
     })
@@ -170,7 +170,7 @@ fn bodies(zone: &Zone) -> Vec<RecordBody> {
     zone.records.iter().map(Into::into).collect()
 }
 
-fn answer(world: &world::World, result: Result<impl Serialize, Refusal>) -> Answer {
+fn answer(world: &World, result: Result<impl Serialize, Refusal>) -> Answer {
     match result {
         Ok(body) => Answer::ok(&body),
         Err(refusal) => Answer::refusal(&refusal, world),

@@ -22,7 +22,8 @@ use axum::{Extension, Router};
 
 use super::connection::Line;
 use super::fault::FaultAction;
-use super::shared::{LoggedRequest, Shared};
+use super::observed::LoggedRequest;
+use super::shared::Shared;
 use crate::types::Timestamp;
 use answer::Answer;
 
@@ -33,7 +34,8 @@ const LARGEST_BODY: usize = 1 << 20;
 #[derive(Debug, Clone, Copy)]
 struct Moment(Timestamp);
 
-type World = State<Arc<Shared>>;
+/// What every handler is given: the shared world and the time of its request.
+type Access = State<Arc<Shared>>;
 type Now = Extension<Moment>;
 
 /// All routes (contract A.1), and what surrounds them.
@@ -64,7 +66,7 @@ async fn nothing_here() -> Answer {
 
 /// What happens around each request: faults, the key, what came due, the saving, the log.
 async fn around(
-    State(shared): World,
+    State(shared): Access,
     ConnectInfo(line): ConnectInfo<Line>,
     request: Request,
     next: Next,

@@ -10,11 +10,11 @@ use serde::Serialize;
 use super::answer::{self, Answer};
 use super::body::{Fields, domain_name};
 use super::certificate::CertificateBody;
-use super::{Moment, Now, World};
+use super::{Access, Moment, Now};
 use crate::sandbox::csr::CheckedCsr;
 use crate::sandbox::shared::Shared;
 use crate::sandbox::world::{
-    self, Dcv, NewOrder, NewOrganization, PRODUCTS, Refusal, ValidationLevel,
+    Dcv, NewOrder, NewOrganization, Organization, PRODUCTS, Refusal, ValidationLevel, World,
 };
 use crate::types::Timestamp;
 
@@ -45,8 +45,8 @@ struct OrganizationBody {
     email: String,
 }
 
-impl From<&world::Organization> for OrganizationBody {
-    fn from(organization: &world::Organization) -> Self {
+impl From<&Organization> for OrganizationBody {
+    fn from(organization: &Organization) -> Self {
         let details = organization.details.clone();
         Self {
             id: organization.id.clone(),
@@ -86,14 +86,14 @@ pub(super) async fn products() -> Answer {
 }
 
 /// GET `/tls/organization` (contract A.3).
-pub(super) async fn organizations(State(shared): World) -> Answer {
+pub(super) async fn organizations(State(shared): Access) -> Answer {
     let organizations: Vec<OrganizationBody> =
         shared.read_world(|world| world.organizations().map(Into::into).collect());
     Answer::ok(&organizations)
 }
 
 /// GET `/tls/organization/{id}` (contract A.1: inferred).
-pub(super) async fn organization(State(shared): World, Path(id): Path<String>) -> Answer {
+pub(super) async fn organization(State(shared): Access, Path(id): Path<String>) -> Answer {
     shared.read_world(|world| match world.organization(&id) {
         Some(organization) => Answer::ok(&OrganizationBody::from(organization)),
         None => Answer::error(StatusCode::NOT_FOUND, "organization not found"),
@@ -101,7 +101,7 @@ pub(super) async fn organization(State(shared): World, Path(id): Path<String>) -
 }
 
 /// POST `/tls/organization` (contract A.3).
-pub(super) async fn create_organization(State(shared): World, body: Bytes) -> Answer {
+pub(super) async fn create_organization(State(shared): Access, body: Bytes) -> Answer {
     shared.change_world(|world, random| {
         let made = read_organization(&body)
             .and_then(|wish| world.create_organization(wish, random))
@@ -114,7 +114,7 @@ pub(super) async fn create_organization(State(shared): World, body: Bytes) -> An
 }
 
 /// GET `/tls/certificate`: all of them, without pages (contract A.6).
-pub(super) async fn certificates(State(shared): World, Extension(Moment(now)): Now) -> Answer {
+pub(super) async fn certificates(State(shared): Access, Extension(Moment(now)): Now) -> Answer {
     shared.read_world(|world| {
         let bodies: Vec<CertificateBody> = world
             .orders()
@@ -126,7 +126,7 @@ pub(super) async fn certificates(State(shared): World, Extension(Moment(now)): N
 
 /// GET `/tls/certificate/{id}` (contract A.6).
 pub(super) async fn certificate(
-    State(shared): World,
+    State(shared): Access,
     Extension(Moment(now)): Now,
     Path(id): Path<String>,
 ) -> Answer {
@@ -135,7 +135,7 @@ pub(super) async fn certificate(
 
 /// POST `/tls/certificate` (contract A.4).
 pub(super) async fn create_certificate(
-    State(shared): World,
+    State(shared): Access,
     Extension(Moment(now)): Now,
     body: Bytes,
 ) -> Answer {
@@ -151,7 +151,7 @@ pub(super) async fn create_certificate(
 
 /// POST `/tls/certificate/{id}/complete` (contract A.5).
 pub(super) async fn complete(
-    State(shared): World,
+    State(shared): Access,
     Extension(Moment(now)): Now,
     Path(id): Path<String>,
     body: Bytes,
@@ -166,7 +166,7 @@ pub(super) async fn complete(
 
 /// GET `/tls/certificate/{id}/download/{format}`: raw PEM, or an envelope (contract A.10).
 pub(super) async fn download(
-    State(shared): World,
+    State(shared): Access,
     Extension(Moment(now)): Now,
     Path((id, format)): Path<(String, String)>,
 ) -> Response {
@@ -185,12 +185,7 @@ pub(super) async fn download(
     })
 }
 
-fn resource(
-    shared: &Shared,
-    world: &world::World,
-    id: Result<&str, &Refusal>,
-    now: Timestamp,
-) -> Answer {
+fn resource(shared: &Shared, world: &World, id: Result<&str, &Refusal>, now: Timestamp) -> Answer {
     match id.map_err(Clone::clone).and_then(|id| world.order(id)) {
         Ok(order) => Answer::ok(&CertificateBody::of(order, world, &shared.base_url, now)),
         Err(refusal) => Answer::refusal(&refusal, world),

@@ -1,0 +1,61 @@
+//! What a test can see of a sandbox: the requests that came and the orders that are there.
+//!
+//! Copies, never views: the world goes on behind them.
+
+use super::world::{Order, Stage, Timing};
+use crate::types::Timestamp;
+
+/// A request that was answered, or was meant to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedRequest {
+    /// For example `GET`.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// The status of the answer; none when the connection was cut instead.
+    pub status: Option<u16>,
+    /// When, by the sandbox's clock.
+    pub at: Timestamp,
+}
+
+/// What a test may want to know about an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderSnapshot {
+    /// The certificate id.
+    pub id: String,
+    /// The common name as ordered.
+    pub common_name: String,
+    /// The further names as ordered.
+    pub dns_names: Vec<String>,
+    /// The sku.
+    pub product: String,
+    /// The status that the API would show now.
+    pub status: String,
+    /// The order state that the API would show now.
+    pub order_state: String,
+    /// True while the order waits for an organization.
+    pub action_required: bool,
+    /// The organization that is bound to it.
+    pub organization_id: Option<String>,
+    /// When it was ordered.
+    pub created_at: Timestamp,
+    /// The certificate and its issuer, once issued.
+    pub chain_pem: Option<String>,
+}
+
+impl OrderSnapshot {
+    pub(super) fn of(order: &Order, now: Timestamp, timing: &Timing) -> Self {
+        Self {
+            id: order.id.clone(),
+            common_name: order.common_name.to_string(),
+            dns_names: order.dns_names.iter().map(ToString::to_string).collect(),
+            product: order.sku.clone(),
+            status: order.stage(now).status().to_owned(),
+            order_state: order.order_state(now, timing).to_owned(),
+            action_required: order.stage(now) == Stage::Staged,
+            organization_id: order.organization_id.clone(),
+            created_at: order.created_at,
+            chain_pem: order.issued.as_ref().map(|issued| issued.chain_pem.clone()),
+        }
+    }
+}
