@@ -1,11 +1,51 @@
 //! The plan language: from a YAML file to a [`Plan`] that can be run, or to every mistake in it.
+//!
+//! [`parse_plan`] reads and checks, [`resolve_inputs`] settles the inputs of one target, [`render`]
+//! and [`evaluate_condition`] evaluate what is left to evaluate when a step's turn has come. All of
+//! it is pure: text in, values or diagnostics out; no file, no clock, no environment.
 
+mod compile;
+mod decode;
+mod diagnostic;
+mod draw;
+mod filters;
+mod inputs;
+mod limits;
 mod model;
 mod policy;
+mod raw;
+mod render;
+mod scan;
 mod signature;
+mod source;
+mod suggest;
+mod template;
 mod value_type;
+mod yaml;
+mod yaml_error;
 
+#[cfg(test)]
+mod tests;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Entry, Label, Severity, Suggestion};
+pub use filters::own_filters;
+pub use inputs::{GivenValue, InputError, resolve_inputs};
 pub use model::{Connection, Input, OnFailure, Plan, SecretSource, Share, Step, Template};
 pub use policy::{OnTimeout, PollPolicy, RetryPolicy};
+pub use render::{Context, RenderError, evaluate_condition, render};
 pub use signature::{Repeat, Signature, find as find_signature, signatures};
+pub use source::{Position, SourceFile, Span};
 pub use value_type::{Field, Mismatch, Presence, ValueType, describe};
+
+/// Reads and checks a plan. Gives the plan and what is doubtful about it, or everything that is
+/// wrong with it.
+pub fn parse_plan(file: &SourceFile) -> Result<(Plan, Diagnostics), Diagnostics> {
+    let mut diagnostics = Diagnostics::new(file);
+    let root = yaml::parse(file, &mut diagnostics);
+    let mut decoder = decode::Decoder { file, diagnostics: &mut diagnostics };
+    let raw = root.as_ref().and_then(|root| raw::decode(root, &mut decoder));
+    match raw.map(|raw| compile::compile(&raw, &mut decoder)) {
+        Some(plan) if !diagnostics.has_errors() => Ok((plan, diagnostics)),
+        _ => Err(diagnostics),
+    }
+}

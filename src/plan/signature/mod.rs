@@ -76,6 +76,12 @@ impl Signature {
         self.parameters.iter().find(|field| field.name == name)
     }
 
+    /// Whether one answer can serve a whole batch: a look-up that changes nothing and does not
+    /// depend on the order.
+    pub fn can_be_shared(&self) -> bool {
+        matches!(self.name, "regfish.list_products" | "regfish.resolve_organization")
+    }
+
     /// The output field called `name`.
     pub fn output_field(&self, name: &str) -> Option<&Field> {
         self.output.iter().find(|field| field.name == name)

@@ -1,0 +1,162 @@
+//! The compiler: from what was written (`RawPlan`) to what can be run ([`Plan`]).
+//!
+//! Names are resolved, types are checked, references become edges, cycles are found. It reports
+//! everything it finds and never stops at the first mistake; the plan that it returns is good only
+//! when nothing was an error.
+
+mod connection;
+mod input;
+mod reference;
+mod step;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::IndexMap;
+
+use super::decode::{Decoder, Located};
+use super::diagnostic::Diagnostic;
+use super::model::{Input, Plan, Step};
+use super::raw::{RawPlan, RawStep};
+use super::signature::{self, Signature};
+use super::source::Span;
+use super::{OnFailure, suggest};
+use crate::graph::StepGraph;
+use crate::types::{StepId, printable};
+
+/// The action of which a plan has one at most: a run owns one certificate id.
+const ORDER_ACTION: &str = "regfish.create_order";
+
+/// What the compiler knows of the other steps while it checks one.
+struct Known<'p> {
+    inputs: &'p IndexMap<String, Input>,
+    steps: &'p [StepInfo],
+}
+
+/// What references need to know about a step.
+struct StepInfo {
+    id: StepId,
+    span: Span,
+    signature: Option<&'static Signature>,
+    /// Its condition without needless white space, and where that stands.
+    when: Option<Located<String>>,
+    on_failure: OnFailure,
+}
+
+/// Compiles a decoded plan.
+pub(super) fn compile(raw: &RawPlan<'_>, decoder: &mut Decoder<'_>) -> Plan {
+    let inputs = input::compile_inputs(&raw.inputs, decoder);
+    let infos: Vec<StepInfo> = raw.steps.iter().map(|step| step_info(step, decoder)).collect();
+    let known = Known { inputs: &inputs, steps: &infos };
+    let mut used_inputs = BTreeSet::new();
+    let mut steps = IndexMap::new();
+    for (raw, info) in raw.steps.iter().zip(&infos) {
+        let step = step::compile_step(raw, info, &known, &mut used_inputs, decoder);
+        steps.insert(step.id.clone(), step);
+    }
+    check_orders(raw, &infos, decoder);
+    check_cycle(&steps, &infos, decoder);
+    warn_unused_inputs(raw, &used_inputs, decoder);
+    let needed: BTreeSet<&str> =
+        infos.iter().filter_map(|info| info.signature?.connection).collect();
+    let connections = connection::compile_connections(raw.connections, &needed, decoder);
+    let (name, description) = (raw.name.clone(), raw.description.clone());
+    Plan { name, description, inputs, connections, steps }
+}
+
+fn step_info(raw: &RawStep<'_>, decoder: &mut Decoder<'_>) -> StepInfo {
+    let found = raw.uses.as_ref().and_then(|uses| {
+        let found = signature::find(&uses.value);
+        if found.is_none() {
+            decoder.push(unknown_action(uses));
+        }
+        found
+    });
+    let when = raw.when.and_then(|node| {
+        let condition = step::condition_text(node)?;
+        let value = condition.split_whitespace().collect::<Vec<_>>().join(" ");
+        // A step that always runs is never skipped.
+        (value != "true").then_some(Located { value, span: node.span })
+    });
+    StepInfo {
+        id: raw.id.value.clone(),
+        span: raw.id.span,
+        signature: found,
+        when,
+        on_failure: raw.on_failure,
+    }
+}
+
+fn unknown_action(uses: &Located<String>) -> Diagnostic {
+    let names = || signature::signatures().iter().map(|signature| signature.name);
+    let diagnostic = Diagnostic::error(
+        "unknown-action",
+        format!("there is no action `{}`", printable(&uses.value)),
+    )
+    .at(uses.span, "unknown action");
+    match suggest::nearest(&uses.value, names()) {
+        Some(near) => diagnostic.suggest(uses.span, near, format!("did you mean `{near}`?")),
+        None => diagnostic.help(format!("actions: {}", suggest::list(names()))),
+    }
+}
+
+fn check_orders(raw: &RawPlan<'_>, infos: &[StepInfo], decoder: &mut Decoder<'_>) {
+    let mut orders = raw.steps.iter().zip(infos).filter_map(|(step, info)| {
+        info.signature.filter(|signature| signature.name == ORDER_ACTION)?;
+        step.uses.as_ref().map(|uses| uses.span)
+    });
+    let Some(first) = orders.next() else { return };
+    for again in orders {
+        decoder.push(
+            Diagnostic::error("two-orders", "a plan orders one certificate, not two")
+                .at(again, "a second order")
+                .also(first, "the first order")
+                .help("write a plan for one certificate and run it for many targets"),
+        );
+    }
+}
+
+fn check_cycle(steps: &IndexMap<StepId, Step>, infos: &[StepInfo], decoder: &mut Decoder<'_>) {
+    let Err(cycle) = StepGraph::new(steps.values().map(|step| (&step.id, &step.needs))) else {
+        return;
+    };
+    let spans: BTreeMap<&StepId, Span> = infos.iter().map(|info| (&info.id, info.span)).collect();
+    let span_of = |id: &StepId| spans.get(id).copied().unwrap_or_default();
+    let mut path = cycle.path.clone();
+    // Begin with the step that comes first in the file.
+    if let Some(first) = (0..path.len()).min_by_key(|index| span_of(&path[*index])) {
+        path.rotate_left(first);
+    }
+    let shown: Vec<String> =
+        path.iter().chain(path.first()).map(|id| format!("`{id}`")).collect();
+    let mut diagnostic = Diagnostic::error(
+        "cycle",
+        format!("the steps need one another: {}", shown.join(" → ")),
+    );
+    for (index, id) in path.iter().enumerate() {
+        let remark = format!("needs `{}`", path[(index + 1) % path.len()]);
+        diagnostic = match index {
+            0 => diagnostic.at(span_of(id), remark),
+            _ => diagnostic.also(span_of(id), remark),
+        };
+    }
+    decoder.push(diagnostic.help(
+        "a step needs every step that its templates read and every step under its `needs`; one of \
+         these must go",
+    ));
+}
+
+fn warn_unused_inputs(
+    raw: &RawPlan<'_>,
+    used: &BTreeSet<String>,
+    decoder: &mut Decoder<'_>,
+) {
+    for input in raw.inputs.iter().filter(|input| !used.contains(&input.name.name)) {
+        let name = printable(&input.name.name);
+        decoder.push(
+            Diagnostic::warning("unused-input", format!("the input `{name}` is never used"))
+                .at(input.name.span, "no step reads it")
+                .help(format!("read it as `{{{{ inputs.{name} }}}}`, or leave it out")),
+        );
+    }
+}

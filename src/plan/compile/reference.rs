@@ -1,0 +1,384 @@
+//! `Checker`: what the code in one step refers to, whether that exists, and of which type it is.
+//!
+//! References become edges. A field that may not be there when the plan runs (its step can be
+//! skipped, or can fail without stopping the plan) may be read only behind a guard; the rule is in
+//! [`Checker::guard`].
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::{Known, StepInfo};
+use crate::plan::OnFailure;
+use crate::plan::decode::{Decoder, with_article};
+use crate::plan::diagnostic::Diagnostic;
+use crate::plan::filters::{FUNCTIONS, STATEMENTS, filter_names, test_names};
+use crate::plan::scan::{Follows, Path, Scan, Segment, Word};
+use crate::plan::source::Span;
+use crate::plan::suggest::{list, nearest};
+use crate::plan::template::{Code, SyntaxError};
+use crate::plan::value_type::ValueType;
+use crate::plan::yaml::Node;
+use crate::types::StepId;
+
+/// What templates can see.
+const ROOTS: [&str; 5] = ["inputs", "target", "steps", "batch", "run"];
+
+/// Checks the code of one step and collects what it needs.
+pub(super) struct Checker<'c, 'd, 'f> {
+    pub(super) known: &'c Known<'c>,
+    /// The step whose code is checked.
+    pub(super) own: &'c StepInfo,
+    pub(super) decoder: &'d mut Decoder<'f>,
+    pub(super) needs: BTreeSet<StepId>,
+    pub(super) used_inputs: &'c mut BTreeSet<String>,
+}
+
+/// Where a piece of code stands: in the string of `node`, from `offset` on.
+#[derive(Clone, Copy)]
+struct Place<'n> {
+    node: &'n Node,
+    offset: usize,
+}
+
+impl Checker<'_, '_, '_> {
+    /// Checks `code`, which stands in `node` from `offset` on. The type of its value when it is a
+    /// plain path; otherwise that is known only when the plan runs.
+    pub(super) fn code(&mut self, node: &Node, code: &Code, offset: usize) -> Option<ValueType> {
+        let place = Place { node, offset };
+        self.words(&code.scan, place);
+        self.unknown_roots(code, place);
+        let mut types = Vec::new();
+        for path in &code.scan.paths {
+            if path.name(0).is_some_and(|root| ROOTS.contains(&root.text.as_str())) {
+                types.push(self.path(path, &code.scan, place));
+            }
+        }
+        if code.is_path { types.into_iter().next().flatten() } else { None }
+    }
+
+    pub(super) fn syntax_error(&mut self, node: &Node, error: &SyntaxError, offset: usize) {
+        let span = self.span(Place { node, offset }, &error.range);
+        self.decoder.push(
+            Diagnostic::error("template-syntax", "this template is not complete or not right")
+                .at(span, &error.reason),
+        );
+    }
+
+    fn span(&self, place: Place<'_>, range: &Range<usize>) -> Span {
+        let range = place.offset + range.start..place.offset + range.end;
+        place.node.inside(range, self.decoder.file)
+    }
+
+    /// Filters, tests, statements and operators.
+    fn words(&mut self, scan: &Scan, place: Place<'_>) {
+        let filters: Vec<&str> = filter_names().collect();
+        let tests: Vec<&str> = test_names().collect();
+        let statements: Vec<&str> = STATEMENTS.to_vec();
+        for (words, known, kind) in [
+            (&scan.filters, filters, "filter"),
+            (&scan.tests, tests, "test"),
+            (&scan.statements, statements, "statement"),
+        ] {
+            for word in words.iter().filter(|word| !known.contains(&word.text.as_str())) {
+                let span = self.span(place, &word.range);
+                let diagnostic = Diagnostic::error(
+                    "unknown-template-word",
+                    format!("templates have no {kind} `{}`", word.text),
+                )
+                .at(span, format!("unknown {kind}"));
+                self.decoder.push(match nearest(&word.text, known.iter().copied()) {
+                    Some(near) => diagnostic.suggest(span, near, format!("did you mean `{near}`?")),
+                    None => diagnostic.help(format!("{kind}s: {}", list(known.iter().copied()))),
+                });
+            }
+        }
+        for product in &scan.products {
+            let span = self.span(place, product);
+            self.decoder.push(
+                Diagnostic::error("template-product", "templates cannot multiply")
+                    .at(span, "a short template could make an endless text with this"),
+            );
+        }
+    }
+
+    /// Names that are neither visible nor bound inside the template.
+    fn unknown_roots(&mut self, code: &Code, place: Place<'_>) {
+        let roots: BTreeSet<&str> =
+            code.variables.iter().filter_map(|path| path.split('.').next()).collect();
+        for root in roots.iter().filter(|root| !ROOTS.contains(root) && !FUNCTIONS.contains(root)) {
+            let word = code.scan.names.iter().find(|word| word.text == **root);
+            let span = word.map_or(place.node.span, |word| self.span(place, &word.range));
+            let diagnostic =
+                Diagnostic::error("unknown-name", format!("templates cannot see `{root}`"))
+                    .at(span, "unknown name");
+            let better = if self.known.inputs.contains_key(*root) {
+                Some(format!("inputs.{root}"))
+            } else if self.known.steps.iter().any(|step| step.id.as_str() == *root) {
+                Some(format!("steps.{root}"))
+            } else {
+                nearest(root, ROOTS).map(str::to_owned)
+            };
+            self.decoder.push(match better {
+                Some(better) => {
+                    let text = format!("did you mean `{better}`?");
+                    diagnostic.suggest(span, better, text)
+                }
+                None => diagnostic.help(format!("templates see {}", list(ROOTS))),
+            });
+        }
+    }
+
+    /// The type of a path whose root is visible; none when it is wrong or not known before the run.
+    fn path(&mut self, path: &Path, scan: &Scan, place: Place<'_>) -> Option<ValueType> {
+        let span = self.span(place, &path.range);
+        let root = path.name(0)?;
+        let (value_type, used) = match root.text.as_str() {
+            "target" => (ValueType::String, 1),
+            root @ ("run" | "batch") => (self.run_field(root, path, span)?, 2),
+            "inputs" => (self.input(path, span, place)?, 2),
+            _ => (self.step_field(path, scan, span, place)?, 3),
+        };
+        let (value_type, rest) = self.descend(value_type, path, used, span)?;
+        match path.follows {
+            Follows::Call => {
+                let name = path.segments.last().and_then(|segment| match segment {
+                    Segment::Name(word) => Some(word.text.as_str()),
+                    Segment::Index(_) => None,
+                });
+                self.decoder.push(
+                    Diagnostic::error("template-call", "values have no functions to call")
+                        .at(span, "called here")
+                        .help(format!("use a filter, such as `… | {}`", name.unwrap_or("upper"))),
+                );
+                None
+            }
+            Follows::Lookup => None,
+            _ => rest.then_some(value_type),
+        }
+    }
+
+    fn run_field(&mut self, root: &str, path: &Path, span: Span) -> Option<ValueType> {
+        if path.name(1).is_some_and(|name| name.text == "id") {
+            return Some(ValueType::String);
+        }
+        self.decoder.push(
+            Diagnostic::error("unknown-field", format!("`{root}` is read by its field"))
+                .at(span, format!("the only field is `{root}.id`")),
+        );
+        None
+    }
+
+    fn input(&mut self, path: &Path, span: Span, place: Place<'_>) -> Option<ValueType> {
+        let Some(name) = path.name(1) else {
+            self.dynamic("inputs", "inputs.NAME", span);
+            return None;
+        };
+        if let Some(input) = self.known.inputs.get(&name.text) {
+            self.used_inputs.insert(name.text.clone());
+            return Some(input.value_type.clone());
+        }
+        let span = self.span(place, &name.range);
+        let names: Vec<&str> = self.known.inputs.keys().map(String::as_str).collect();
+        self.unknown("input", "the plan has no input", name, span, &names);
+        None
+    }
+
+    fn step_field(
+        &mut self,
+        path: &Path,
+        scan: &Scan,
+        span: Span,
+        place: Place<'_>,
+    ) -> Option<ValueType> {
+        let Some(step) = path.name(1) else {
+            self.dynamic("steps", "steps.ID.FIELD", span);
+            return None;
+        };
+        let known = self.known;
+        let Some(info) = known.steps.iter().find(|info| info.id.as_str() == step.text) else {
+            let span = self.span(place, &step.range);
+            let names: Vec<&str> = known
+                .steps
+                .iter()
+                .map(|info| info.id.as_str())
+                .filter(|id| *id != self.own.id.as_str())
+                .collect();
+            self.unknown("step", "the plan has no step", step, span, &names);
+            return None;
+        };
+        if info.id == self.own.id {
+            self.decoder.push(
+                Diagnostic::error("self-reference", format!("step `{}` reads itself", info.id))
+                    .at(span, "its output exists only after it has run")
+                    .also(info.span, "in this step"),
+            );
+            return None;
+        }
+        self.needs.insert(info.id.clone());
+        let signature = info.signature?;
+        let Some(field) = path.name(2) else {
+            let fields = signature.output.iter().map(|field| field.name.as_str());
+            self.decoder.push(
+                Diagnostic::error(
+                    "no-field",
+                    format!("`steps.{}` is read by its fields", info.id),
+                )
+                .at(span, "which field?")
+                .help(format!("`{}` returns {}", signature.name, list(fields))),
+            );
+            return None;
+        };
+        let Some(found) = signature.output_field(&field.text) else {
+            let span = self.span(place, &field.range);
+            let names: Vec<&str> =
+                signature.output.iter().map(|field| field.name.as_str()).collect();
+            let context = format!("`{}` returns no field", signature.name);
+            self.unknown("field", &context, field, span, &names);
+            return None;
+        };
+        self.guard(path, info, scan, span);
+        Some(found.value_type.clone())
+    }
+
+    /// A field of a step that may have no output may be read only
+    ///
+    /// - with `| default(…)` directly behind it, or
+    /// - in a template that also asks `steps.ID.FIELD is defined`, or
+    /// - when the step may be skipped but not fail: in a step with the very same `when`.
+    fn guard(&mut self, path: &Path, info: &StepInfo, scan: &Scan, span: Span) {
+        let continues = info.on_failure == OnFailure::Continue;
+        let same_when = |condition: &str| {
+            self.own.when.as_ref().is_some_and(|own| own.value == condition)
+        };
+        let skipped = info.when.as_ref().filter(|when| !same_when(&when.value));
+        if skipped.is_none() && !continues {
+            return;
+        }
+        let field = |path: &Path| -> Option<(String, String)> {
+            Some((path.name(1)?.text.clone(), path.name(2)?.text.clone()))
+        };
+        let asked = |other: &Path| {
+            other.follows == Follows::DefinedTest && field(other) == field(path)
+        };
+        if matches!(path.follows, Follows::Default) || scan.paths.iter().any(asked) {
+            return;
+        }
+        let read = field(path).map(|(step, field)| format!("steps.{step}.{field}"));
+        let read = read.unwrap_or_default();
+        let (message, remark, place) = match skipped {
+            Some(when) => (
+                format!("step `{}` may be skipped; then `{read}` does not exist", info.id),
+                "the step is skipped when this is false",
+                when.span,
+            ),
+            None => (
+                format!("step `{}` may fail; then `{read}` does not exist", info.id),
+                "the plan goes on without this step (`on_failure: continue`)",
+                info.span,
+            ),
+        };
+        let mut diagnostic = Diagnostic::error("unguarded", message)
+            .at(span, "read without a guard")
+            .also(place, remark)
+            .help(format!("give a value for that case: `{read} | default(…)`"));
+        if let (Some(when), false) = (skipped, continues) {
+            diagnostic = diagnostic
+                .help(format!("or let this step run only then, too: `when: {}`", when.value));
+        }
+        self.decoder.push(diagnostic.help(format!("or ask: `… if {read} is defined else …`")));
+    }
+
+    /// Follows a path from the segment number `from` on. False when the type ends in the unknown.
+    fn descend(
+        &mut self,
+        mut value_type: ValueType,
+        path: &Path,
+        from: usize,
+        span: Span,
+    ) -> Option<(ValueType, bool)> {
+        for segment in path.segments.iter().skip(from) {
+            value_type = match (value_type, segment) {
+                (ValueType::Any | ValueType::Map, _) => return Some((ValueType::Any, false)),
+                (ValueType::List(item), Segment::Index(_)) => *item,
+                (ValueType::Record(fields), Segment::Name(name)) => {
+                    match fields.iter().find(|field| field.name == name.text) {
+                        Some(field) => field.value_type.clone(),
+                        None => {
+                            let names: Vec<&str> =
+                                fields.iter().map(|field| field.name.as_str()).collect();
+                            self.decoder.push(
+                                Diagnostic::error(
+                                    "unknown-field",
+                                    format!("there is no field `{}`", name.text),
+                                )
+                                .at(span, "in this path")
+                                .help(format!("fields: {}", list(names.iter().copied()))),
+                            );
+                            return None;
+                        }
+                    }
+                }
+                (found @ ValueType::List(_), Segment::Name(name)) => {
+                    // `steps.x.records.count()` is reported as a call.
+                    if path.follows == Follows::Call {
+                        return Some((ValueType::Any, false));
+                    }
+                    self.decoder.push(
+                        Diagnostic::error(
+                            "unknown-field",
+                            format!("{} has no field `{}`", with_article(&found.to_string()), name.text),
+                        )
+                        .at(span, "in this path")
+                        .help("one item is `…[0]`; a field of all items is `… | map(attribute='…')`"),
+                    );
+                    return None;
+                }
+                (found, segment) => {
+                    if path.follows == Follows::Call {
+                        return Some((ValueType::Any, false));
+                    }
+                    let part = match segment {
+                        Segment::Name(name) => format!("field `{}`", name.text),
+                        Segment::Index(_) => "items".to_owned(),
+                    };
+                    self.decoder.push(
+                        Diagnostic::error(
+                            "unknown-field",
+                            format!("{} has no {part}", with_article(&found.to_string())),
+                        )
+                        .at(span, "in this path"),
+                    );
+                    return None;
+                }
+            };
+        }
+        Some((value_type, true))
+    }
+
+    fn dynamic(&mut self, root: &str, form: &str, span: Span) {
+        self.decoder.push(
+            Diagnostic::error("dynamic-lookup", format!("`{root}` is only read by name"))
+                .at(span, format!("write `{form}`"))
+                .help("a name that is computed cannot be checked before the plan runs"),
+        );
+    }
+
+    fn unknown(&mut self, kind: &str, context: &str, word: &Word, span: Span, names: &[&str]) {
+        let code = match kind {
+            "input" => "unknown-input",
+            "step" => "unknown-step",
+            _ => "unknown-field",
+        };
+        let diagnostic = Diagnostic::error(code, format!("{context} `{}`", word.text))
+            .at(span, format!("unknown {kind}"));
+        let diagnostic = match nearest(&word.text, names.iter().copied()) {
+            Some(near) => diagnostic.suggest(span, near, format!("did you mean `{near}`?")),
+            None => diagnostic,
+        };
+        let all = list(names.iter().copied());
+        self.decoder.push(match names {
+            [] => diagnostic.help(format!("there is no other {kind}")),
+            _ => diagnostic.help(format!("{kind}s: {all}")),
+        });
+    }
+}

@@ -1,0 +1,236 @@
+//! Checking what stands under `with:` against types, value by value, down into lists and maps.
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::reference::Checker;
+use crate::plan::decode::{Decoder, with_article};
+use crate::plan::diagnostic::Diagnostic;
+use crate::plan::model::Template;
+use crate::plan::source::Span;
+use crate::plan::suggest::{list, nearest};
+use crate::plan::template::{Parsed, parse};
+use crate::plan::value_type::{Field, Presence, ValueType, describe};
+use crate::plan::yaml::{Key, Kind, Node};
+use crate::types::printable;
+
+impl Checker<'_, '_, '_> {
+    /// Checks `node` against `value_type`; `what` names it in messages, for example `dns_names[1]`.
+    pub(super) fn value(&mut self, node: &Node, value_type: &ValueType, what: &str) -> Template {
+        match (&node.kind, value_type) {
+            (Kind::String(text), _) => self.string(node, text, value_type, what),
+            (Kind::Seq(items), ValueType::List(item_type)) => self.list(items, item_type, what),
+            (Kind::Seq(items), ValueType::Any) => self.list(items, &ValueType::Any, what),
+            (Kind::Map(entries), ValueType::Record(fields)) => {
+                self.check_keys(entries, fields, node.span, what);
+                self.record(entries, |name| {
+                    fields.iter().find(|field| field.name == name)
+                }, what)
+            }
+            (Kind::Map(entries), ValueType::Map | ValueType::Any) => {
+                self.record(entries, |_| None, what)
+            }
+            _ => {
+                let quoted = format!("`{what}`");
+                explain_mismatches(node, value_type, &quoted, self.decoder);
+                Template::Literal(node.to_value())
+            }
+        }
+    }
+
+    fn string(&mut self, node: &Node, text: &str, wanted: &ValueType, what: &str) -> Template {
+        match parse(text) {
+            Err(error) => {
+                self.syntax_error(node, &error, 0);
+                Template::Literal(Value::Null)
+            }
+            Ok(Parsed::Literal) => {
+                explain_mismatches(node, wanted, &format!("`{what}`"), self.decoder);
+                Template::Literal(node.to_value())
+            }
+            Ok(Parsed::Expression { inside, offset, code }) => {
+                if let Some(found) = self.code(node, &code, offset)
+                    && !wanted.accepts(&found)
+                {
+                    let span = node.inside(offset..offset + inside.len(), self.decoder.file);
+                    self.decoder.push(
+                        Diagnostic::error(
+                            "wrong-type",
+                            format!("`{what}` needs {}", with_article(&wanted.to_string())),
+                        )
+                        .at(span, format!("this is {}", with_article(&found.to_string()))),
+                    );
+                }
+                Template::Expression(inside)
+            }
+            Ok(Parsed::Text { code }) => {
+                self.code(node, &code, 0);
+                if !wanted.accepts(&ValueType::String) {
+                    self.decoder.push(
+                        Diagnostic::error(
+                            "wrong-type",
+                            format!("`{what}` needs {}", with_article(&wanted.to_string())),
+                        )
+                        .at(node.span, "a text with templates in it is always a string")
+                        .help("a value keeps its type when the string is exactly one `{{ … }}`"),
+                    );
+                }
+                Template::Text(text.to_owned())
+            }
+        }
+    }
+
+    fn list(&mut self, items: &[Node], item_type: &ValueType, what: &str) -> Template {
+        let templates: Vec<Template> = items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| self.value(item, item_type, &format!("{what}[{index}]")))
+            .collect();
+        let literals: Option<Vec<Value>> = templates.iter().map(literal).collect();
+        literals.map_or(Template::List(templates), |items| Template::Literal(Value::Array(items)))
+    }
+
+    fn record<'f>(
+        &mut self,
+        entries: &[(Key, Node)],
+        field: impl Fn(&str) -> Option<&'f Field>,
+        what: &str,
+    ) -> Template {
+        let templates: IndexMap<String, Template> = entries
+            .iter()
+            .map(|(key, node)| {
+                let template = self.field(node, field(&key.name), &format!("{what}.{}", key.name));
+                (key.name.clone(), template)
+            })
+            .collect();
+        let literals: Option<serde_json::Map<String, Value>> = templates
+            .iter()
+            .map(|(name, template)| Some((name.clone(), literal(template)?)))
+            .collect();
+        literals.map_or(Template::Map(templates), |map| Template::Literal(Value::Object(map)))
+    }
+
+    /// A parameter or a part of a record; null stands for "not given" where that is allowed.
+    pub(super) fn field(&mut self, node: &Node, field: Option<&Field>, what: &str) -> Template {
+        match field {
+            Some(field) if node.kind == Kind::Null && field.presence != Presence::Required => {
+                Template::Literal(Value::Null)
+            }
+            Some(field) => self.value(node, &field.value_type, what),
+            None => self.value(node, &ValueType::Any, what),
+        }
+    }
+
+    fn check_keys(&mut self, entries: &[(Key, Node)], fields: &[Field], at: Span, what: &str) {
+        let names = || fields.iter().map(|field| field.name.as_str());
+        for (key, _) in entries.iter().filter(|(key, _)| names().all(|name| name != key.name)) {
+            let name = printable(&key.name);
+            let diagnostic =
+                Diagnostic::error("unknown-key", format!("`{what}` has no field `{name}`"))
+                    .at(key.span, "unknown field");
+            self.decoder.push(match nearest(&key.name, names()) {
+                Some(near) => diagnostic.suggest(key.span, near, format!("did you mean `{near}`?")),
+                None => diagnostic.help(format!("fields: {}", list(names()))),
+            });
+        }
+        let start = entries.first().map_or(at, |(key, _)| key.span);
+        for field in fields.iter().filter(|field| field.presence == Presence::Required) {
+            if entries.iter().all(|(key, _)| key.name != field.name) {
+                self.decoder.push(
+                    Diagnostic::error("missing-key", format!("`{what}` has no `{}`", field.name))
+                        .at(start, format!("`{}` is missing here", field.name))
+                        .help(format!("`{}`: {}", field.name, field.description)),
+                );
+            }
+        }
+    }
+}
+
+fn literal(template: &Template) -> Option<Value> {
+    match template {
+        Template::Literal(value) => Some(value.clone()),
+        _ => None,
+    }
+}
+
+/// Checks a literal; each mistake is reported at the part of the value that has it.
+pub(super) fn explain_mismatches(
+    node: &Node,
+    value_type: &ValueType,
+    what: &str,
+    decoder: &mut Decoder<'_>,
+) -> Option<Value> {
+    let value = node.to_value();
+    let mismatches = match value_type.check(&value) {
+        Ok(normal) => return Some(normal),
+        Err(mismatches) => mismatches,
+    };
+    if let (ValueType::List(item_type), Kind::Seq(items)) = (value_type, &node.kind) {
+        for (index, item) in items.iter().enumerate() {
+            explain_mismatches(item, item_type, &format!("{what} (item {index})"), decoder);
+        }
+        return None;
+    }
+    for mismatch in mismatches {
+        let reason = mismatch.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let diagnostic = Diagnostic::error(
+            "wrong-type",
+            format!("{what} needs {}", with_article(&mismatch.expected)),
+        )
+        .at(node.span, format!("this is {}{reason}", with_article(&mismatch.found)));
+        decoder.push(mend(diagnostic, node, value_type, decoder));
+    }
+    None
+}
+
+/// Adds the change that most likely was meant.
+fn mend(
+    diagnostic: Diagnostic,
+    node: &Node,
+    value_type: &ValueType,
+    decoder: &Decoder<'_>,
+) -> Diagnostic {
+    let written = decoder.file.slice(node.span);
+    match (value_type, &node.kind) {
+        (ValueType::Boolean, Kind::String(text)) => match text.to_lowercase().as_str() {
+            "yes" | "y" | "on" | "true" => diagnostic.suggest(node.span, "true", "write `true`"),
+            "no" | "n" | "off" | "false" => diagnostic.suggest(node.span, "false", "write `false`"),
+            _ => diagnostic,
+        },
+        (ValueType::Integer { .. }, Kind::String(text)) if text.parse::<i64>().is_ok() => {
+            diagnostic.suggest(node.span, text, "leave out the quotes")
+        }
+        (ValueType::Enum(words), Kind::String(text)) => {
+            match nearest(text, words.iter().map(String::as_str)) {
+                Some(near) => {
+                    diagnostic.suggest(node.span, near, format!("did you mean `{near}`?"))
+                }
+                None => diagnostic,
+            }
+        }
+        (ValueType::List(item), Kind::String(_)) if item.check(&node.to_value()).is_ok() => {
+            diagnostic.suggest(node.span, format!("[{written}]"), "write a list, even of one")
+        }
+        (ValueType::Duration, Kind::Integer(_)) => {
+            diagnostic.suggest(node.span, format!("{written}s"), "say the unit, for example")
+        }
+        (wanted, Kind::Bool(_) | Kind::Integer(_) | Kind::Float(_))
+            if wanted.is_text() && wanted.check(&Value::String(written.to_owned())).is_ok() =>
+        {
+            diagnostic.suggest(node.span, format!("\"{written}\""), "put it in quotes")
+        }
+        (wanted, Kind::Map(entries)) if wanted.is_text() && is_bare_template(entries) => diagnostic
+            .help("a template must stand in quotes: `\"{{ … }}\"`"),
+        _ => diagnostic,
+    }
+}
+
+/// `{{ x }}` without quotes is a map in a map for YAML; its key is reported already, and left out.
+fn is_bare_template(entries: &[(Key, Node)]) -> bool {
+    entries.is_empty()
+}
+
+/// A literal as a message shows it.
+pub(super) fn shown(node: &Node) -> String {
+    with_article(&describe(&node.to_value()))
+}

@@ -1,0 +1,211 @@
+//! `Decoder` and `Fields`: taking a tree apart, key by key, and reporting everything at once.
+//!
+//! General tools; what keys a plan has is in [`super::raw`]. A wrong value yields `None`, so that
+//! the caller goes on with the next one.
+
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::source::{SourceFile, Span};
+use super::suggest::{list, nearest};
+use super::value_type::describe;
+use super::yaml::{Key, Kind, Node};
+use crate::types::printable;
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Located<T> {
+    pub(super) value: T,
+    pub(super) span: Span,
+}
+
+/// What is being read, and what was found wrong with it.
+pub(super) struct Decoder<'a> {
+    pub(super) file: &'a SourceFile,
+    pub(super) diagnostics: &'a mut Diagnostics,
+}
+
+/// The entries of a map whose keys are known.
+pub(super) struct Fields<'n> {
+    entries: &'n [(Key, Node)],
+    /// Where to point when a key is missing.
+    span: Span,
+    /// For messages, for example "step `order`".
+    what: String,
+}
+
+impl<'a> Decoder<'a> {
+    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Reports that `node` is not what is needed.
+    pub(super) fn wrong_kind(&mut self, node: &Node, what: &str, expected: &str) {
+        let found = describe(&node.to_value());
+        self.push(
+            Diagnostic::error("wrong-type", format!("{what} must be {expected}"))
+                .at(node.span, format!("this is {}", with_article(&found))),
+        );
+    }
+
+    /// The entries of the map `node`, whose keys must be among `known`.
+    ///
+    /// `at` is where a missing key is reported: a block map itself has no visible extent.
+    pub(super) fn fields<'n>(
+        &mut self,
+        node: &'n Node,
+        at: Span,
+        what: &str,
+        known: &[&str],
+    ) -> Option<Fields<'n>> {
+        let Kind::Map(entries) = &node.kind else {
+            self.wrong_kind(node, what, "a map");
+            return None;
+        };
+        for (key, value) in entries.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
+            self.unknown_key(key, value, what, known);
+        }
+        Some(Fields { entries, span: at, what: what.to_owned() })
+    }
+
+    fn unknown_key(&mut self, key: &Key, value: &Node, what: &str, known: &[&str]) {
+        if may_hold_secret(&key.name) {
+            self.mask(value);
+        }
+        let name = printable(&key.name);
+        let diagnostic = Diagnostic::error("unknown-key", format!("{what} has no key `{name}`"))
+            .at(key.span, "unknown key");
+        self.push(match nearest(&key.name, known.iter().copied()) {
+            Some(near) => diagnostic.suggest(key.span, near, format!("did you mean `{near}`?")),
+            None => diagnostic.help(format!("known keys: {}", list(known.iter().copied()))),
+        });
+    }
+
+    /// Hides every scalar in `node` from all output.
+    pub(super) fn mask(&mut self, node: &Node) {
+        match &node.kind {
+            Kind::Seq(items) => items.iter().for_each(|item| self.mask(item)),
+            Kind::Map(entries) => entries.iter().for_each(|(_, value)| self.mask(value)),
+            _ => self.diagnostics.mask(node.span),
+        }
+    }
+
+    /// The value of `name` as text.
+    pub(super) fn text(&mut self, fields: &Fields<'_>, name: &str) -> Option<Located<String>> {
+        let (_, node) = fields.get(name)?;
+        self.text_of(node, &fields.name_of(name))
+    }
+
+    /// `node` as text.
+    pub(super) fn text_of(&mut self, node: &Node, what: &str) -> Option<Located<String>> {
+        if let Some(text) = node.as_str() {
+            return Some(Located { value: text.to_owned(), span: node.span });
+        }
+        if matches!(node.kind, Kind::Bool(_) | Kind::Integer(_) | Kind::Float(_)) {
+            let written = self.file.slice(node.span);
+            self.push(
+                Diagnostic::error("wrong-type", format!("{what} must be text"))
+                    .at(node.span, format!("this is {}", with_article(&describe(&node.to_value()))))
+                    .suggest(node.span, format!("\"{written}\""), "put it in quotes"),
+            );
+            return None;
+        }
+        self.wrong_kind(node, what, "text");
+        None
+    }
+
+    /// The value of `name` as a list.
+    pub(super) fn items<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Option<&'n [Node]> {
+        let (_, node) = fields.get(name)?;
+        match &node.kind {
+            Kind::Seq(items) => Some(items),
+            Kind::String(text) => {
+                let written = self.file.slice(node.span);
+                self.push(
+                    Diagnostic::error(
+                        "wrong-type",
+                        format!("{} must be a list", fields.name_of(name)),
+                    )
+                    .at(node.span, format!("this is a string `{}`", printable(text)))
+                    .suggest(node.span, format!("[{written}]"), "write a list, even of one"),
+                );
+                None
+            }
+            _ => {
+                self.wrong_kind(node, &fields.name_of(name), "a list");
+                None
+            }
+        }
+    }
+
+    /// The value of `name` as a whole number.
+    pub(super) fn integer(&mut self, fields: &Fields<'_>, name: &str) -> Option<Located<i64>> {
+        let (_, node) = fields.get(name)?;
+        match &node.kind {
+            Kind::Integer(value) => Some(Located { value: *value, span: node.span }),
+            _ => {
+                self.wrong_kind(node, &fields.name_of(name), "a whole number");
+                None
+            }
+        }
+    }
+
+    /// The value of `name`, which must be among `words`.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
+        let text = self.text(fields, name)?;
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
+            return Some(*value);
+        }
+        let known = words.iter().map(|(word, _)| *word);
+        let diagnostic = Diagnostic::error(
+            "wrong-word",
+            format!("{} cannot be `{}`", fields.name_of(name), printable(&text.value)),
+        )
+        .at(text.span, format!("expected one of {}", list(known.clone())));
+        self.push(match nearest(&text.value, known) {
+            Some(near) => diagnostic.suggest(text.span, near, format!("did you mean `{near}`?")),
+            None => diagnostic,
+        });
+        None
+    }
+
+    /// Reports that `name` is missing, when it is.
+    pub(super) fn require(&mut self, fields: &Fields<'_>, name: &str, help: &str) {
+        if fields.get(name).is_none() {
+            self.push(
+                Diagnostic::error("missing-key", format!("{} has no `{name}`", fields.what))
+                    .at(fields.span, format!("`{name}` is missing here"))
+                    .help(help),
+            );
+        }
+    }
+}
+
+impl<'n> Fields<'n> {
+    pub(super) fn get(&self, name: &str) -> Option<(&'n Key, &'n Node)> {
+        self.entries.iter().find(|(key, _)| key.name == name).map(|(key, node)| (key, node))
+    }
+
+    /// How messages call the value of `name`.
+    pub(super) fn name_of(&self, name: &str) -> String {
+        format!("`{name}` of {}", self.what)
+    }
+}
+
+/// Whether a value under a key of this name could be a secret that strayed into the plan.
+fn may_hold_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["key", "token", "secret", "password", "credential"].iter().any(|word| name.contains(word))
+}
+
+/// "string `x`" → "a string `x`".
+pub(super) fn with_article(found: &str) -> String {
+    match found.chars().next() {
+        _ if found == "null" => found.to_owned(),
+        Some('a' | 'e' | 'i' | 'o') => format!("an {found}"),
+        _ => format!("a {found}"),
+    }
+}

@@ -1,0 +1,256 @@
+//! The template environment: which filters, tests, functions and statements a plan may use.
+//!
+//! Tables first: the compiler checks names against them and documentation lists them. What is not
+//! in them is taken out of the environment, because it could make much out of little (`indent`,
+//! `batch`) or show what nobody asked for (`debug`, `pprint`).
+
+use std::sync::LazyLock;
+
+use minijinja::value::{Kwargs, Rest};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+
+use super::limits::{LARGEST_TEXT, to_json};
+use crate::types::DomainName;
+
+/// Instructions that one evaluation may take; some 0.5 ms.
+const FUEL: u64 = 50_000;
+
+/// A filter of this program; the others are minijinja's own.
+struct Filter {
+    name: &'static str,
+    summary: &'static str,
+    add: fn(&mut Environment<'static>, &'static str),
+}
+
+const OWN_FILTERS: &[Filter] = &[
+    Filter {
+        name: "basename",
+        summary: "the last part of a path",
+        add: |env, name| env.add_filter(name, basename),
+    },
+    Filter {
+        name: "d",
+        summary: "short for `default`",
+        add: |env, name| env.add_filter(name, default),
+    },
+    Filter {
+        name: "default",
+        summary: "stands in for a value that is missing or null",
+        add: |env, name| env.add_filter(name, default),
+    },
+    Filter {
+        name: "join",
+        summary: "the items of a list as one text",
+        add: |env, name| env.add_filter(name, join),
+    },
+    Filter {
+        name: "punycode",
+        summary: "a domain name in its ASCII form",
+        add: |env, name| env.add_filter(name, punycode),
+    },
+    Filter {
+        name: "replace",
+        summary: "one part of a text replaced by another, everywhere",
+        add: |env, name| env.add_filter(name, replace),
+    },
+    Filter {
+        name: "tojson",
+        summary: "a value as JSON",
+        add: |env, name| env.add_filter(name, tojson),
+    },
+    Filter {
+        name: "wildcard_base",
+        summary: "a domain name without a leading `*.`",
+        add: |env, name| env.add_filter(name, wildcard_base),
+    },
+];
+
+const BUILTIN_FILTERS: &[&str] = &[
+    "abs", "bool", "capitalize", "count", "dictsort", "first", "float", "int", "items", "last",
+    "length", "lines", "list", "lower", "map", "max", "min", "reject", "rejectattr", "reverse",
+    "round", "select", "selectattr", "sort", "split", "string", "sum", "title", "trim", "unique",
+    "upper",
+];
+
+const REMOVED_FILTERS: &[&str] = &[
+    "attr", "batch", "chain", "e", "escape", "format", "groupby", "indent", "pprint", "safe",
+    "slice", "zip",
+];
+
+const TESTS: &[&str] = &[
+    "boolean", "defined", "divisibleby", "endingwith", "eq", "equalto", "even", "false", "float",
+    "ge", "greaterthan", "gt", "in", "int", "integer", "iterable", "le", "lessthan", "lower", "lt",
+    "mapping", "ne", "none", "number", "odd", "sameas", "sequence", "startingwith", "string",
+    "true", "undefined", "upper",
+];
+
+/// Functions; `loop` comes with `for`.
+pub(super) const FUNCTIONS: &[&str] = &["range"];
+
+/// Statements. No `set`: with it a few lines could double a text forty times.
+pub(super) const STATEMENTS: &[&str] =
+    &["if", "elif", "else", "endif", "for", "endfor", "raw", "endraw"];
+
+/// The names of all filters.
+pub(super) fn filter_names() -> impl Iterator<Item = &'static str> + Clone {
+    OWN_FILTERS.iter().map(|filter| filter.name).chain(BUILTIN_FILTERS.iter().copied())
+}
+
+/// The filters of this program and what they do, for documentation.
+pub fn own_filters() -> impl Iterator<Item = (&'static str, &'static str)> {
+    OWN_FILTERS.iter().map(|filter| (filter.name, filter.summary))
+}
+
+/// The names of all tests.
+pub(super) fn test_names() -> impl Iterator<Item = &'static str> + Clone {
+    TESTS.iter().copied()
+}
+
+/// The environment in which every template and condition is evaluated.
+pub(super) fn environment() -> &'static Environment<'static> {
+    static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+        let mut env = Environment::new();
+        env.set_undefined_behavior(UndefinedBehavior::Strict);
+        env.set_fuel(Some(FUEL));
+        // The default depends on the build; places of errors are wanted in every build.
+        env.set_debug(true);
+        // Nothing here is HTML: text stays as it is, whatever a template is called.
+        env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        for name in REMOVED_FILTERS {
+            env.remove_filter(name);
+        }
+        for name in ["debug", "dict", "namespace"] {
+            env.remove_global(name);
+        }
+        for filter in OWN_FILTERS {
+            (filter.add)(&mut env, filter.name);
+        }
+        env
+    });
+    &ENVIRONMENT
+}
+
+fn refuse(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message)
+}
+
+fn text<'v>(value: &'v Value, filter: &str) -> Result<&'v str, Error> {
+    value.as_str().ok_or_else(|| refuse(format!("`{filter}` needs a text, not {}", value.kind())))
+}
+
+fn basename(value: &Value) -> Result<String, Error> {
+    let path = text(value, "basename")?.trim_end_matches('/');
+    Ok(path.rsplit('/').next().unwrap_or_default().to_owned())
+}
+
+fn wildcard_base(value: &Value) -> Result<String, Error> {
+    let name = text(value, "wildcard_base")?;
+    Ok(name.strip_prefix("*.").unwrap_or(name).to_owned())
+}
+
+fn punycode(value: &Value) -> Result<String, Error> {
+    match DomainName::parse(text(value, "punycode")?) {
+        Ok(name) => Ok(name.to_string()),
+        Err(error) => Err(refuse(format!("`punycode` needs a domain name: {}", error.reason))),
+    }
+}
+
+/// minijinja's own stands in for undefined values only; an absent field of an output is null.
+fn default(value: &Value, other: Option<Value>) -> Value {
+    if value.is_undefined() || value.is_none() {
+        other.unwrap_or_else(|| Value::from(""))
+    } else {
+        value.clone()
+    }
+}
+
+/// Bounded, unlike minijinja's: a chain of replacements grows without limit.
+fn replace(value: &Value, from: &str, to: &str) -> Result<String, Error> {
+    let value = text(value, "replace")?;
+    let count = value.matches(from).count();
+    let length = count.saturating_mul(to.len()).saturating_add(value.len());
+    if length > LARGEST_TEXT {
+        return Err(refuse("the result of `replace` is too long"));
+    }
+    Ok(value.replace(from, to))
+}
+
+/// Bounded, for the same reason.
+fn join(value: &Value, separator: Option<&str>) -> Result<String, Error> {
+    let mut result = String::new();
+    for (index, item) in value.try_iter()?.enumerate() {
+        if index > 0 {
+            result.push_str(separator.unwrap_or_default());
+        }
+        match item.as_str() {
+            Some(text) => result.push_str(text),
+            None if item.is_undefined() => return Err(Error::from(ErrorKind::UndefinedError)),
+            None => result.push_str(&item.to_string()),
+        }
+        if result.len() > LARGEST_TEXT {
+            return Err(refuse("the result of `join` is too long"));
+        }
+    }
+    Ok(result)
+}
+
+/// Without minijinja's `indent`, which could be a billion spaces.
+fn tojson(value: &Value, unwanted: Rest<Value>, named: Kwargs) -> Result<String, Error> {
+    named.assert_all_used()?;
+    if !unwanted.is_empty() {
+        return Err(refuse("`tojson` takes no arguments"));
+    }
+    to_json(value).map(|value| value.to_string()).map_err(refuse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evaluate(expression: &str) -> Result<Value, Error> {
+        environment().compile_expression(expression)?.eval(())
+    }
+
+    #[test]
+    fn every_filter_and_test_in_the_tables_exists_and_the_removed_ones_do_not() {
+        for name in filter_names() {
+            assert!(evaluate(&format!("'{name}' is filter")).unwrap().is_true(), "{name}");
+        }
+        for name in test_names() {
+            assert!(evaluate(&format!("'{name}' is test")).unwrap().is_true(), "{name}");
+        }
+        for name in REMOVED_FILTERS {
+            assert!(!evaluate(&format!("'{name}' is filter")).unwrap().is_true(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_functions_in_the_table_are_all_there_are() {
+        let names: Vec<&str> = environment().globals().map(|(name, _)| name).collect();
+        assert_eq!(names, FUNCTIONS);
+    }
+
+    #[test]
+    fn own_filters_do_what_they_say() {
+        for (expression, result) in [
+            ("'*.example.com' | wildcard_base", "example.com"),
+            ("'example.com' | wildcard_base", "example.com"),
+            ("'münchen.example' | punycode", "xn--mnchen-3ya.example"),
+            ("'a/b/key.pem' | basename", "key.pem"),
+            ("none | default('x')", "x"),
+            ("[1, 'b'] | join(', ')", "1, b"),
+            ("'aXbX' | replace('X', '-')", "a-b-"),
+            ("{'a': [1]} | tojson", "{\"a\":[1]}"),
+        ] {
+            assert_eq!(evaluate(expression).unwrap().as_str(), Some(result), "{expression}");
+        }
+    }
+
+    #[test]
+    fn filters_cannot_make_much_out_of_little() {
+        let ten = "aaaaaaaaaa";
+        let chain = format!(" | replace('a', '{ten}')").repeat(12);
+        let error = evaluate(&format!("'a'{chain}")).unwrap_err();
+        assert!(error.to_string().contains("too long"), "{error}");
+    }
+}

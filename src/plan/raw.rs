@@ -1,0 +1,331 @@
+//! `RawPlan`: what was written, decoded key by key, with places.
+//!
+//! It checks the shape of the file: keys, kinds, ids. What names refer to and whether values have
+//! their types is the compiler's part.
+
+use super::decode::{Decoder, Fields, Located};
+use super::diagnostic::Diagnostic;
+use super::policy::OnTimeout;
+use super::source::Span;
+use super::yaml::{Key, Kind, Node};
+use super::{OnFailure, Share};
+use crate::types::StepId;
+
+/// The version of the format that this program knows.
+const FORMAT_VERSION: i64 = 1;
+
+const PLAN_KEYS: [&str; 6] = ["certplan", "name", "description", "inputs", "connections", "steps"];
+const STEP_KEYS: [&str; 10] = [
+    "id", "uses", "needs", "when", "with", "retry", "poll", "timeout", "on_failure", "share",
+];
+const INPUT_KEYS: [&str; 7] =
+    ["type", "items", "values", "minimum", "maximum", "default", "description"];
+
+/// A plan as written.
+pub(super) struct RawPlan<'n> {
+    pub(super) name: String,
+    pub(super) description: Option<String>,
+    pub(super) inputs: Vec<RawInput<'n>>,
+    pub(super) connections: &'n [(Key, Node)],
+    pub(super) steps: Vec<RawStep<'n>>,
+}
+
+/// An input as written.
+pub(super) struct RawInput<'n> {
+    pub(super) name: &'n Key,
+    pub(super) value_type: Option<Located<String>>,
+    pub(super) items: Option<Located<String>>,
+    pub(super) values: Option<&'n Node>,
+    pub(super) minimum: Option<Located<i64>>,
+    pub(super) maximum: Option<Located<i64>>,
+    pub(super) default: Option<&'n Node>,
+    pub(super) description: Option<String>,
+}
+
+/// A step as written; parts that could not be read are left out.
+pub(super) struct RawStep<'n> {
+    pub(super) id: Located<StepId>,
+    pub(super) uses: Option<Located<String>>,
+    pub(super) needs: Vec<Located<String>>,
+    pub(super) when: Option<&'n Node>,
+    /// The key `with` and what stands under it.
+    pub(super) with: Option<(Span, &'n [(Key, Node)])>,
+    pub(super) retry: Option<RawRetry>,
+    pub(super) poll: Option<RawPoll>,
+    pub(super) timeout: Option<Located<String>>,
+    pub(super) on_failure: OnFailure,
+    pub(super) share: Option<Located<Share>>,
+}
+
+/// `retry:` as written.
+pub(super) struct RawRetry {
+    pub(super) attempts: Option<Located<i64>>,
+    pub(super) backoff: Option<Located<String>>,
+    pub(super) max_delay: Option<Located<String>>,
+}
+
+/// `poll:` as written.
+pub(super) struct RawPoll {
+    pub(super) key: Span,
+    pub(super) every: Option<Located<String>>,
+    pub(super) timeout: Option<Located<String>>,
+    pub(super) on_timeout: Option<OnTimeout>,
+}
+
+/// Decodes the tree. None when it is no plan of a version that this program knows.
+pub(super) fn decode<'n>(root: &'n Node, decoder: &mut Decoder<'_>) -> Option<RawPlan<'n>> {
+    if root.kind == Kind::Null {
+        decoder.push(
+            Diagnostic::error("empty-file", "the file is empty")
+                .at(root.span, "a plan was expected here")
+                .help("begin with `certplan: 1`, then `name:` and `steps:`"),
+        );
+        return None;
+    }
+    let Kind::Map(entries) = &root.kind else {
+        decoder.wrong_kind(root, "a plan", "a map");
+        return None;
+    };
+    check_version(entries, root, decoder)?;
+    let start = entries.first().map_or(root.span, |(key, _)| key.span);
+    let fields = decoder.fields(root, start, "the plan", &PLAN_KEYS)?;
+    decoder.require(&fields, "name", "name the plan, for example `name: ov-staged`");
+    decoder.require(&fields, "steps", "list what is to be done under `steps:`");
+    Some(RawPlan {
+        name: decoder.text(&fields, "name").map(|name| name.value).unwrap_or_default(),
+        description: decoder.text(&fields, "description").map(|text| text.value),
+        inputs: decode_inputs(&fields, decoder),
+        connections: entries_of(&fields, "connections", decoder),
+        steps: decode_steps(&fields, decoder),
+    })
+}
+
+fn check_version(entries: &[(Key, Node)], root: &Node, decoder: &mut Decoder<'_>) -> Option<()> {
+    let Some((_, version)) = entries.iter().find(|(key, _)| key.name == "certplan") else {
+        let first = entries.first().map_or(root.span, |(key, _)| key.span);
+        decoder.push(
+            Diagnostic::error("missing-version", "the plan does not say its format version")
+                .at(first, "`certplan: 1` is missing above")
+                .suggest(Span::new(first.start, first.start), "certplan: 1\n", "begin with it"),
+        );
+        return Some(());
+    };
+    match version.kind {
+        Kind::Integer(FORMAT_VERSION) => Some(()),
+        Kind::Integer(newer) if newer > FORMAT_VERSION => {
+            decoder.push(
+                Diagnostic::error(
+                    "newer-version",
+                    format!("the plan is written in format version {newer}"),
+                )
+                .at(version.span, format!("this program knows version {FORMAT_VERSION}"))
+                .help(format!("use a certplan that knows format version {newer}")),
+            );
+            None
+        }
+        _ => {
+            decoder.push(
+                Diagnostic::error("wrong-version", "this is no format version")
+                    .at(version.span, format!("expected the number {FORMAT_VERSION}"))
+                    .suggest(version.span, FORMAT_VERSION.to_string(), "write the number"),
+            );
+            Some(())
+        }
+    }
+}
+
+fn entries_of<'n>(fields: &Fields<'n>, name: &str, decoder: &mut Decoder<'_>) -> &'n [(Key, Node)] {
+    match fields.get(name) {
+        Some((_, Node { kind: Kind::Map(entries), .. })) => entries,
+        None | Some((_, Node { kind: Kind::Null, .. })) => &[],
+        Some((_, node)) => {
+            decoder.wrong_kind(node, &fields.name_of(name), "a map");
+            &[]
+        }
+    }
+}
+
+fn decode_inputs<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawInput<'n>> {
+    let mut inputs = Vec::new();
+    for (key, node) in entries_of(fields, "inputs", decoder) {
+        let what = format!("input `{}`", crate::types::printable(&key.name));
+        if !is_identifier(&key.name) {
+            decoder.push(
+                Diagnostic::error("bad-name", format!("{what} has a name that templates cannot use"))
+                    .at(key.span, "a letter, then letters, digits and `_`")
+                    .suggest(key.span, as_identifier(&key.name), "for example"),
+            );
+        }
+        if let Some(text) = node.as_str() {
+            let written = format!("{{ type: {text} }}");
+            decoder.push(
+                Diagnostic::error("wrong-type", format!("{what} must be a map"))
+                    .at(node.span, "this is a string")
+                    .suggest(node.span, written, "say the type in a map"),
+            );
+            continue;
+        }
+        let Some(fields) = decoder.fields(node, key.span, &what, &INPUT_KEYS) else { continue };
+        decoder.require(&fields, "type", "for example `type: domain`");
+        inputs.push(RawInput {
+            name: key,
+            value_type: decoder.text(&fields, "type"),
+            items: decoder.text(&fields, "items"),
+            values: fields.get("values").map(|(_, node)| node),
+            minimum: decoder.integer(&fields, "minimum"),
+            maximum: decoder.integer(&fields, "maximum"),
+            default: fields.get("default").map(|(_, node)| node),
+            description: decoder.text(&fields, "description").map(|text| text.value),
+        });
+    }
+    inputs
+}
+
+fn decode_steps<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawStep<'n>> {
+    let Some((key, node)) = fields.get("steps") else { return Vec::new() };
+    let Kind::Seq(items) = &node.kind else {
+        decoder.wrong_kind(node, "`steps`", "a list; each step begins with `- id:`");
+        return Vec::new();
+    };
+    if items.is_empty() {
+        decoder.push(
+            Diagnostic::error("no-steps", "the plan has no steps").at(key.span, "this list is empty"),
+        );
+    }
+    let mut steps: Vec<RawStep<'n>> = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let Some(step) = decode_step(item, index, decoder) else { continue };
+        if let Some(first) = steps.iter().find(|first| first.id.value == step.id.value) {
+            decoder.push(
+                Diagnostic::error("duplicate-step", format!("two steps are called `{}`", step.id.value))
+                    .at(step.id.span, "this name is taken")
+                    .also(first.id.span, "by this step")
+                    .help("give each step a name of its own"),
+            );
+            continue;
+        }
+        steps.push(step);
+    }
+    steps
+}
+
+fn decode_step<'n>(
+    node: &'n Node,
+    index: usize,
+    decoder: &mut Decoder<'_>,
+) -> Option<RawStep<'n>> {
+    let Kind::Map(entries) = &node.kind else {
+        decoder.wrong_kind(node, &format!("step number {}", index + 1), "a map");
+        return None;
+    };
+    let start = entries.first().map_or(node.span, |(key, _)| key.span);
+    let id = entries.iter().find(|(key, _)| key.name == "id").map(|(_, node)| node);
+    let what = match id.and_then(Node::as_str) {
+        Some(id) => format!("step `{}`", crate::types::shorten(&crate::types::printable(id), 60)),
+        None => format!("step number {}", index + 1),
+    };
+    let fields = decoder.fields(node, start, &what, &STEP_KEYS)?;
+    decoder.require(&fields, "id", "name the step, for example `id: order`");
+    decoder.require(&fields, "uses", "say what it does, for example `uses: regfish.create_order`");
+    let id = decode_id(&fields, decoder);
+    let step = RawStep {
+        // Without any name nothing can refer to the step; its other mistakes come next time.
+        id: id?,
+        uses: decoder.text(&fields, "uses"),
+        needs: decode_needs(&fields, decoder),
+        when: fields.get("when").map(|(_, node)| node),
+        with: decode_with(&fields, decoder),
+        retry: decode_retry(&fields, &what, decoder),
+        poll: decode_poll(&fields, &what, decoder),
+        timeout: decoder.text(&fields, "timeout"),
+        on_failure: decoder
+            .word(
+                &fields,
+                "on_failure",
+                &[("block", OnFailure::Block), ("continue", OnFailure::Continue)],
+            )
+            .unwrap_or(OnFailure::Block),
+        share: decoder
+            .word(&fields, "share", &[("run", Share::Run), ("batch", Share::Batch)])
+            .and_then(|value| {
+                fields.get("share").map(|(_, node)| Located { value, span: node.span })
+            }),
+    };
+    Some(step)
+}
+
+fn decode_id(fields: &Fields<'_>, decoder: &mut Decoder<'_>) -> Option<Located<StepId>> {
+    let text = decoder.text(fields, "id")?;
+    match StepId::parse(&text.value) {
+        Ok(value) => Some(Located { value, span: text.span }),
+        Err(error) => {
+            let diagnostic = Diagnostic::error("bad-name", error.to_string())
+                .at(text.span, "not a step id");
+            // The step goes on under the better name: its other mistakes are reported as well.
+            let better = StepId::parse(&as_identifier(&text.value)).ok();
+            decoder.push(match &better {
+                Some(better) => diagnostic.suggest(text.span, better.as_str(), "for example"),
+                None => diagnostic.help("for example `id: order`"),
+            });
+            better.map(|value| Located { value, span: text.span })
+        }
+    }
+}
+
+fn decode_needs(fields: &Fields<'_>, decoder: &mut Decoder<'_>) -> Vec<Located<String>> {
+    let items = decoder.items(fields, "needs").unwrap_or_default();
+    items.iter().filter_map(|item| decoder.text_of(item, "an item of `needs`")).collect()
+}
+
+fn decode_with<'n>(
+    fields: &Fields<'n>,
+    decoder: &mut Decoder<'_>,
+) -> Option<(Span, &'n [(Key, Node)])> {
+    let (key, _) = fields.get("with")?;
+    Some((key.span, entries_of(fields, "with", decoder)))
+}
+
+fn decode_retry(
+    fields: &Fields<'_>,
+    what: &str,
+    decoder: &mut Decoder<'_>,
+) -> Option<RawRetry> {
+    let (key, node) = fields.get("retry")?;
+    let what = format!("`retry` of {what}");
+    let fields = decoder.fields(node, key.span, &what, &["attempts", "backoff", "max_delay"])?;
+    Some(RawRetry {
+        attempts: decoder.integer(&fields, "attempts"),
+        backoff: decoder.text(&fields, "backoff"),
+        max_delay: decoder.text(&fields, "max_delay"),
+    })
+}
+
+fn decode_poll(fields: &Fields<'_>, what: &str, decoder: &mut Decoder<'_>) -> Option<RawPoll> {
+    let (key, node) = fields.get("poll")?;
+    let what = format!("`poll` of {what}");
+    let fields = decoder.fields(node, key.span, &what, &["every", "timeout", "on_timeout"])?;
+    Some(RawPoll {
+        key: key.span,
+        every: decoder.text(&fields, "every"),
+        timeout: decoder.text(&fields, "timeout"),
+        on_timeout: decoder.word(
+            &fields,
+            "on_timeout",
+            &[("park", OnTimeout::Park), ("fail", OnTimeout::Fail)],
+        ),
+    })
+}
+
+/// Whether templates can write `inputs.NAME`.
+fn is_identifier(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// The nearest name that templates can write.
+fn as_identifier(text: &str) -> String {
+    let text: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let text = text.trim_matches('_');
+    if text.starts_with(|c: char| c.is_ascii_digit()) { format!("n{text}") } else { text.to_owned() }
+}

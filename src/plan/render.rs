@@ -1,0 +1,250 @@
+//! Rendering: templates and conditions become values, with what a run knows as their context.
+//!
+//! Pure and bounded: strict about what is undefined, limited in work and in the size of results. An
+//! error names the expression and the reason, never the values of variables.
+
+use std::collections::BTreeMap;
+
+use minijinja::value::{Serde, ValueKind};
+use minijinja::{Error, ErrorKind, Value};
+use serde_json::{Map, Value as Json, json};
+
+use super::filters::environment;
+use super::limits::{BoundedText, LARGEST_TEXT, to_json};
+use super::model::Template;
+use crate::types::{RunId, StepId, printable, shorten};
+
+/// What templates of one run can see.
+#[derive(Debug, Clone)]
+pub struct Context {
+    root: Value,
+}
+
+/// Why an expression has no value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot evaluate `{expression}`: {reason}")]
+pub struct RenderError {
+    /// The expression or text as the plan has it, shortened.
+    pub expression: String,
+    /// What went wrong, in one line.
+    pub reason: String,
+}
+
+impl Context {
+    /// The context of a run.
+    ///
+    /// `steps` are the outputs that may be read. A step that was skipped, or that failed with
+    /// `on_failure: continue`, has no output: give null for it, so that a template can ask whether
+    /// a field `is defined` and put a `default` in its place.
+    pub fn new(
+        inputs: &Map<String, Json>,
+        target: &str,
+        steps: impl IntoIterator<Item = (StepId, Json)>,
+        run: &RunId,
+        batch: Option<&str>,
+    ) -> Self {
+        let steps: BTreeMap<String, Json> = steps
+            .into_iter()
+            .map(|(id, output)| (id.into(), if output.is_null() { json!({}) } else { output }))
+            .collect();
+        let root = json!({
+            "inputs": inputs,
+            "target": target,
+            "steps": steps,
+            "run": { "id": run.as_str() },
+            "batch": { "id": batch },
+        });
+        Self { root: Value::from(Serde(root)) }
+    }
+}
+
+/// The value of a template. Fails when an expression in it fails or its result is too large.
+pub fn render(template: &Template, context: &Context) -> Result<Json, RenderError> {
+    match template {
+        Template::Literal(value) => Ok(value.clone()),
+        Template::Expression(expression) => {
+            let value = evaluate(expression, context)?;
+            to_json(&value).map_err(|reason| failed(expression, format!("the result: {reason}")))
+        }
+        Template::Text(text) => render_text(text, context).map(Json::String),
+        Template::List(items) => items.iter().map(|item| render(item, context)).collect(),
+        Template::Map(entries) => entries
+            .iter()
+            .map(|(name, item)| Ok((name.clone(), render(item, context)?)))
+            .collect::<Result<Map<String, Json>, RenderError>>()
+            .map(Json::Object),
+    }
+}
+
+/// Whether a condition holds. Null counts as false; anything else that is no boolean is an error.
+pub fn evaluate_condition(expression: &str, context: &Context) -> Result<bool, RenderError> {
+    let value = evaluate(expression, context)?;
+    match value.kind() {
+        ValueKind::Bool => Ok(value.is_true()),
+        ValueKind::None => Ok(false),
+        kind => Err(failed(expression, format!("a condition must be true or false, not {kind}"))),
+    }
+}
+
+fn evaluate(expression: &str, context: &Context) -> Result<Value, RenderError> {
+    let value = environment()
+        .compile_expression(expression)
+        .and_then(|compiled| compiled.eval(context.root.clone()))
+        .map_err(|error| explain(&error, expression))?;
+    // An expression that evaluates to undefined is no error for minijinja.
+    if value.is_undefined() {
+        return Err(failed(expression, "it is undefined".to_owned()));
+    }
+    Ok(value)
+}
+
+fn render_text(text: &str, context: &Context) -> Result<String, RenderError> {
+    let template = environment()
+        .template_from_named_str("plan", text)
+        .map_err(|error| explain(&error, text))?;
+    let mut sink = BoundedText::default();
+    let result = template.render_captured_to(context.root.clone(), &mut sink).map(drop);
+    if sink.full {
+        let reason = format!("the result: it has more than {LARGEST_TEXT} bytes of text");
+        return Err(failed(text, reason));
+    }
+    result.map_err(|error| explain(&error, text))?;
+    String::from_utf8(sink.bytes).map_err(|_| failed(text, "the result is no text".to_owned()))
+}
+
+/// minijinja's own long form would print the values of variables; only kind and detail are used,
+/// and the detail only where it holds names and no values.
+fn explain(error: &Error, expression: &str) -> RenderError {
+    let detail = error.detail().map(printable);
+    let reason = match (error.kind(), detail) {
+        (ErrorKind::OutOfFuel, _) => "it takes too many steps; is there an endless loop?".to_owned(),
+        (ErrorKind::UndefinedError, Some(detail)) => detail,
+        (ErrorKind::UndefinedError, None) => "a part of it is undefined".to_owned(),
+        (ErrorKind::InvalidOperation, Some(detail)) if detail.starts_with("unable to calculate") => {
+            "a calculation has no result".to_owned()
+        }
+        (kind, Some(detail)) => format!("{kind}: {}", shorten(&detail, 200)),
+        (kind, None) => kind.to_string(),
+    };
+    failed(expression, reason)
+}
+
+fn failed(expression: &str, reason: String) -> RenderError {
+    RenderError { expression: shorten(&printable(expression.trim()), 120), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context() -> Context {
+        let inputs = json!({
+            "names": ["a.example", "b.example"],
+            "days": 199,
+            "secretive": "hunter2",
+            "empty": null,
+        });
+        let step = |id: &str, output: Json| (StepId::parse(id).unwrap(), output);
+        Context::new(
+            inputs.as_object().unwrap(),
+            "www",
+            [
+                step("order", json!({"certificate_id": "7K9", "completion_url": null})),
+                step("skipped", Json::Null),
+            ],
+            &RunId::from_random(7),
+            None,
+        )
+    }
+
+    fn expression(text: &str) -> Result<Json, RenderError> {
+        render(&Template::Expression(text.to_owned()), &context())
+    }
+
+    fn text(text: &str) -> Result<Json, RenderError> {
+        render(&Template::Text(text.to_owned()), &context())
+    }
+
+    #[test]
+    fn an_expression_keeps_its_type_and_text_is_text() {
+        assert_eq!(expression("inputs.names"), Ok(json!(["a.example", "b.example"])));
+        assert_eq!(expression("inputs.days"), Ok(json!(199)));
+        assert_eq!(expression("steps.order.completion_url"), Ok(Json::Null));
+        assert_eq!(expression("batch.id"), Ok(Json::Null));
+        assert_eq!(text("certs/{{ target }}/{{ inputs.days }}"), Ok(json!("certs/www/199")));
+    }
+
+    #[test]
+    fn text_is_never_escaped_as_html() {
+        assert_eq!(text("{{ '<a & b>' }}"), Ok(json!("<a & b>")));
+    }
+
+    #[test]
+    fn a_list_with_templates_is_rendered_item_by_item() {
+        let list = Template::List(vec![
+            Template::Literal(json!(1)),
+            Template::Expression("inputs.days".to_owned()),
+        ]);
+        assert_eq!(render(&list, &context()), Ok(json!([1, 199])));
+    }
+
+    #[test]
+    fn a_skipped_step_has_no_fields_but_can_be_asked() {
+        assert_eq!(expression("steps.skipped.id | default('x')"), Ok(json!("x")));
+        assert_eq!(expression("steps.skipped.id is defined"), Ok(json!(false)));
+        let error = expression("steps.skipped.id").unwrap_err();
+        assert_eq!(error.to_string(), "cannot evaluate `steps.skipped.id`: it is undefined");
+    }
+
+    #[test]
+    fn a_condition_is_true_or_false_and_null_is_false() {
+        assert_eq!(evaluate_condition("inputs.days > 3", &context()), Ok(true));
+        assert_eq!(evaluate_condition("steps.order.completion_url", &context()), Ok(false));
+        let error = evaluate_condition("inputs.days", &context()).unwrap_err();
+        assert_eq!(error.reason, "a condition must be true or false, not number");
+        let error = evaluate_condition("inputs.nothing", &context()).unwrap_err();
+        assert_eq!(error.reason, "it is undefined");
+    }
+
+    #[test]
+    fn errors_never_hold_values() {
+        for text in [
+            "inputs.secretive + 1",
+            "inputs.secretive | int",
+            "inputs.secretive.x.y",
+            "inputs.secretive / 2",
+            "inputs.secretive | punycode",
+            "inputs.secretive[0:1:0]",
+            "inputs.secretive | float",
+            "-inputs.secretive",
+            "inputs.secretive()",
+            "range(inputs.secretive)",
+            "inputs.secretive < 3",
+        ] {
+            if let Err(error) = expression(text) {
+                assert!(!error.to_string().contains("hunter2"), "{text}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn work_and_results_are_bounded() {
+        for (template, reason) in [
+            ("{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}", "too many steps"),
+            ("{{ 'aaaaaaaaaa' * 9000000 }}", "more than 1048576 bytes"),
+            ("{% for a in range(20000) %}{{ 'x' * 1000 }}{% endfor %}", "more than 1048576 bytes"),
+        ] {
+            let error = text(template).unwrap_err();
+            assert!(error.reason.contains(reason), "{error}");
+        }
+        for (template, reason) in [
+            ("'aaaaaaaaaa' * 9000000", "more than 1048576 bytes"),
+            ("[[1] * 10000] * 10000", "more than 100000 values"),
+        ] {
+            let error = expression(template).unwrap_err();
+            assert!(error.reason.contains(reason), "{error}");
+        }
+        let deep = format!("{}1{}", "[".repeat(40), "]".repeat(40));
+        assert!(expression(&deep).unwrap_err().reason.contains("32 levels"));
+    }
+}

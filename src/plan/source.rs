@@ -1,0 +1,172 @@
+//! `SourceFile` and `Span`: the text of a plan and places in it.
+//!
+//! The text is kept exactly as it was read (only a byte order mark is dropped), so that a place in
+//! it is a place in the file. It never opens a file: whoever has the bytes hands them over.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::diagnostic::{Diagnostic, Diagnostics};
+
+/// No plan is larger; what is larger is a mistake or an attack.
+const LARGEST_BYTES: usize = 5 * 1024 * 1024;
+
+/// A file that people wrote. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    name: Arc<str>,
+    text: Arc<str>,
+}
+
+/// A range of bytes in a [`SourceFile`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span {
+    /// The first byte.
+    pub start: usize,
+    /// The byte after the last.
+    pub end: usize,
+}
+
+/// A place as people count: both from 1, columns in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl Span {
+    /// The range from `start` up to `end`; an end before the start makes it empty.
+    pub fn new(start: usize, end: usize) -> Self {
+        Self { start, end: end.max(start) }
+    }
+
+    /// The part `range` of this span, counted from its start.
+    pub(super) fn part(self, range: Range<usize>) -> Self {
+        Self::new(self.start + range.start, self.start + range.end)
+    }
+}
+
+impl SourceFile {
+    /// A file with this `name` (for messages) and `text`.
+    pub fn new(name: &str, text: &str) -> Self {
+        Self { name: name.into(), text: text.strip_prefix('\u{feff}').unwrap_or(text).into() }
+    }
+
+    /// Takes a file's bytes. Fails when there are too many of them or when they are not UTF-8.
+    pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, Diagnostics> {
+        if bytes.len() > LARGEST_BYTES {
+            let mut diagnostics = Diagnostics::new(&Self::new(name, ""));
+            diagnostics.push(
+                Diagnostic::error(
+                    "file-too-large",
+                    format!(
+                        "the file has {} bytes; a plan may have {LARGEST_BYTES} at most",
+                        bytes.len()
+                    ),
+                )
+                .help("is this the right file?"),
+            );
+            return Err(diagnostics);
+        }
+        std::str::from_utf8(bytes).map(|text| Self::new(name, text)).map_err(|error| {
+            let without_mark = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+            let file = Self::new(name, &String::from_utf8_lossy(without_mark));
+            let mark = bytes.len() - without_mark.len();
+            let offset = error.valid_up_to();
+            let at = offset - mark;
+            let byte = bytes.get(offset).copied().unwrap_or_default();
+            let mut diagnostics = Diagnostics::new(&file);
+            diagnostics.push(
+                Diagnostic::error("not-utf8", "the file is not UTF-8 text")
+                    .at(
+                        Span::new(at, at + '\u{fffd}'.len_utf8()),
+                        format!("byte 0x{byte:02x} at offset {offset} does not belong here"),
+                    )
+                    .help("save the file as UTF-8"),
+            );
+            diagnostics
+        })
+    }
+
+    /// The name that messages show.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text, without a byte order mark.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The text of `span`; empty when the span is not inside the text.
+    pub(super) fn slice(&self, span: Span) -> &str {
+        self.text.get(span.start..span.end).unwrap_or_default()
+    }
+
+    /// Where the byte `offset` is, as people count.
+    pub fn position(&self, offset: usize) -> Position {
+        let before = &self.text[..self.boundary(offset)];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Position {
+            line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+
+    /// The byte at `line` and `column`, both from 1; the nearest one when there is none.
+    pub(super) fn offset(&self, line: usize, column: usize) -> usize {
+        let mut lines = self.text.split_inclusive('\n');
+        let skipped: usize =
+            lines.by_ref().take(line.saturating_sub(1)).map(str::len).sum();
+        let rest = lines.next().unwrap_or_default().trim_end_matches(['\n', '\r']);
+        let inside = rest.char_indices().nth(column.saturating_sub(1));
+        skipped + inside.map_or(rest.len(), |(index, _)| index)
+    }
+
+    /// `span` cut to the text and to whole characters.
+    pub(super) fn clamp(&self, span: Span) -> Span {
+        Span::new(self.boundary(span.start), self.boundary(span.end))
+    }
+
+    fn boundary(&self, offset: usize) -> usize {
+        self.text.floor_char_boundary(offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_characters_and_come_back_as_offsets() {
+        let file = SourceFile::new("plan.yaml", "ä: 1\r\nöü: x\n");
+        let offset = file.text().find('x').unwrap();
+        assert_eq!(file.position(offset), Position { line: 2, column: 5 });
+        assert_eq!(file.offset(2, 5), offset);
+        assert_eq!(file.offset(1, 99), file.text().find('\r').unwrap());
+        assert_eq!(file.offset(99, 1), file.text().len());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_dropped() {
+        let file = SourceFile::from_bytes("plan.yaml", b"\xef\xbb\xbfname: x").unwrap();
+        assert_eq!(file.text(), "name: x");
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_shown_with_their_place() {
+        let error = SourceFile::from_bytes("plan.yaml", b"a: 1\nname: M\xfcller\n").unwrap_err();
+        let text = error.render(false);
+        assert!(text.contains("byte 0xfc at offset 12"), "{text}");
+        assert!(text.contains("plan.yaml:2:8"), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_refused() {
+        let bytes = vec![b' '; LARGEST_BYTES + 1];
+        let error = SourceFile::from_bytes("plan.yaml", &bytes).unwrap_err();
+        assert!(error.render(false).contains("5242880 at most"));
+    }
+}

@@ -1,0 +1,45 @@
+//! "Did you mean …?": the nearest name, and lists of names as sentences show them.
+
+/// How alike two names must be (Jaro–Winkler, 0 to 1) for one to be a slip of the other. Lower
+/// values suggest nonsense; tried on the names of the language.
+const ALIKE: f64 = 0.8;
+
+/// The candidate that `name` is most likely a slip of, if any.
+pub(super) fn nearest<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let wanted = name.to_lowercase();
+    let mut best: Option<(f64, &str)> = None;
+    for candidate in candidates {
+        let mut likeness = strsim::jaro_winkler(&wanted, &candidate.to_lowercase());
+        // `products` for `regfish.list_products`: a part of the name is a good hint, too.
+        if wanted.len() >= 4 && candidate.to_lowercase().contains(&wanted) {
+            likeness = likeness.max(ALIKE);
+        }
+        if likeness >= ALIKE && best.is_none_or(|(most, _)| likeness > most) {
+            best = Some((likeness, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
+}
+
+/// Names in backticks, separated by commas.
+pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_recognised_and_strangers_are_not() {
+        let keys = ["needs", "when", "with", "timeout"];
+        assert_eq!(nearest("nedes", keys), Some("needs"));
+        assert_eq!(nearest("With", keys), Some("with"));
+        assert_eq!(nearest("colour", keys), None);
+        assert_eq!(nearest("products", ["regfish.list_products"]), Some("regfish.list_products"));
+    }
+}

@@ -1,0 +1,400 @@
+//! `Node`: YAML text as a tree in which every value knows its place.
+//!
+//! The one place that calls serde-saphyr, with the options that make YAML mean what it says (`NO`
+//! is text, `010` is text) and with a budget that no plan needs. Nothing here knows what a plan is.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Number, Value};
+use serde_saphyr::options::DuplicateKeyPolicy;
+use serde_saphyr::{Location, Options, Spanned};
+
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::source::{SourceFile, Span};
+use super::yaml_error::explain;
+
+/// How deep a file may nest. A plan has some eight levels; 64, the reader's own limit, overflows
+/// the 2 MiB stack of a thread in a build without optimisation (measured: 40 KiB per level).
+pub(super) const DEEPEST: usize = 24;
+
+/// How much a file may hold. A batch of a thousand targets stays far below.
+pub(super) const MOST_NODES: usize = 250_000;
+pub(super) const MOST_ALIASES: usize = 1_000;
+
+/// A value and its place.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Node {
+    pub(super) kind: Kind,
+    /// The scalar with its quotes; for a map or list its first character, or nothing.
+    pub(super) span: Span,
+}
+
+/// What a value is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Kind {
+    Null,
+    Bool(bool),
+    Integer(i64),
+    Float(f64),
+    String(String),
+    Seq(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a map and its place.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Key {
+    pub(super) name: String,
+    pub(super) span: Span,
+}
+
+/// Reads one YAML document. What cannot be read is reported; then there is no tree.
+pub(super) fn parse(file: &SourceFile, diagnostics: &mut Diagnostics) -> Option<Node> {
+    let read = |policy| {
+        serde_saphyr::from_str_with_options::<RawNode>(file.text(), options(policy))
+    };
+    let raw = match read(DuplicateKeyPolicy::Error) {
+        // Read again to find every repeated key, and whatever else is wrong with the plan: people
+        // want all mistakes at once. The plan is refused in any case.
+        Err(error) if is_duplicate_key(&error) => read(DuplicateKeyPolicy::PassThrough),
+        result => result,
+    };
+    match raw {
+        Ok(raw) => Some(Tree { file, diagnostics }.node(raw)),
+        Err(error) => {
+            mask_api_keys(file, diagnostics);
+            diagnostics.push(explain(&error, file));
+            None
+        }
+    }
+}
+
+fn options(duplicate_keys: DuplicateKeyPolicy) -> Options {
+    serde_saphyr::options! {
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        reject_unsupported_tags: true,
+        reject_tagged_field_names: true,
+        duplicate_keys: duplicate_keys,
+        with_snippet: false,
+        budget: serde_saphyr::budget! {
+            max_depth: DEEPEST,
+            max_nodes: MOST_NODES,
+            max_aliases: MOST_ALIASES,
+        },
+    }
+}
+
+fn is_duplicate_key(error: &serde_saphyr::Error) -> bool {
+    match error {
+        serde_saphyr::Error::DuplicateMappingKey { .. } => true,
+        serde_saphyr::Error::AliasError { error, .. } => is_duplicate_key(error),
+        _ => false,
+    }
+}
+
+/// Hides what stands behind `api_key:` when there is no tree that would tell what it is.
+fn mask_api_keys(file: &SourceFile, diagnostics: &mut Diagnostics) {
+    let mut offset = 0;
+    for line in file.text().split_inclusive('\n') {
+        if let Some(found) = line.find("api_key") {
+            let rest = &line[found + "api_key".len()..];
+            let value = rest.trim_start_matches(['"', '\'', ':', ' ', '\t']);
+            if !value.starts_with('{') {
+                let start = offset + line.len() - value.len();
+                diagnostics.mask(Span::new(start, start + value.trim_end().len()));
+            }
+        }
+        offset += line.len();
+    }
+}
+
+impl Node {
+    /// The value without places.
+    pub(super) fn to_value(&self) -> Value {
+        match &self.kind {
+            Kind::Null => Value::Null,
+            Kind::Bool(value) => Value::Bool(*value),
+            Kind::Integer(number) => Value::from(*number),
+            Kind::Float(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
+            Kind::String(text) => Value::String(text.clone()),
+            Kind::Seq(items) => Value::Array(items.iter().map(Self::to_value).collect()),
+            Kind::Map(entries) => Value::Object(
+                entries.iter().map(|(key, node)| (key.name.clone(), node.to_value())).collect(),
+            ),
+        }
+    }
+
+    /// The text, when it is one.
+    pub(super) fn as_str(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Where the part `range` of this text stands in the file.
+    ///
+    /// Exact when the text is written as it is (plain, or quoted without escapes); otherwise the
+    /// part is searched for, and when that does not settle it the whole scalar is the place.
+    pub(super) fn inside(&self, range: std::ops::Range<usize>, file: &SourceFile) -> Span {
+        let Some(text) = self.as_str() else { return self.span };
+        let written = file.slice(self.span);
+        let quoted = usize::from(written.starts_with(['"', '\'']));
+        if written.get(quoted..quoted + text.len()) == Some(text) {
+            return self.span.part(quoted + range.start..quoted + range.end);
+        }
+        let Some(part) = text.get(range).filter(|part| !part.is_empty()) else { return self.span };
+        let mut found = written.match_indices(part);
+        match (found.next(), found.next()) {
+            (Some((at, _)), None) => self.span.part(at..at + part.len()),
+            _ => self.span,
+        }
+    }
+}
+
+/// A node as the deserializer gives it: keys may still be anything.
+struct RawNode {
+    kind: RawKind,
+    location: Location,
+}
+
+enum RawKind {
+    Scalar(Kind),
+    Seq(Vec<RawNode>),
+    Map(Vec<(RawNode, RawNode)>),
+}
+
+impl<'de> Deserialize<'de> for RawNode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<RawKind>::deserialize(deserializer)?;
+        Ok(Self { kind: spanned.value, location: spanned.defined })
+    }
+}
+
+impl<'de> Deserialize<'de> for RawKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(KindVisitor)
+    }
+}
+
+struct KindVisitor;
+
+impl<'de> Visitor<'de> for KindVisitor {
+    type Value = RawKind;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a YAML value")
+    }
+
+    fn visit_unit<E>(self) -> Result<RawKind, E> {
+        Ok(RawKind::Scalar(Kind::Null))
+    }
+
+    fn visit_none<E>(self) -> Result<RawKind, E> {
+        Ok(RawKind::Scalar(Kind::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<RawKind, E> {
+        Ok(RawKind::Scalar(Kind::Bool(value)))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<RawKind, E> {
+        Ok(RawKind::Scalar(Kind::Integer(value)))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<RawKind, E> {
+        // Beyond the range of an integer it can only be refused, so that the digits do not matter.
+        let kind = i64::try_from(value).map_or(Kind::Float(1e19), Kind::Integer);
+        Ok(RawKind::Scalar(kind))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<RawKind, E> {
+        Ok(RawKind::Scalar(Kind::Float(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<RawKind, E> {
+        Ok(RawKind::Scalar(Kind::String(value.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<RawKind, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(RawKind::Seq(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<RawKind, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = access.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(RawKind::Map(entries))
+    }
+}
+
+/// Turns raw nodes into nodes; reports keys that are not text or not unique.
+struct Tree<'a> {
+    file: &'a SourceFile,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Tree<'_> {
+    fn node(&mut self, raw: RawNode) -> Node {
+        let span = self.span(raw.location, &raw.kind);
+        let kind = match raw.kind {
+            RawKind::Scalar(kind) => kind,
+            RawKind::Seq(items) => Kind::Seq(items.into_iter().map(|item| self.node(item)).collect()),
+            RawKind::Map(entries) => Kind::Map(self.entries(entries)),
+        };
+        Node { kind, span }
+    }
+
+    fn entries(&mut self, raw: Vec<(RawNode, RawNode)>) -> Vec<(Key, Node)> {
+        let mut entries: Vec<(Key, Node)> = Vec::with_capacity(raw.len());
+        let mut seen = std::collections::HashMap::<String, Span>::new();
+        for (key, value) in raw {
+            let key = self.node(key);
+            let value = self.node(value);
+            let Some(name) = key.as_str().map(str::to_owned) else {
+                self.refuse_key(&key);
+                continue;
+            };
+            if let Some(first) = seen.get(&name) {
+                let shown = crate::types::printable(&name);
+                self.diagnostics.push(
+                    Diagnostic::error("duplicate-key", format!("the key `{shown}` is given twice"))
+                        .at(key.span, "given again here")
+                        .also(*first, "first given here")
+                        .help("keep one of the two"),
+                );
+                continue;
+            }
+            seen.insert(name.clone(), key.span);
+            entries.push((Key { name, span: key.span }, value));
+        }
+        entries
+    }
+
+    fn refuse_key(&mut self, key: &Node) {
+        let doubled_brace = matches!(key.kind, Kind::Map(_)) && self.file.slice(key.span) == "{";
+        let diagnostic = if doubled_brace {
+            Diagnostic::error("unquoted-template", "a template must stand in quotes")
+                .at(key.span, "YAML reads this `{` as the begin of a map")
+                .help("write `\"{{ … }}\"`")
+        } else {
+            Diagnostic::error("key-not-text", "a key must be text")
+                .at(key.span, "this is no text")
+                .help("put the key in quotes")
+        };
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn span(&self, location: Location, kind: &RawKind) -> Span {
+        let span = location.span();
+        let number = |value: Option<u64>| value.and_then(|value| usize::try_from(value).ok());
+        let start = number(span.byte_offset()).unwrap_or_else(|| {
+            let line = usize::try_from(location.line()).unwrap_or_default();
+            self.file.offset(line, usize::try_from(location.column()).unwrap_or_default())
+        });
+        let length = number(span.byte_len()).unwrap_or_default();
+        let mut span = self.file.clamp(Span::new(start, start + length));
+        if matches!(kind, RawKind::Scalar(Kind::String(_))) {
+            // A block scalar's span runs to the begin of what follows it.
+            let written = self.file.slice(span);
+            span.end -= written.len() - written.trim_end().len();
+        }
+        span
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(text: &str) -> Result<Value, String> {
+        let file = SourceFile::new("plan.yaml", text);
+        let mut diagnostics = Diagnostics::new(&file);
+        let node = parse(&file, &mut diagnostics);
+        match node {
+            Some(node) if !diagnostics.has_errors() => Ok(node.to_value()),
+            _ => Err(diagnostics.render(false)),
+        }
+    }
+
+    #[test]
+    fn scalars_mean_what_they_say() {
+        let text = "[NO, on, yes, y, 010, 1_000, 12:30:45, 2026-11-21, 1.10, 0x1F, '1', \"1\", \
+                    1, true, ~, null, 1e3]";
+        assert_eq!(
+            read(text),
+            Ok(json!([
+                "NO", "on", "yes", "y", "010", "1_000", "12:30:45", "2026-11-21", 1.10, 31, "1",
+                "1", 1, true, null, null, 1000.0
+            ]))
+        );
+    }
+
+    #[test]
+    fn merge_keys_and_aliases_are_understood() {
+        let text = "a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3\nc: *a\n";
+        assert_eq!(
+            read(text),
+            Ok(json!({"a": {"x": 1, "y": 2}, "b": {"y": 3, "x": 1}, "c": {"x": 1, "y": 2}}))
+        );
+    }
+
+    #[test]
+    fn carriage_returns_do_no_harm() {
+        assert_eq!(read("a: 1\r\nb: |\r\n  x\r\n  y\r\n"), Ok(json!({"a": 1, "b": "x\ny\n"})));
+    }
+
+    #[test]
+    fn the_inside_of_a_scalar_is_found_when_it_is_written_as_it_is() {
+        let text = "- plain {{ x }}\n- \"quoted {{ x }}\"\n- 'it''s {{ x }}'\n- |\n  a\n  {{ x }}\n";
+        let file = SourceFile::new("plan.yaml", text);
+        let tree = parse(&file, &mut Diagnostics::new(&file)).unwrap();
+        let Kind::Seq(items) = &tree.kind else { panic!("not a list") };
+        for item in items {
+            let at = item.as_str().unwrap().find("{{ x }}").unwrap();
+            let span = item.inside(at..at + 7, &file);
+            assert_eq!(file.slice(span), "{{ x }}");
+        }
+    }
+
+    #[test]
+    fn attacks_are_bounded_and_explained() {
+        let deep = "[".repeat(10_000);
+        let nested: String = (0..3_000).fold(String::new(), |mut text, depth| {
+            text.push_str(&" ".repeat(depth));
+            text.push_str("a:\n");
+            text
+        });
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..10 {
+            let alias = format!("*a{}", level - 1);
+            let items = vec![alias; 10].join(", ");
+            bomb.push_str(&format!("a{level}: &a{level} [{items}]\n"));
+        }
+        let quadratic =
+            format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 20_000].join(", "));
+        let sequences = "- ".repeat(10_000);
+        for (text, reason) in [
+            (deep.as_str(), "nested too deeply"),
+            (nested.as_str(), "nested too deeply"),
+            (sequences.as_str(), "nested too deeply"),
+            (bomb.as_str(), "too many"),
+            (quadratic.as_str(), "too many"),
+        ] {
+            let started = std::time::Instant::now();
+            let message = read(text).unwrap_err();
+            let head: String = message.chars().take(300).collect();
+            assert!(message.contains(reason), "{head}");
+            assert!(started.elapsed().as_secs() < 5, "{head}");
+        }
+    }
+}
