@@ -1,3 +1,5 @@
 //! The program `certplan`: a thin shell around the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    certplan::cli::main(std::env::args_os()).into()
+}

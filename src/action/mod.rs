@@ -1,1 +1,83 @@
-//! (in the making)
+//! What steps do: each action turns checked parameters into requests, keys or files, and the result
+//! into an [`Outcome`].
+//!
+//! An action never waits and never repeats itself: it looks or acts once and says what happened.
+//! Waiting and repeating are the engine's, because they must be recorded.
+
+mod perform;
+mod regfish;
+mod x509;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::pin::Pin;
+
+pub use perform::Actions;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::run::{Call, ErrorKind, Outcome, Retry, StepError};
+use crate::types::{CertificateId, RunId, StepId};
+
+/// One call of an action, with everything it may know.
+#[derive(Debug, Clone)]
+pub struct ActionCall {
+    /// The run that it belongs to.
+    pub run: RunId,
+    /// The step.
+    pub step: StepId,
+    /// The action's name.
+    pub uses: String,
+    /// What is asked.
+    pub call: Call,
+    /// The parameters, checked against the action's signature.
+    pub parameters: Map<String, Value>,
+    /// The folder that relative paths start from.
+    pub directory: PathBuf,
+    /// Certificates of other runs; only filled for calls that look for an order.
+    pub owned_by_others: BTreeSet<CertificateId>,
+}
+
+/// Somebody who performs actions.
+pub trait Performer: Send + Sync {
+    /// Performs one call and says how it ended.
+    fn perform(&self, call: ActionCall) -> Pin<Box<dyn Future<Output = Outcome> + Send + '_>>;
+}
+
+/// An outcome, or the outcome that ended the action early: lets actions use `?`.
+type Result<T> = std::result::Result<T, Box<Outcome>>;
+
+/// A failure that another attempt would meet again.
+fn fail<T>(kind: ErrorKind, message: impl Into<String>) -> Result<T> {
+    Err(Box::new(failure(kind, message)))
+}
+
+fn failure(kind: ErrorKind, message: impl Into<String>) -> Outcome {
+    Outcome::Failed { error: StepError::new(kind, message), retry: Retry::Never }
+}
+
+/// The action's own view of its parameters. They were checked, so a misfit is our defect.
+fn parameters<P: DeserializeOwned>(call: &ActionCall) -> Result<P> {
+    serde_json::from_value(Value::Object(call.parameters.clone())).or_else(|error| {
+        fail(ErrorKind::Internal, format!("the parameters of `{}` misfit: {error}", call.uses))
+    })
+}
+
+/// A step that is done, with what other steps read; absent fields are left out.
+fn success(output: &impl Serialize) -> Outcome {
+    match output_map(output) {
+        Ok(output) => Outcome::Succeeded { output, certificate: None },
+        Err(outcome) => *outcome,
+    }
+}
+
+fn output_map(output: &impl Serialize) -> Result<Map<String, Value>> {
+    match serde_json::to_value(output) {
+        Ok(Value::Object(map)) => {
+            Ok(map.into_iter().filter(|(_, value)| !value.is_null()).collect())
+        }
+        Ok(_) => fail(ErrorKind::Internal, "the output is not a record"),
+        Err(error) => fail(ErrorKind::Internal, format!("the output cannot be kept: {error}")),
+    }
+}

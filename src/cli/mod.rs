@@ -1,1 +1,74 @@
-//! (in the making)
+//! The command line: arguments to settings, one file for each command, errors to exit codes and
+//! hints.
+//!
+//! Data goes to stdout, talk goes to stderr. Advice is given here and nowhere deeper.
+
+mod arguments;
+mod check;
+mod connections;
+mod console;
+mod error;
+mod events;
+mod exit;
+mod inputs;
+mod interrupt;
+mod outcome;
+mod plan_file;
+mod resume;
+mod run;
+mod sandbox;
+mod session;
+mod show;
+mod state_directory;
+mod status;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use console::Console;
+use error::CliError;
+pub use exit::ExitCode;
+
+/// Name and version, as recorded with runs and shown to servers.
+pub const PROGRAM: &str = concat!("certplan ", env!("CARGO_PKG_VERSION"));
+
+/// Runs the program with these arguments, the program's name included.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed pipe is no reason to say more.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Success };
+        }
+    };
+    let console = Console::new(arguments.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let error = CliError::failure(format!("cannot start: {error}"));
+            return console.fail(&error);
+        }
+    };
+    let result = runtime.block_on(dispatch(arguments.command, &console));
+    // A blocking call that is stuck must not keep the program from ending.
+    runtime.shutdown_background();
+    match result {
+        Ok(code) => code,
+        Err(error) => console.fail(&error),
+    }
+}
+
+async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliError> {
+    match command {
+        Command::Run(arguments) => run::run(arguments, console).await,
+        Command::Resume(arguments) => resume::resume(arguments, console).await,
+        Command::Status(arguments) => status::status(arguments, console).await,
+        Command::Show(arguments) => show::show(arguments, console).await,
+        Command::Events(arguments) => events::events(arguments, console).await,
+        Command::Check(arguments) => check::check(&arguments, console),
+        Command::Sandbox(arguments) => sandbox::sandbox(arguments, console).await,
+    }
+}

@@ -1,1 +1,205 @@
-//! (in the making)
+//! `Driver`: the loop that owns a run. It stores what the engine decides, then does it.
+//!
+//! Each turn: decide, store, apply, start what is due, wait for one thing. While state changes
+//! nothing else happens; the calls of actions run beside the loop and come back as outcomes. The
+//! loop never acts on state that is not stored, and never waits for anything but its own select.
+
+mod flight;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::action::Performer;
+use crate::engine::{Engine, EngineError, EngineSettings};
+use crate::plan::Plan;
+use crate::run::{Event, EventKind, RunHeader, RunPhase};
+use crate::store::{NewRun, Store, StoreError, StoredPlan};
+use crate::types::{CertificateId, Clock, RunId, StepId};
+use flight::Flights;
+
+/// Called with each event once it is stored.
+pub type Observer = Arc<dyn Fn(&RunId, &Event) + Send + Sync>;
+
+/// Everything that a run needs from outside.
+#[derive(Clone)]
+pub struct Driver {
+    /// Where runs are kept.
+    pub store: Arc<dyn Store>,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Who performs actions.
+    pub performer: Arc<dyn Performer>,
+    /// Who is told.
+    pub observer: Observer,
+    /// The engine's own times.
+    pub settings: EngineSettings,
+}
+
+/// Why a run could not be driven on.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The engine met something that cannot be.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// What happened could not be stored. Nothing further was done.
+    #[error("what happened could not be stored: {source}{}", display_unsaved(certificate_id.as_ref(), step.as_ref()))]
+    Store {
+        /// Why.
+        source: StoreError,
+        /// The step that it was about.
+        step: Option<StepId>,
+        /// A certificate id that is recorded nowhere else.
+        certificate_id: Option<CertificateId>,
+    },
+    /// The stored plan cannot be read.
+    #[error("the plan stored with run `{run}` cannot be read: {reason}")]
+    Plan {
+        /// The run.
+        run: RunId,
+        /// Why.
+        reason: String,
+    },
+    /// The run could not be read.
+    #[error(transparent)]
+    Load(StoreError),
+}
+
+fn display_unsaved(certificate: Option<&CertificateId>, step: Option<&StepId>) -> String {
+    match (certificate, step) {
+        (Some(id), _) => format!(" (certificate `{id}` was ordered; note its id)"),
+        (None, Some(step)) => format!(" (step `{step}`)"),
+        (None, None) => String::new(),
+    }
+}
+
+impl Driver {
+    /// Creates a run in the store.
+    pub async fn start(
+        &self,
+        run: RunId,
+        plan: Arc<Plan>,
+        stored: StoredPlan,
+        header: RunHeader,
+    ) -> Result<Engine, DriveError> {
+        let now = self.clock.now();
+        let (engine, event) = Engine::start(run.clone(), plan, header, self.settings, now)?;
+        let new = NewRun { id: run.clone(), plan: stored, events: vec![event.clone()] };
+        self.store.create_run(new).await.map_err(DriveError::Load)?;
+        (self.observer)(&run, &event);
+        Ok(engine)
+    }
+
+    /// Reads a run from the store, as its events left it.
+    pub async fn load(&self, run: &RunId) -> Result<Engine, DriveError> {
+        let stored = self.store.load_run(run).await.map_err(DriveError::Load)?;
+        let plan: Plan = serde_json::from_str(&stored.plan.compiled)
+            .map_err(|error| DriveError::Plan { run: run.clone(), reason: error.to_string() })?;
+        Ok(Engine::load(run.clone(), Arc::new(plan), &stored.events, self.settings)?)
+    }
+
+    /// Takes a loaded run up again; `program` is recorded.
+    pub async fn resume(
+        &self,
+        run: &RunId,
+        engine: &mut Engine,
+        program: &str,
+    ) -> Result<(), DriveError> {
+        let decided = engine.resume(program, self.clock.now());
+        self.record(run, engine, decided).await
+    }
+
+    /// Drives a run until it ends, parks, is in doubt, or `stop` turns true.
+    ///
+    /// After `stop`, calls under way are waited for and their outcomes stored; nothing new begins.
+    pub async fn drive(
+        &self,
+        run: &RunId,
+        mut engine: Engine,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<Engine, DriveError> {
+        let mut flights = Flights::new(self, run, &engine);
+        let mut busy = Some(self.clock.busy());
+        let mut stopping = *stop.borrow();
+        loop {
+            if !stopping {
+                self.advance(run, &mut engine).await?;
+            }
+            if flights.is_empty() && engine.state().phase != RunPhase::Running {
+                return Ok(engine);
+            }
+            let mut wake = None;
+            if stopping {
+                if flights.is_empty() {
+                    let decided = engine.interrupt();
+                    self.record(run, &mut engine, decided).await?;
+                    return Ok(engine);
+                }
+            } else {
+                wake = flights
+                    .start_due(&engine, self.clock.now())
+                    .into_iter()
+                    .chain(engine.next_retry())
+                    .min();
+            }
+
+            // From here on only the calls under way keep a virtual clock from moving.
+            busy.take();
+            tokio::select! {
+                Some((step, outcome, mark)) = flights.next() => {
+                    busy = Some(mark);
+                    let decided = engine.finished(&step, outcome, self.clock.now())?;
+                    self.record(run, &mut engine, decided).await?;
+                }
+                mark = self.clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {
+                    busy = Some(mark);
+                }
+                asked = stop.wait_for(|stop| *stop), if !stopping => {
+                    busy = Some(self.clock.busy());
+                    // A sender that is gone can no longer ask, and nobody else can: stop as well.
+                    let _ = asked;
+                    stopping = true;
+                }
+            }
+        }
+    }
+
+    /// Records everything that follows from the state by itself.
+    async fn advance(&self, run: &RunId, engine: &mut Engine) -> Result<(), DriveError> {
+        loop {
+            let decided = engine.advance(self.clock.now());
+            if decided.is_empty() {
+                return Ok(());
+            }
+            self.record(run, engine, decided).await?;
+        }
+    }
+
+    /// Stores decisions, then applies them, then tells.
+    async fn record(
+        &self,
+        run: &RunId,
+        engine: &mut Engine,
+        decided: Vec<EventKind>,
+    ) -> Result<(), DriveError> {
+        if decided.is_empty() {
+            return Ok(());
+        }
+        let events = engine.number(decided, self.clock.now());
+        self.store.append(run, events.clone()).await.map_err(|source| DriveError::Store {
+            source,
+            step: events.iter().find_map(|event| event.kind.step().cloned()),
+            certificate_id: events.iter().find_map(|event| match &event.kind {
+                EventKind::CertificateBound { certificate_id, .. } => Some(certificate_id.clone()),
+                _ => None,
+            }),
+        })?;
+        engine.apply(&events)?;
+        for event in &events {
+            (self.observer)(run, event);
+        }
+        Ok(())
+    }
+}

@@ -125,7 +125,11 @@ impl<'a> Decoder<'a> {
                         format!("{} must be a list", fields.name_of(name)),
                     )
                     .at(node.span, format!("this is a string `{}`", printable(text)))
-                    .suggest(node.span, format!("[{written}]"), "write a list, even of one"),
+                    .suggest(
+                        node.span,
+                        format!("[{written}]"),
+                        "write a list, even of one",
+                    ),
                 );
                 None
             }

@@ -57,8 +57,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, SyntaxError> {
     match environment().template_from_named_str("plan", text) {
         Ok(template) => {
             let variables = template.undeclared_variables(true);
-            let code =
-                Code { scan: scan_text(text), variables: sorted(variables), is_path: false };
+            let code = Code { scan: scan_text(text), variables: sorted(variables), is_path: false };
             Ok(Parsed::Text { code })
         }
         Err(error) => Err(syntax_error(&error, text)),

@@ -51,9 +51,8 @@ pub(super) struct Key {
 
 /// Reads one YAML document. What cannot be read is reported; then there is no tree.
 pub(super) fn parse(file: &SourceFile, diagnostics: &mut Diagnostics) -> Option<Node> {
-    let read = |policy| {
-        serde_saphyr::from_str_with_options::<RawNode>(file.text(), options(policy))
-    };
+    let read =
+        |policy| serde_saphyr::from_str_with_options::<RawNode>(file.text(), options(policy));
     let raw = match read(DuplicateKeyPolicy::Error) {
         // Read again to find every repeated key, and whatever else is wrong with the plan: people
         // want all mistakes at once. The plan is refused in any case.
@@ -247,7 +246,9 @@ impl Tree<'_> {
         let span = self.span(raw.location, &raw.kind);
         let kind = match raw.kind {
             RawKind::Scalar(kind) => kind,
-            RawKind::Seq(items) => Kind::Seq(items.into_iter().map(|item| self.node(item)).collect()),
+            RawKind::Seq(items) => {
+                Kind::Seq(items.into_iter().map(|item| self.node(item)).collect())
+            }
             RawKind::Map(entries) => Kind::Map(self.entries(entries)),
         };
         Node { kind, span }
@@ -333,8 +334,23 @@ mod tests {
         assert_eq!(
             read(text),
             Ok(json!([
-                "NO", "on", "yes", "y", "010", "1_000", "12:30:45", "2026-11-21", 1.10, 31, "1",
-                "1", 1, true, null, null, 1000.0
+                "NO",
+                "on",
+                "yes",
+                "y",
+                "010",
+                "1_000",
+                "12:30:45",
+                "2026-11-21",
+                1.10,
+                31,
+                "1",
+                "1",
+                1,
+                true,
+                null,
+                null,
+                1000.0
             ]))
         );
     }
@@ -355,7 +371,8 @@ mod tests {
 
     #[test]
     fn the_inside_of_a_scalar_is_found_when_it_is_written_as_it_is() {
-        let text = "- plain {{ x }}\n- \"quoted {{ x }}\"\n- 'it''s {{ x }}'\n- |\n  a\n  {{ x }}\n";
+        let text =
+            "- plain {{ x }}\n- \"quoted {{ x }}\"\n- 'it''s {{ x }}'\n- |\n  a\n  {{ x }}\n";
         let file = SourceFile::new("plan.yaml", text);
         let tree = parse(&file, &mut Diagnostics::new(&file)).unwrap();
         let Kind::Seq(items) = &tree.kind else { panic!("not a list") };

@@ -1,1 +1,17 @@
-//! (in the making)
+//! How runs are shown to people and to programs, from their events and nothing else.
+//!
+//! Live or replayed, the same events give the same text. Reporters make texts; who prints them is
+//! the command line.
+
+mod progress;
+mod result;
+mod run_page;
+mod run_table;
+mod style;
+mod wording;
+
+pub use progress::Progress;
+pub use result::{RunResultView, StepView};
+pub use run_page::run_page;
+pub use run_table::{RunLine, run_table};
+pub use style::Style;

@@ -9,8 +9,8 @@ mod transition;
 
 pub use event::{BindingKind, Event, EventKind, PauseReason, PlanReference, RunHeader, RunResult};
 pub use outcome::{
-    BoundCertificate, Candidate, ErrorKind, Intent, Observation, Outcome, ParkReason, Retry,
+    BoundCertificate, Call, Candidate, ErrorKind, Intent, Observation, Outcome, ParkReason, Retry,
     StepError, WaitsFor,
 };
 pub use state::{FoldError, RunPhase, RunState, StepRecord};
-pub use transition::{Attempt, IllegalTransition, StepState};
+pub use transition::{Attempt, IllegalTransition, StepHistory, StepState};

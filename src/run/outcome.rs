@@ -12,6 +12,22 @@ use serde_json::{Map, Value};
 use super::event::BindingKind;
 use crate::types::{CertificateId, DomainName};
 
+/// What an action is asked to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Call {
+    /// Do it; for a waiting step: look once.
+    Perform,
+    /// Find out what must be known before it is sent, and send nothing.
+    Prepare {
+        /// What an earlier attempt may have sent: to be looked for once more.
+        earlier: Option<Intent>,
+    },
+    /// Send what is recorded, once.
+    Send(Intent),
+    /// Find out what became of what was sent, and send nothing.
+    Reconcile(Intent),
+}
+
 /// How a call of an action ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {

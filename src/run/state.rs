@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::event::{Event, EventKind, PauseReason, RunHeader, RunResult};
-use super::transition::{IllegalTransition, StepState};
+use super::transition::{IllegalTransition, StepHistory, StepState};
 use crate::types::{CertificateId, StepId, Timestamp};
 
 /// A run as far as its events tell.
@@ -58,8 +58,8 @@ impl RunPhase {
 pub struct StepRecord {
     /// Where it stands.
     pub state: StepState,
-    /// How many attempts it has had.
-    pub attempts: u32,
+    /// What its past adds.
+    pub history: StepHistory,
     /// When the first attempt began.
     pub started_at: Option<Timestamp>,
     /// When the state changed last.
@@ -137,7 +137,7 @@ impl RunState {
         };
         let pending = StepRecord {
             state: StepState::Pending,
-            attempts: 0,
+            history: StepHistory::default(),
             started_at: None,
             changed_at: None,
         };
@@ -188,7 +188,7 @@ impl RunState {
         };
         let next = record
             .state
-            .next(step, record.attempts, kind)
+            .next(step, &record.history, kind)
             .map_err(|source| FoldError::Illegal { sequence, source })?;
         if let EventKind::CertificateBound { certificate_id, .. } = kind {
             if let Some(first) = self.certificate_id.as_ref().filter(|id| *id != certificate_id) {
@@ -200,9 +200,19 @@ impl RunState {
             }
             self.certificate_id = Some(certificate_id.clone());
         }
-        if let EventKind::StepStarted { attempt, .. } = kind {
-            record.attempts = *attempt;
-            record.started_at.get_or_insert(event.at);
+        match kind {
+            EventKind::StepStarted { attempt, .. } => {
+                record.history.attempts = *attempt;
+                record.started_at.get_or_insert(event.at);
+            }
+            EventKind::IntentRecorded { intent, .. } => record.history.sent = Some(intent.clone()),
+            // Straight from `Sent`, this is a refusal: nothing came of it.
+            EventKind::AttemptFailed { .. } | EventKind::StepFailed { .. }
+                if matches!(record.state, StepState::Sent { .. }) =>
+            {
+                record.history.sent = None;
+            }
+            _ => {}
         }
         record.state = next;
         record.changed_at = Some(event.at);

@@ -104,6 +104,18 @@ pub struct Attempt {
     pub deadline: Option<Timestamp>,
 }
 
+/// What a step's past adds to its state.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct StepHistory {
+    /// How many attempts it has had.
+    pub attempts: u32,
+    /// What an earlier attempt may have sent, unless the server refused it for certain.
+    ///
+    /// A list that lags behind can show a lost order long after it was given up: every later
+    /// attempt looks for it once more before it sends.
+    pub sent: Option<Intent>,
+}
+
 /// An event that does not fit the state of its step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("event `{event}` does not fit step `{step}`, which is {state}")]
@@ -171,13 +183,13 @@ impl StepState {
         }
     }
 
-    /// The state after `event`, which must be about this `step`.
+    /// The state after `event`, which must be about this `step` with this `history`.
     ///
-    /// `attempts` is how many attempts the step has had. Fails when the event does not fit.
+    /// Fails when the event does not fit.
     pub fn next(
         &self,
         step: &StepId,
-        attempts: u32,
+        history: &StepHistory,
         event: &EventKind,
     ) -> Result<Self, IllegalTransition> {
         use EventKind as E;
@@ -194,7 +206,7 @@ impl StepState {
                 Self::Pending | Self::Started(_) | Self::Waiting { .. } | Self::Retrying { .. },
                 E::StepStarted { attempt, parameters, deadline, .. },
             ) => {
-                if *attempt != attempts + 1 {
+                if *attempt != history.attempts + 1 {
                     return illegal();
                 }
                 Self::Started(Attempt {
@@ -252,6 +264,20 @@ impl StepState {
                 message: message.clone(),
                 candidates: candidates.clone(),
             },
+
+            // An attempt that finds the order of an earlier one, before it sends its own.
+            (Self::Started(attempt), E::StepInDoubt { message, candidates, .. }) => {
+                let Some(intent) = history.sent.clone() else { return illegal() };
+                Self::InDoubt {
+                    attempt: attempt.clone(),
+                    intent,
+                    message: message.clone(),
+                    candidates: candidates.clone(),
+                }
+            }
+            (Self::Started(_), E::CertificateBound { .. }) if history.sent.is_some() => {
+                self.clone()
+            }
 
             (
                 Self::Sent { .. } | Self::Unknown { .. } | Self::InDoubt { .. },
@@ -348,6 +374,10 @@ mod tests {
             validity_days: None,
             known_certificate_ids: BTreeSet::new(),
         }
+    }
+
+    fn after(attempts: u32) -> StepHistory {
+        StepHistory { attempts, sent: None }
     }
 
     fn states() -> Vec<StepState> {
@@ -454,13 +484,26 @@ mod tests {
             let mut cells = row.split_whitespace();
             assert_eq!(cells.next().unwrap().replace('_', " "), state.name());
             for (event, cell) in events().iter().zip(cells) {
-                let found = match state.next(&step(), 1, event) {
+                let found = match state.next(&step(), &after(1), event) {
                     Ok(next) => next.name().replace(' ', "_"),
                     Err(_) => "-".to_owned(),
                 };
                 assert_eq!(found, cell, "{} + {}", state.name(), event.name());
             }
         }
+    }
+
+    #[test]
+    fn an_attempt_can_find_the_order_of_an_earlier_one_only_when_there_was_one() {
+        let bound = EventKind::CertificateBound {
+            step: step(),
+            certificate_id: crate::types::CertificateId::parse("AAAAAAAAAAAA1").unwrap(),
+            binding: crate::run::BindingKind::Adopted,
+        };
+        let started = StepState::Started(attempt());
+        assert!(started.next(&step(), &after(1), &bound).is_err());
+        let history = StepHistory { attempts: 1, sent: Some(intent()) };
+        assert_eq!(started.next(&step(), &history, &bound), Ok(started.clone()));
     }
 
     #[test]
@@ -471,13 +514,13 @@ mod tests {
             parameters: Map::new(),
             deadline: None,
         };
-        assert!(StepState::Pending.next(&step(), 1, &event).is_err());
+        assert!(StepState::Pending.next(&step(), &after(1), &event).is_err());
     }
 
     #[test]
     fn an_illegal_pair_names_both_sides() {
         let event = EventKind::StepSkipped { step: step() };
-        let error = StepState::Skipped.next(&step(), 0, &event).unwrap_err();
+        let error = StepState::Skipped.next(&step(), &after(0), &event).unwrap_err();
         assert_eq!(
             error.to_string(),
             "event `step_skipped` does not fit step `order`, which is skipped"

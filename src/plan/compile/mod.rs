@@ -127,12 +127,9 @@ fn check_cycle(steps: &IndexMap<StepId, Step>, infos: &[StepInfo], decoder: &mut
     if let Some(first) = (0..path.len()).min_by_key(|index| span_of(&path[*index])) {
         path.rotate_left(first);
     }
-    let shown: Vec<String> =
-        path.iter().chain(path.first()).map(|id| format!("`{id}`")).collect();
-    let mut diagnostic = Diagnostic::error(
-        "cycle",
-        format!("the steps need one another: {}", shown.join(" → ")),
-    );
+    let shown: Vec<String> = path.iter().chain(path.first()).map(|id| format!("`{id}`")).collect();
+    let mut diagnostic =
+        Diagnostic::error("cycle", format!("the steps need one another: {}", shown.join(" → ")));
     for (index, id) in path.iter().enumerate() {
         let remark = format!("needs `{}`", path[(index + 1) % path.len()]);
         diagnostic = match index {
@@ -146,11 +143,7 @@ fn check_cycle(steps: &IndexMap<StepId, Step>, infos: &[StepInfo], decoder: &mut
     ));
 }
 
-fn warn_unused_inputs(
-    raw: &RawPlan<'_>,
-    used: &BTreeSet<String>,
-    decoder: &mut Decoder<'_>,
-) {
+fn warn_unused_inputs(raw: &RawPlan<'_>, used: &BTreeSet<String>, decoder: &mut Decoder<'_>) {
     for input in raw.inputs.iter().filter(|input| !used.contains(&input.name.name)) {
         let name = printable(&input.name.name);
         decoder.push(

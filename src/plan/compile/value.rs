@@ -23,9 +23,7 @@ impl Checker<'_, '_, '_> {
             (Kind::Seq(items), ValueType::Any) => self.list(items, &ValueType::Any, what),
             (Kind::Map(entries), ValueType::Record(fields)) => {
                 self.check_keys(entries, fields, node.span, what);
-                self.record(entries, |name| {
-                    fields.iter().find(|field| field.name == name)
-                }, what)
+                self.record(entries, |name| fields.iter().find(|field| field.name == name), what)
             }
             (Kind::Map(entries), ValueType::Map | ValueType::Any) => {
                 self.record(entries, |_| None, what)
@@ -219,8 +217,9 @@ fn mend(
         {
             diagnostic.suggest(node.span, format!("\"{written}\""), "put it in quotes")
         }
-        (wanted, Kind::Map(entries)) if wanted.is_text() && is_bare_template(entries) => diagnostic
-            .help("a template must stand in quotes: `\"{{ … }}\"`"),
+        (wanted, Kind::Map(entries)) if wanted.is_text() && is_bare_template(entries) => {
+            diagnostic.help("a template must stand in quotes: `\"{{ … }}\"`")
+        }
         _ => diagnostic,
     }
 }

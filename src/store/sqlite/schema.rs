@@ -3,6 +3,7 @@
 //! `application_id` says that a file is ours, `user_version` which format it has. Newer files are
 //! refused: a program that does not know the rules must not write.
 
+use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::Duration;
 
@@ -53,6 +54,7 @@ const TABLES: &str = "
 /// Opens the file for writing and makes or checks its format.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let database = |action| move |error| translate(path, action, &error);
+    restrict(path)?;
     let mut connection = Connection::open(path).map_err(database("open"))?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(database("open"))?;
     let application: i64 = pragma(&connection, "application_id").map_err(database("open"))?;
@@ -72,7 +74,6 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         )
         .map_err(database("prepare"))?;
     create(&mut connection).map_err(database("prepare"))?;
-    restrict(path)?;
     Ok(connection)
 }
 
@@ -102,15 +103,15 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, name, |row| row.get(0))
 }
 
-/// Events hold no secret, but what is ordered for whom is nobody else's business.
+/// Events hold no secret, but what is ordered for whom is nobody else's business. SQLite gives the
+/// files beside a database the mode of the database, so the file is made before it is opened.
 fn restrict(path: &Path) -> Result<(), StoreError> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(|error| {
-        StoreError::Database {
-            action: "restrict access to",
-            path: path.to_owned(),
-            reason: error.to_string(),
-        }
+    use std::os::unix::fs::OpenOptionsExt;
+    let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    made.map(drop).map_err(|error| StoreError::Database {
+        action: "open",
+        path: path.to_owned(),
+        reason: error.to_string(),
     })
 }
 

@@ -1,0 +1,155 @@
+//! `regfish.download`: fetches the certificate, proves it, and only then puts the set in place.
+//!
+//! What does not stand the proof replaces nothing: not a file that is live, not a link.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{certificate_id, give_up, watch};
+use crate::action::{ActionCall, Result, fail, parameters, success};
+use crate::api::http::ErrorKind as ApiErrorKind;
+use crate::api::regfish::RegfishClient;
+use crate::files::{CertificateSet, InstalledSet, resolve_within};
+use crate::pki::{Chain, Expectation, PrivateKey, Proof, prove};
+use crate::run::{ErrorKind, Observation, Outcome};
+use crate::types::{CertificateId, DomainName, Timestamp};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    certificate_id: String,
+    key: PathBuf,
+    names: Option<Vec<DomainName>>,
+    directory: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Output<'a> {
+    certificate_id: &'a CertificateId,
+    directory: PathBuf,
+    certificate_file: PathBuf,
+    chain_file: PathBuf,
+    fullchain_file: PathBuf,
+    key_file: PathBuf,
+    serial_number: String,
+    sha256: String,
+    valid_from: Timestamp,
+    valid_until: Timestamp,
+    names: Vec<String>,
+}
+
+pub(in crate::action) async fn download(
+    client: &RegfishClient,
+    now: Timestamp,
+    call: &ActionCall,
+) -> Result<Outcome> {
+    let wanted: Parameters = parameters(call)?;
+    let id = certificate_id(&wanted.certificate_id)?;
+    // Where it goes is settled before anything is fetched.
+    let directory = resolve_within(&call.directory, &wanted.directory)
+        .or_else(|error| fail(ErrorKind::Value, error.to_string()))?;
+    let key = read_key(&call.directory.join(&wanted.key)).await?;
+    let names = match wanted.names {
+        Some(names) => names,
+        None => ordered_names(client, &id).await?,
+    };
+    let pem = match client.download_pem(&id).await {
+        Ok(pem) => pem,
+        // This happens even after "issued" with the PEM announced (contract A.10).
+        Err(error) if matches!(error.kind, ApiErrorKind::NotReady { .. }) => {
+            let summary = "the download is not ready yet (409)".to_owned();
+            return Ok(Outcome::NotYet { observation: Observation { summary } });
+        }
+        Err(error) => return Err(give_up(error)),
+    };
+    let chain = Chain::from_pem(&pem)
+        .or_else(|error| fail(ErrorKind::Proof, format!("what was downloaded: {error}")))?;
+    let expectation =
+        Expectation { public_key_sha256: key.public_key_sha256(), names: &names, now };
+    let proof = prove(&chain, &expectation).or_else(|failures| {
+        let texts: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        let message = format!("the downloaded certificate is not the one: {}", texts.join("; "));
+        fail(ErrorKind::Proof, message)
+    })?;
+    let set_name = format!(
+        "{}-{}",
+        proof.not_before.strftime("%Y%m%d"),
+        proof.serial.chars().filter(char::is_ascii_hexdigit).take(16).collect::<String>()
+    );
+    let installed = install(directory.clone(), set_name, chain, key).await?;
+    Ok(success(&output(&id, directory, proof, installed)))
+}
+
+fn output(
+    id: &CertificateId,
+    directory: PathBuf,
+    proof: Proof,
+    installed: InstalledSet,
+) -> Output<'_> {
+    Output {
+        certificate_id: id,
+        directory,
+        certificate_file: installed.cert,
+        chain_file: installed.chain,
+        fullchain_file: installed.fullchain,
+        key_file: installed.privkey,
+        serial_number: proof.serial,
+        sha256: proof.sha256.to_string(),
+        valid_from: proof.not_before,
+        valid_until: proof.not_after,
+        names: proof.names,
+    }
+}
+
+async fn ordered_names(client: &RegfishClient, id: &CertificateId) -> Result<Vec<DomainName>> {
+    let certificate = watch::read(client, id).await?;
+    let names = certificate.common_name.iter().chain(&certificate.dns_names);
+    let names: Vec<DomainName> = names
+        .map(|name| DomainName::parse(name))
+        .collect::<std::result::Result<_, _>>()
+        .or_else(|error| fail(ErrorKind::Unreadable, format!("the names of `{id}`: {error}")))?;
+    if names.is_empty() {
+        let message = format!("the API does not say for which names `{id}` is; give `names`");
+        return fail(ErrorKind::Unreadable, message);
+    }
+    Ok(names)
+}
+
+async fn read_key(path: &Path) -> Result<PrivateKey> {
+    let (path, shown) = (path.to_owned(), path.display().to_string());
+    let text = tokio::task::spawn_blocking(move || std::fs::read_to_string(path)).await;
+    let text = match text {
+        Ok(Ok(text)) => zeroize::Zeroizing::new(text),
+        Ok(Err(error)) => {
+            return fail(ErrorKind::File, format!("cannot read the key `{shown}`: {error}"));
+        }
+        Err(_) => return fail(ErrorKind::Internal, "reading the key broke off"),
+    };
+    PrivateKey::from_pem(&text)
+        .or_else(|error| fail(ErrorKind::File, format!("the key in `{shown}`: {error}")))
+}
+
+async fn install(
+    directory: PathBuf,
+    set_name: String,
+    chain: Chain,
+    key: PrivateKey,
+) -> Result<InstalledSet> {
+    let task = tokio::task::spawn_blocking(move || {
+        let (cert, issuers) = (chain.leaf_pem(), chain.chain_pem());
+        let (fullchain, privkey) = (chain.fullchain_pem(), key.to_pem());
+        let set = CertificateSet {
+            cert: &cert,
+            chain: &issuers,
+            fullchain: &fullchain,
+            privkey: &privkey,
+        };
+        set.install(&directory, &set_name)
+    });
+    match task.await {
+        Ok(Ok(installed)) => Ok(installed),
+        Ok(Err(error)) => fail(ErrorKind::File, error.to_string()),
+        Err(_) => fail(ErrorKind::Internal, "writing the certificate broke off"),
+    }
+}

@@ -1,0 +1,237 @@
+//! `regfish.create_order`: the one call that costs money, in phases.
+//!
+//! *Prepare* notes every certificate id that is there before. *Send* orders, once. When the answer
+//! is lost, *reconcile* lists again: what is new, belongs to no other run and fits product and names
+//! is the order that was lost (contract A.13, rows 1 and 2). Nothing in here orders twice.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{api_failure, give_up, organization_id, step_error};
+use crate::action::{ActionCall, Result, fail, output_map, parameters};
+use crate::api::http::Effect;
+use crate::api::regfish::{Certificate, CertificateList, DcvMethod, OrderRequest, RegfishClient};
+use crate::pki::CertificateRequest;
+use crate::run::{BindingKind, BoundCertificate, Call, Candidate, ErrorKind, Intent, Outcome};
+use crate::types::{CertificateId, DomainName};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    sku: String,
+    common_name: DomainName,
+    dns_names: Vec<DomainName>,
+    csr: String,
+    dcv_method: String,
+    dcv_emails: Option<Vec<String>>,
+    org_id: Option<String>,
+    validity_days: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Output<'a> {
+    certificate_id: &'a CertificateId,
+    status: &'a str,
+    order_state: Option<&'a String>,
+    action_required: bool,
+    pending_reason: Option<&'a String>,
+    pending_message: Option<&'a String>,
+    completion_url: Option<&'a String>,
+    organization_id: Option<&'a str>,
+    product: Option<&'a String>,
+}
+
+pub(in crate::action) async fn order(client: &RegfishClient, call: &ActionCall) -> Result<Outcome> {
+    let wanted: Parameters = parameters(call)?;
+    match &call.call {
+        Call::Prepare { earlier } => prepare(client, call, &wanted, earlier.as_ref()).await,
+        Call::Send(_) => send(client, &wanted).await,
+        Call::Reconcile(intent) => reconcile(client, call, intent).await,
+        Call::Perform => fail(ErrorKind::Internal, "an order is never just performed"),
+    }
+}
+
+async fn prepare(
+    client: &RegfishClient,
+    call: &ActionCall,
+    wanted: &Parameters,
+    earlier: Option<&Intent>,
+) -> Result<Outcome> {
+    // Everything that can be wrong is found before money is spent.
+    let csr = CertificateRequest::from_pem(&wanted.csr)
+        .or_else(|error| fail(ErrorKind::Value, format!("the certificate request: {error}")))?;
+    let names = names(wanted);
+    let in_csr: BTreeSet<DomainName> = csr.names().iter().cloned().collect();
+    if in_csr != names {
+        let message = format!(
+            "the certificate request is for {}, the order for {}",
+            join(&in_csr),
+            join(&names)
+        );
+        return fail(ErrorKind::Value, message);
+    }
+    order_request(wanted)?;
+    let listed = client.list_certificates().await.map_err(give_up)?;
+    if let Some(intent) = earlier {
+        // The list may have lagged behind when the earlier attempt was given up.
+        match identify(&listed, intent, &call.owned_by_others)? {
+            Outcome::NothingFound => {}
+            found => return Ok(found),
+        }
+    }
+    Ok(Outcome::Prepared {
+        intent: Intent::Order {
+            public_key_sha256: csr.public_key_sha256().to_string(),
+            sku: wanted.sku.clone(),
+            common_name: wanted.common_name.clone(),
+            names,
+            organization_id: wanted.org_id.clone(),
+            validity_days: wanted.validity_days,
+            known_certificate_ids: listed
+                .certificates
+                .into_iter()
+                .map(|certificate| certificate.id)
+                .collect(),
+        },
+    })
+}
+
+async fn send(client: &RegfishClient, wanted: &Parameters) -> Result<Outcome> {
+    let request = order_request(wanted)?;
+    match client.create_certificate(&request).await {
+        Ok(certificate) => bound(&certificate, BindingKind::Ordered),
+        Err(error) => match error.effect() {
+            Effect::None => Ok(api_failure(&error)),
+            Effect::Unknown => Ok(Outcome::Unknown { error: step_error(&error) }),
+        },
+    }
+}
+
+async fn reconcile(client: &RegfishClient, call: &ActionCall, intent: &Intent) -> Result<Outcome> {
+    let listed = client.list_certificates().await.map_err(give_up)?;
+    identify(&listed, intent, &call.owned_by_others)
+}
+
+/// What the list says of an order whose answer was lost.
+fn identify(
+    listed: &CertificateList,
+    intent: &Intent,
+    owned_by_others: &BTreeSet<CertificateId>,
+) -> Result<Outcome> {
+    let candidates: Vec<&Certificate> = listed
+        .certificates
+        .iter()
+        .filter(|certificate| !owned_by_others.contains(&certificate.id))
+        .filter(|certificate| fits(certificate, intent))
+        .collect();
+    match candidates.as_slice() {
+        [certificate] => bound(certificate, BindingKind::Adopted),
+        [] if listed.unreadable.is_empty() => Ok(Outcome::NothingFound),
+        [] => Ok(Outcome::InDoubt {
+            message: format!(
+                "{} of the listed certificates cannot be read, and one of them may be the order: {}",
+                listed.unreadable.len(),
+                listed.unreadable.first().map_or("", String::as_str)
+            ),
+            candidates: Vec::new(),
+        }),
+        several => Ok(Outcome::InDoubt {
+            message: format!("{} new certificates fit the order", several.len()),
+            candidates: several.iter().map(|certificate| candidate(certificate)).collect(),
+        }),
+    }
+}
+
+/// Whether the certificate can have come from the intent: it is new, and all that was ordered fits.
+fn fits(certificate: &Certificate, intent: &Intent) -> bool {
+    let Intent::Order { sku, common_name, names, organization_id, known_certificate_ids, .. } =
+        intent;
+    let same_name = |text: &str| DomainName::parse(text).ok();
+    let mut found: BTreeSet<DomainName> =
+        certificate.dns_names.iter().filter_map(|name| same_name(name)).collect();
+    let first = certificate.common_name.as_deref().and_then(same_name);
+    found.extend(first.clone());
+    // A field that the list leaves out speaks neither for nor against.
+    let product_fits =
+        certificate.product.as_ref().is_none_or(|product| product.eq_ignore_ascii_case(sku));
+    let organization_fits = match (organization_id, &certificate.organization_id) {
+        (Some(wanted), Some(found)) => wanted == found.as_str(),
+        _ => true,
+    };
+    !known_certificate_ids.contains(&certificate.id)
+        && first.as_ref() == Some(common_name)
+        && found == *names
+        && product_fits
+        && organization_fits
+}
+
+fn candidate(certificate: &Certificate) -> Candidate {
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
+    Candidate {
+        certificate_id: certificate.id.clone(),
+        description: format!(
+            "{} for {}, status {}, {} days",
+            text(&certificate.product),
+            text(&certificate.common_name),
+            certificate.status.as_str(),
+            certificate.validity_days.map_or_else(|| "unknown".to_owned(), |days| days.to_string()),
+        ),
+    }
+}
+
+fn bound(certificate: &Certificate, binding: BindingKind) -> Result<Outcome> {
+    let output = output_map(&Output {
+        certificate_id: &certificate.id,
+        status: certificate.status.as_str(),
+        order_state: certificate.order_state.as_ref(),
+        action_required: certificate.action_required,
+        pending_reason: certificate.pending_reason.as_ref(),
+        pending_message: certificate.pending_message.as_ref(),
+        completion_url: certificate.completion_url.as_ref(),
+        organization_id: certificate.organization_id.as_ref().map(|id| id.as_str()),
+        product: certificate.product.as_ref(),
+    })?;
+    let certificate_id = certificate.id.clone();
+    Ok(Outcome::Succeeded {
+        output,
+        certificate: Some(BoundCertificate { certificate_id, binding }),
+    })
+}
+
+fn order_request(wanted: &Parameters) -> Result<OrderRequest> {
+    let Some(dcv_method) = DcvMethod::from_word(&wanted.dcv_method) else {
+        return fail(ErrorKind::Value, format!("`{}` is no validation method", wanted.dcv_method));
+    };
+    let validity_days = wanted
+        .validity_days
+        .map(u32::try_from)
+        .transpose()
+        .or_else(|_| fail(ErrorKind::Value, "`validity_days` is out of range"))?;
+    Ok(OrderRequest {
+        sku: wanted.sku.clone(),
+        common_name: wanted.common_name.clone(),
+        // The examples of the vendor never repeat the common name (contract A.4).
+        dns_names: wanted
+            .dns_names
+            .iter()
+            .filter(|name| **name != wanted.common_name)
+            .cloned()
+            .collect(),
+        csr: wanted.csr.clone(),
+        dcv_method,
+        dcv_emails: wanted.dcv_emails.clone().unwrap_or_default(),
+        org_id: wanted.org_id.as_deref().map(organization_id).transpose()?,
+        renewal_of: None,
+        validity_days,
+    })
+}
+
+fn names(wanted: &Parameters) -> BTreeSet<DomainName> {
+    wanted.dns_names.iter().chain([&wanted.common_name]).cloned().collect()
+}
+
+fn join(names: &BTreeSet<DomainName>) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}

@@ -1,0 +1,223 @@
+//! `regfish.put_records`: makes sure that validation records exist.
+//!
+//! A record that is there already is left alone, whoever made it. One of ours that points elsewhere
+//! is replaced: it proved an earlier order. One of somebody else is never touched; then the step
+//! fails and shows both.
+
+use serde::{Deserialize, Serialize};
+
+use super::give_up;
+use crate::action::{ActionCall, Result, fail, parameters, success};
+use crate::api::regfish::{CreateRecord, DnsRecord, NewRecord, RegfishClient, Zone};
+use crate::run::{ErrorKind, Outcome};
+
+/// Every record that certplan makes carries a note that begins like this.
+const OWNERSHIP_MARK: &str = "managed by certplan";
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    records: Vec<Record>,
+    ttl: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    value: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Output {
+    records: Vec<PutRecord>,
+}
+
+#[derive(Debug, Serialize)]
+struct PutRecord {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    value: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<i64>,
+    created: bool,
+}
+
+pub(in crate::action) async fn put(client: &RegfishClient, call: &ActionCall) -> Result<Outcome> {
+    let Parameters { records, ttl } = parameters(call)?;
+    let annotation = format!("{OWNERSHIP_MARK}; run {}", call.run);
+    let mut wanted: Vec<Record> = Vec::new();
+    for record in records {
+        let record = Record { name: host(&record.name), value: host(&record.value), ..record };
+        if !wanted.contains(&record) {
+            wanted.push(record);
+        }
+    }
+    // Several names often share a zone; each zone is read once, before anything is changed.
+    let mut zones: Vec<Zone> = Vec::new();
+    let mut plans = Vec::new();
+    for record in &wanted {
+        let zone = zone_of(client, &mut zones, record).await?;
+        plans.push(decide(zone, record)?);
+    }
+    let mut put = Vec::new();
+    for (record, decision) in wanted.iter().zip(plans) {
+        put.push(carry_out(client, record, decision, ttl, &annotation).await?);
+    }
+    Ok(success(&Output { records: put }))
+}
+
+/// What is to be done for one record.
+#[derive(Debug, PartialEq, Eq)]
+enum Decision {
+    /// It is there.
+    Keep(i64),
+    /// It is to be made, after these records of ours are gone.
+    Create { instead_of: Vec<i64> },
+}
+
+async fn zone_of<'a>(
+    client: &RegfishClient,
+    zones: &'a mut Vec<Zone>,
+    record: &Record,
+) -> Result<&'a Zone> {
+    let holds =
+        |zone: &Zone| record.name.strip_suffix(&zone.name).is_some_and(|rest| rest.ends_with('.'));
+    if let Some(index) = zones.iter().position(holds) {
+        return Ok(&zones[index]);
+    }
+    match client.find_zone(&record.name).await.map_err(give_up)? {
+        Some(zone) => {
+            zones.push(zone);
+            Ok(&zones[zones.len() - 1])
+        }
+        None => {
+            let message = format!("no zone for `{}` is managed with this API key", record.name);
+            fail(ErrorKind::NotFound, message)
+        }
+    }
+}
+
+/// Decides from what stands at the record's name. A CNAME bears nothing beside it (contract A.12).
+fn decide(zone: &Zone, wanted: &Record) -> Result<Decision> {
+    let mut replaced = Vec::new();
+    for found in zone.records.iter().filter(|found| found.name == wanted.name && found.active) {
+        if found.kind == wanted.kind && found.data == wanted.value {
+            return Ok(Decision::Keep(found.id));
+        }
+        if !is_ours(found) {
+            let message = format!(
+                "`{}` already has a {} record that is not ours: it points to `{}`, the order \
+                 needs {} `{}`",
+                found.name, found.kind, found.data, wanted.kind, wanted.value
+            );
+            return fail(ErrorKind::Conflict, message);
+        }
+        replaced.push(found.id);
+    }
+    Ok(Decision::Create { instead_of: replaced })
+}
+
+fn is_ours(record: &DnsRecord) -> bool {
+    !record.auto && record.annotation.as_ref().is_some_and(|note| note.starts_with(OWNERSHIP_MARK))
+}
+
+async fn carry_out(
+    client: &RegfishClient,
+    record: &Record,
+    decision: Decision,
+    ttl: u32,
+    annotation: &str,
+) -> Result<PutRecord> {
+    let (id, created) = match decision {
+        Decision::Keep(id) => (Some(id), false),
+        Decision::Create { instead_of } => {
+            for id in instead_of {
+                client.delete_record(id).await.map_err(give_up)?;
+            }
+            let new = NewRecord {
+                name: record.name.clone(),
+                kind: record.kind.clone(),
+                data: record.value.clone(),
+                ttl: Some(ttl),
+                annotation: Some(annotation.to_owned()),
+            };
+            match client.create_record(&new).await.map_err(give_up)? {
+                CreateRecord::Created(created) => (Some(created.id), true),
+                CreateRecord::Exists => (None, false),
+            }
+        }
+    };
+    Ok(PutRecord {
+        name: record.name.clone(),
+        kind: record.kind.clone(),
+        value: record.value.clone(),
+        id,
+        created,
+    })
+}
+
+/// Names compare in lower case and without the trailing dot (contract A.7).
+fn host(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> Record {
+        Record {
+            name: "_dnsauth.example.com".to_owned(),
+            kind: "CNAME".to_owned(),
+            value: "new.dcv.digicert.com".to_owned(),
+        }
+    }
+
+    fn zone(kind: &str, data: &str, annotation: Option<&str>, auto: bool) -> Zone {
+        Zone {
+            name: "example.com".to_owned(),
+            records: vec![DnsRecord {
+                id: 7,
+                name: "_dnsauth.example.com".to_owned(),
+                kind: kind.to_owned(),
+                data: data.to_owned(),
+                ttl: Some(300),
+                annotation: annotation.map(str::to_owned),
+                auto,
+                active: true,
+            }],
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_there_is_kept_whoever_made_it() {
+        let zone = zone("CNAME", "new.dcv.digicert.com", None, false);
+        assert_eq!(decide(&zone, &wanted()), Ok(Decision::Keep(7)));
+    }
+
+    #[test]
+    fn our_own_stale_record_is_replaced() {
+        let zone = zone("CNAME", "old.dcv.digicert.com", Some("managed by certplan; run x"), false);
+        assert_eq!(decide(&zone, &wanted()), Ok(Decision::Create { instead_of: vec![7] }));
+    }
+
+    #[test]
+    fn a_foreign_record_is_never_touched_and_both_are_shown() {
+        for (annotation, auto) in [
+            (None, false),
+            (Some("managed by certbro"), false),
+            (Some("managed by certplan"), true),
+        ] {
+            let zone = zone("CNAME", "old.dcv.digicert.com", annotation, auto);
+            let outcome = *decide(&zone, &wanted()).unwrap_err();
+            let Outcome::Failed { error, .. } = outcome else { panic!("{outcome:?}") };
+            assert_eq!(error.kind, ErrorKind::Conflict);
+            assert!(error.message.contains("old.dcv.digicert.com"), "{error}");
+            assert!(error.message.contains("new.dcv.digicert.com"), "{error}");
+        }
+    }
+}

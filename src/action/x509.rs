@@ -1,0 +1,166 @@
+//! `x509.create_csr`: a private key and a certificate request, on disk before anything is ordered.
+//!
+//! A run's key is made once. Whoever runs the step again gets the same key: a second one would
+//! leave the first order without.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{ActionCall, Result, fail, success};
+use crate::files::{FileErrorKind, FileMode, create_private_directory, write_new};
+use crate::pki::{CertificateRequest, KeyType, PrivateKey, create_csr as make_request};
+use crate::run::{ErrorKind, Outcome};
+use crate::types::DomainName;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    key_type: String,
+    common_name: DomainName,
+    dns_names: Vec<DomainName>,
+}
+
+#[derive(Debug, Serialize)]
+struct Output {
+    csr: String,
+    key_file: PathBuf,
+    csr_file: PathBuf,
+    key_type: String,
+    public_key_sha256: String,
+    names: Vec<DomainName>,
+}
+
+pub(super) async fn create_csr(key_directory: &Path, call: &ActionCall) -> Result<Outcome> {
+    let parameters: Parameters = super::parameters(call)?;
+    let folder = key_directory.join(call.run.as_str());
+    let step = call.step.clone();
+    // An RSA key takes long enough to hold the other runs up.
+    let task = tokio::task::spawn_blocking(move || create(&folder, step.as_str(), &parameters));
+    match task.await {
+        Ok(outcome) => outcome,
+        Err(_) => fail(ErrorKind::Internal, "making the key broke off"),
+    }
+}
+
+fn create(folder: &Path, step: &str, parameters: &Parameters) -> Result<Outcome> {
+    let key_file = folder.join(format!("{step}.key.pem"));
+    let csr_file = folder.join(format!("{step}.csr.pem"));
+    let key_type = KeyType::parse(&parameters.key_type)
+        .or_else(|error| fail(ErrorKind::Value, error.to_string()))?;
+    create_private_directory(folder).or_else(file_fault)?;
+    let key = key(&key_file, key_type)?;
+    let request = request(&csr_file, &key, parameters)?;
+    Ok(success(&Output {
+        csr: request.pem().to_owned(),
+        key_file,
+        csr_file,
+        key_type: key.key_type().as_str().to_owned(),
+        public_key_sha256: key.public_key_sha256().to_string(),
+        names: request.names().to_vec(),
+    }))
+}
+
+/// The run's key: the one on disk, or a new one that is on disk when this returns.
+fn key(path: &Path, key_type: KeyType) -> Result<PrivateKey> {
+    if let Some(key) = stored_key(path)? {
+        return Ok(key);
+    }
+    let key = PrivateKey::generate(key_type)
+        .or_else(|error| fail(ErrorKind::Internal, error.to_string()))?;
+    match write_new(path, key.to_pem().as_bytes(), FileMode::Private) {
+        Ok(()) => Ok(key),
+        Err(error) if error.kind == FileErrorKind::AlreadyExists => match stored_key(path)? {
+            Some(key) => Ok(key),
+            None => file_fault(error),
+        },
+        Err(error) => file_fault(error),
+    }
+}
+
+fn stored_key(path: &Path) -> Result<Option<PrivateKey>> {
+    match read(path)? {
+        None => Ok(None),
+        Some(text) => match PrivateKey::from_pem(&zeroize::Zeroizing::new(text)) {
+            Ok(key) => Ok(Some(key)),
+            Err(error) => {
+                fail(ErrorKind::File, format!("the key in `{}`: {error}", path.display()))
+            }
+        },
+    }
+}
+
+fn request(path: &Path, key: &PrivateKey, parameters: &Parameters) -> Result<CertificateRequest> {
+    if let Some(text) = read(path)? {
+        let request = CertificateRequest::from_pem(&text).or_else(|error| {
+            fail(ErrorKind::File, format!("the request in `{}`: {error}", path.display()))
+        })?;
+        if request.public_key_sha256() != key.public_key_sha256() {
+            let message = format!("the request in `{}` is of another key", path.display());
+            return fail(ErrorKind::Conflict, message);
+        }
+        return Ok(request);
+    }
+    let request = make_request(key, &parameters.common_name, &parameters.dns_names)
+        .or_else(|error| fail(ErrorKind::Value, error.to_string()))?;
+    write_new(path, request.pem().as_bytes(), FileMode::Private).or_else(file_fault)?;
+    Ok(request)
+}
+
+fn read(path: &Path) -> Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => fail(ErrorKind::File, format!("cannot read `{}`: {error}", path.display())),
+    }
+}
+
+fn file_fault<T>(error: crate::files::FileError) -> Result<T> {
+    fail(ErrorKind::File, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Call;
+    use crate::types::{RunId, StepId};
+    use serde_json::json;
+    use std::collections::BTreeSet;
+
+    fn call(run: u64) -> ActionCall {
+        let parameters = json!({
+            "key_type": "ec-p256", "common_name": "www.example.com", "dns_names": ["example.com"],
+        });
+        ActionCall {
+            run: RunId::from_random(run),
+            step: StepId::parse("key").unwrap(),
+            uses: "x509.create_csr".to_owned(),
+            call: Call::Perform,
+            parameters: parameters.as_object().unwrap().clone(),
+            directory: PathBuf::new(),
+            owned_by_others: BTreeSet::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_step_that_runs_again_returns_the_same_key_and_request() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = create_csr(directory.path(), &call(1)).await.unwrap();
+        let second = create_csr(directory.path(), &call(1)).await.unwrap();
+        assert!(matches!(first, Outcome::Succeeded { .. }), "{first:?}");
+        assert_eq!(first, second);
+        let other = create_csr(directory.path(), &call(2)).await.unwrap();
+        assert_ne!(first, other);
+    }
+
+    #[tokio::test]
+    async fn a_key_file_that_holds_rubbish_is_an_error_and_stays_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = directory.path().join(RunId::from_random(1).as_str());
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("key.key.pem"), "rubbish").unwrap();
+        let outcome = create_csr(directory.path(), &call(1)).await.unwrap_err();
+        assert!(matches!(*outcome, Outcome::Failed { .. }), "{outcome:?}");
+        assert_eq!(std::fs::read_to_string(folder.join("key.key.pem")).unwrap(), "rubbish");
+    }
+}

@@ -1,0 +1,183 @@
+//! What can be typed after `certplan`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Declarative plans for TLS certificates: ordered once, resumed anywhere, proved on arrival
+#[derive(Debug, Parser)]
+#[command(name = "certplan", version, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+
+    /// Show what is sent and decided; twice for more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a plan: order a certificate, prove it, put it on disk
+    Run(RunArguments),
+    /// Go on with a run that stopped, under the same certificate id
+    Resume(ResumeArguments),
+    /// List the runs and where they stand
+    Status(StatusArguments),
+    /// Show one run: its steps, and what happened when
+    Show(ShowArguments),
+    /// Print the recorded events of a run as JSON lines
+    Events(EventsArguments),
+    /// Check plans; show every mistake with its place
+    Check(CheckArguments),
+    /// Serve an imitation of the regfish API, with a CA and a DNS server, on loopback
+    Sandbox(SandboxArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// The plan file
+    pub(super) plan: PathBuf,
+
+    /// Give an input of the plan a value
+    #[arg(short, long = "input", value_name = "NAME=VALUE")]
+    pub(super) inputs: Vec<String>,
+
+    /// Name the target; by default it is the plan's input `common_name`
+    #[arg(long, value_name = "NAME")]
+    pub(super) target: Option<String>,
+
+    /// Run against an embedded sandbox: no network, no money, no waiting
+    #[arg(long)]
+    pub(super) sandbox: bool,
+
+    /// Start a new run although there is one for this plan and target; may order once more
+    #[arg(long)]
+    pub(super) again: bool,
+
+    #[command(flatten)]
+    pub(super) settings: SettingArguments,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeArguments {
+    /// The run, or the beginning of its id; without it, the runs that can go on are listed
+    pub(super) run: Option<String>,
+
+    #[command(flatten)]
+    pub(super) settings: SettingArguments,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArguments {
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArguments {
+    /// The run, or the beginning of its id
+    pub(super) run: String,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EventsArguments {
+    /// The run, or the beginning of its id
+    pub(super) run: String,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// The plan files
+    #[arg(required = true)]
+    pub(super) plans: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SandboxArguments {
+    /// The address to listen on; loopback only, port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8484")]
+    pub(super) listen: SocketAddr,
+
+    /// The address of the DNS server, UDP and TCP; loopback only
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub(super) dns_listen: SocketAddr,
+
+    /// Keep the orders in this file, so that they are there again after a restart
+    #[arg(long, value_name = "FILE")]
+    pub(super) state_file: Option<PathBuf>,
+
+    /// Write the root certificate of the sandbox's CA to this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) root_file: Option<PathBuf>,
+
+    /// The API key to accept; it protects nothing
+    #[arg(long, value_name = "TEXT", default_value = "sandbox.key")]
+    pub(super) key: String,
+
+    /// How fast the CA works
+    #[arg(long, value_enum, default_value_t = Speed::Quick)]
+    pub(super) speed: Speed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Speed {
+    /// Everything takes seconds
+    Quick,
+    /// As the CA publishes it: minutes, then longer
+    Published,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SettingArguments {
+    /// Change a setting of a connection: `connections.regfish.base_url=…`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StateArguments {
+    /// Where runs and keys are kept; by default `.certplan`, here or in a folder above
+    #[arg(long, value_name = "FOLDER", env = "CERTPLAN_STATE_DIR")]
+    pub(super) state_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OutputArguments {
+    /// How the result is written to standard output
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
+    pub(super) output: OutputFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OutputFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}

@@ -1,0 +1,121 @@
+//! `CliError`: an error as a person reads it: what happened, why, and what may help.
+
+use super::exit::ExitCode;
+use crate::api::http::ConnectionError;
+use crate::driver::DriveError;
+use crate::engine::EngineError;
+use crate::run::ErrorKind;
+use crate::sandbox::SandboxError;
+use crate::store::{LockError, StoreError};
+
+/// The end of a command that could not do its work.
+#[derive(Debug)]
+pub(super) struct CliError {
+    pub(super) code: ExitCode,
+    pub(super) message: String,
+    pub(super) hints: Vec<String>,
+}
+
+impl CliError {
+    /// Something that was asked for cannot be done as asked; nothing was sent.
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self { code: ExitCode::Usage, message: message.into(), hints: Vec::new() }
+    }
+
+    /// It went wrong on the way.
+    pub(super) fn failure(message: impl Into<String>) -> Self {
+        Self { code: ExitCode::Failed, message: message.into(), hints: Vec::new() }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let hint = match &error {
+            StoreError::NoSuchRun(_) => Some("`certplan status` lists all runs"),
+            StoreError::Newer { .. } => Some("use the newer certplan that wrote it"),
+            StoreError::Foreign { .. } => {
+                Some("name another folder with `--state-dir`; the file was left as it is")
+            }
+            StoreError::Conflict(_) => Some("look at it with `certplan show`, then resume it"),
+            StoreError::CertificateOwned { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Database { .. }
+            | StoreError::Closed => None,
+        };
+        let error = Self::usage(error.to_string());
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+impl From<DriveError> for CliError {
+    fn from(error: DriveError) -> Self {
+        match error {
+            DriveError::Load(error) => error.into(),
+            DriveError::Engine(EngineError::Semantics { .. }) => Self::usage(error.to_string())
+                .hint("resume it with the version of certplan that started it"),
+            DriveError::Store { .. } => Self::failure(error.to_string())
+                .hint("nothing was done after that; put the cause right, then `certplan resume`"),
+            DriveError::Engine(_) | DriveError::Plan { .. } => Self::failure(error.to_string()),
+        }
+    }
+}
+
+impl From<LockError> for CliError {
+    fn from(error: LockError) -> Self {
+        let code = match error {
+            LockError::Held { .. } => ExitCode::Locked,
+            LockError::File { .. } => ExitCode::Usage,
+        };
+        Self { code, message: error.to_string(), hints: Vec::new() }
+    }
+}
+
+impl From<SandboxError> for CliError {
+    fn from(error: SandboxError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<ConnectionError> for CliError {
+    fn from(error: ConnectionError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+/// What may help after a step failed in this way.
+pub(super) fn step_hint(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::Unauthorized => {
+            Some("the API does not accept the key; check `REGFISH_API_KEY` and the key's role")
+        }
+        ErrorKind::Unreachable => {
+            Some("check the network and the base URL; nothing is lost, `certplan resume` goes on")
+        }
+        ErrorKind::Unreadable => Some(
+            "is the base URL that of the API? something else, such as a proxy, may have answered",
+        ),
+        ErrorKind::Conflict => Some("put it right and `certplan resume`"),
+        ErrorKind::Proof => {
+            Some("nothing that was in place was replaced; the order and its key are kept")
+        }
+        ErrorKind::NotFound
+        | ErrorKind::Value
+        | ErrorKind::Credentials
+        | ErrorKind::RateLimited
+        | ErrorKind::Server
+        | ErrorKind::Refused
+        | ErrorKind::CertificateEnded
+        | ErrorKind::File
+        | ErrorKind::Interrupted
+        | ErrorKind::Timeout
+        | ErrorKind::Internal => None,
+    }
+}

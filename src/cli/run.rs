@@ -1,0 +1,164 @@
+//! `certplan run`: applies a plan to one target.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::arguments::{OutputFormat, RunArguments};
+use super::connections::{self, Settings};
+use super::console::Console;
+use super::error::CliError;
+use super::exit::ExitCode;
+use super::interrupt::watch_signals;
+use super::plan_file::{LoadedPlan, load_plan};
+use super::session::{Session, holder, progress};
+use super::state_directory::{StateDirectory, working_directory};
+use super::{PROGRAM, inputs, outcome};
+use crate::engine::SEMANTICS;
+use crate::report::RunResultView;
+use crate::run::{PlanReference, RunHeader, RunPhase, RunResult, RunState};
+use crate::store::{Store, TargetKey};
+use crate::types::{RunId, Timestamp};
+
+pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<ExitCode, CliError> {
+    // Everything that can be wrong is found before anything is made or sent.
+    let loaded = load_plan(&arguments.plan, console)?;
+    let settings = Settings::parse(&arguments.settings.set)?;
+    let plan = Arc::clone(&loaded.plan);
+    let inputs = inputs::inputs(&plan, &arguments.inputs)?;
+    let target = inputs::target(&plan, arguments.target, &inputs);
+    let directory = working_directory()?;
+    let state = StateDirectory::find(&arguments.state)?;
+    let base_url = if arguments.sandbox || !connections::needs(&plan, "regfish") {
+        None
+    } else {
+        Some(connections::base_url(&plan, &settings)?)
+    };
+
+    let store = state.open()?;
+    let key =
+        TargetKey { plan: plan.name.clone(), target: target.clone(), sandbox: arguments.sandbox };
+    let id = RunId::from_random(uuid::Uuid::new_v4().as_u64_pair().0);
+    let _lock = state.locks().lock(&key, &holder(&format!("run {id}")))?;
+    let mut header = RunHeader {
+        plan: PlanReference {
+            name: plan.name.clone(),
+            file: loaded.file.clone(),
+            digest: loaded.stored.digest.clone(),
+        },
+        target,
+        inputs,
+        steps: plan.steps.keys().cloned().collect(),
+        endpoints: BTreeMap::new(),
+        sandbox: arguments.sandbox,
+        directory: directory.display().to_string(),
+        semantics: SEMANTICS,
+        program: PROGRAM.to_owned(),
+    };
+    if !arguments.again
+        && let Some(code) =
+            earlier_run(&store, &header, &state, arguments.output.output, console).await?
+    {
+        return Ok(code);
+    }
+
+    console.talk(&format!("{} for {}: run {id}", header.plan.name, header.target));
+    let observer = progress(console, header.steps.iter());
+    let session = if arguments.sandbox {
+        Session::embedded(&state, store, None, observer, console).await?
+    } else {
+        Session::real(&state, store, &plan, base_url, observer).await?
+    };
+    if let Some(url) = &session.base_url {
+        header.endpoints.insert("regfish".to_owned(), url.to_string());
+    }
+    let stop = watch_signals(console)?;
+    let LoadedPlan { plan, stored, .. } = loaded;
+    let engine = session.driver.start(id.clone(), plan, stored, header).await?;
+    let engine = session.driver.drive(&id, engine, stop).await?;
+    let code = outcome::conclude(
+        &id,
+        engine.state(),
+        session.sandbox_root(),
+        arguments.output.output,
+        console,
+    );
+    session.end().await;
+    code
+}
+
+/// Whether an earlier run of the same plan for the same target makes a new one needless or
+/// dangerous. A new run orders, and an order costs money.
+async fn earlier_run(
+    store: &dyn Store,
+    header: &RunHeader,
+    directory: &StateDirectory,
+    format: OutputFormat,
+    console: &Console,
+) -> Result<Option<ExitCode>, CliError> {
+    let same = store.list_runs().await?.into_iter().filter(|run| {
+        run.plan == header.plan.name && run.target == header.target && run.sandbox == header.sandbox
+    });
+    for summary in same {
+        let events = store.load_run(&summary.id).await?.events;
+        let earlier = RunState::fold(&events).map_err(|error| {
+            CliError::failure(format!("run `{}` cannot be read: {error}", summary.id))
+        })?;
+        let (id, phase) = (&summary.id, earlier.phase.name());
+        let may_have_ordered = earlier.certificate_id.is_some()
+            || earlier.steps.values().any(|step| step.history.sent.is_some());
+        match earlier.phase {
+            RunPhase::Finished(RunResult::Failed) if !may_have_ordered => {}
+            RunPhase::Finished(RunResult::Succeeded) => {
+                return repeated(id, &earlier, header, directory, format, console).map(Some);
+            }
+            _ => {
+                let message = format!(
+                    "run `{id}` for this plan and target is not finished ({phase}); a new one \
+                     could order a second certificate"
+                );
+                return Err(CliError::usage(message)
+                    .hint(format!("`certplan resume {id}` goes on under the same certificate id"))
+                    .hint("`--again` starts a new run all the same"));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The answer to a run that was done before: nothing is to do, unless something changed.
+fn repeated(
+    id: &RunId,
+    earlier: &RunState,
+    header: &RunHeader,
+    directory: &StateDirectory,
+    format: OutputFormat,
+    console: &Console,
+) -> Result<ExitCode, CliError> {
+    let refuse = |what: &str| {
+        Err(CliError::usage(format!("run `{id}` got this certificate already, and {what}"))
+            .hint("`--again` starts a new run, which orders a new certificate"))
+    };
+    if earlier.header.inputs != header.inputs {
+        return refuse("the inputs are others now");
+    }
+    if earlier.header.plan.digest != header.plan.digest {
+        return refuse("the plan was edited since");
+    }
+    let root = header.sandbox.then(|| directory.sandbox_root().display().to_string());
+    let view = RunResultView::new(id, earlier, root.clone());
+    if view.file_paths().iter().any(|path| !std::path::Path::new(path).exists()) {
+        return refuse("its files are gone");
+    }
+    if valid_until(earlier).is_some_and(|end| end <= Timestamp::now()) {
+        return refuse("it is no longer valid");
+    }
+    console.talk(&format!(
+        "nothing to do: run {id} got this certificate already; `--again` orders a new one"
+    ));
+    outcome::conclude(id, earlier, root, format, console)
+}
+
+fn valid_until(state: &RunState) -> Option<Timestamp> {
+    let outputs = state.steps.keys().filter_map(|step| state.output(step));
+    outputs.filter_map(|output| output.get("valid_until")?.as_str()?.parse().ok()).next_back()
+}

@@ -1,0 +1,164 @@
+//! `Session`: the world that one run acts in: the real one, or an embedded sandbox.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::connections;
+use super::console::Console;
+use super::error::CliError;
+use super::state_directory::StateDirectory;
+use crate::action::Actions;
+use crate::api::http::BaseUrl;
+use crate::driver::{Driver, Observer};
+use crate::engine::{Engine, EngineSettings};
+use crate::files::{FileMode, create_private_directory, write_replace};
+use crate::plan::Plan;
+use crate::report::Progress;
+use crate::run::RunState;
+use crate::sandbox::{Sandbox, SandboxOptions, peek_latest_time};
+use crate::store::{SqliteStore, Store, TargetKey, TargetLock};
+use crate::types::{Clock, RunId, StepId, SystemClock, Timestamp, VirtualClock};
+
+/// What a run acts on and how it is driven.
+pub(super) struct Session {
+    pub(super) driver: Driver,
+    pub(super) base_url: Option<BaseUrl>,
+    sandbox: Option<Sandbox>,
+    sandbox_root: Option<String>,
+    _world_lock: Option<TargetLock>,
+}
+
+impl Session {
+    /// The real world, at `base_url`; without one when the plan talks to nobody.
+    pub(super) async fn real(
+        state: &StateDirectory,
+        store: SqliteStore,
+        plan: &Plan,
+        base_url: Option<BaseUrl>,
+        observer: Observer,
+    ) -> Result<Self, CliError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let regfish = match &base_url {
+            Some(url) => Some(connections::regfish(plan, url.clone(), Arc::clone(&clock)).await?),
+            None => None,
+        };
+        let actions = Actions { regfish, clock: Arc::clone(&clock), key_directory: state.keys() };
+        Ok(Self {
+            driver: driver(store, clock, actions, observer),
+            base_url,
+            sandbox: None,
+            sandbox_root: None,
+            _world_lock: None,
+        })
+    }
+
+    /// An embedded sandbox on a virtual clock that starts no earlier than `not_before`.
+    pub(super) async fn embedded(
+        state: &StateDirectory,
+        store: SqliteStore,
+        not_before: Option<Timestamp>,
+        observer: Observer,
+        console: &Console,
+    ) -> Result<Self, CliError> {
+        let key = TargetKey {
+            plan: "embedded sandbox".to_owned(),
+            target: state.path().display().to_string(),
+            sandbox: true,
+        };
+        let lock = state.locks().lock(&key, &holder("runs in it"))?;
+        let world = state.sandbox_world();
+        let in_world = if world.exists() { peek_latest_time(&world)? } else { None };
+        let start = [Some(Timestamp::now()), not_before, in_world].into_iter().flatten().max();
+        let clock: Arc<dyn Clock> =
+            Arc::new(VirtualClock::starting_at(start.unwrap_or_else(Timestamp::now)));
+        let mut options = SandboxOptions::embedded(Arc::clone(&clock));
+        let api_key = options.api_key.clone();
+        if let Some(folder) = world.parent() {
+            create_private_directory(folder).map_err(|error| CliError::usage(error.to_string()))?;
+        }
+        options.state_file = Some(world);
+        let sandbox = Sandbox::start(options).await?;
+        let root = state.sandbox_root();
+        write_replace(&root, sandbox.root_pem().as_bytes(), FileMode::Public)
+            .map_err(|error| CliError::usage(error.to_string()))?;
+        let url = sandbox.base_url();
+        console.talk(&format!(
+            "sandbox at {url}: no real CA, no money; waits are skipped on a virtual clock"
+        ));
+        let base_url =
+            BaseUrl::parse(&url).map_err(|error| CliError::failure(error.to_string()))?;
+        let regfish = connections::client(base_url.clone(), api_key, Arc::clone(&clock))?;
+        let actions = Actions {
+            regfish: Some(regfish),
+            clock: Arc::clone(&clock),
+            key_directory: state.keys(),
+        };
+        Ok(Self {
+            driver: driver(store, clock, actions, observer),
+            base_url: Some(base_url),
+            sandbox: Some(sandbox),
+            sandbox_root: Some(root.display().to_string()),
+            _world_lock: Some(lock),
+        })
+    }
+
+    /// Where the sandbox's root certificate is, when there is a sandbox.
+    pub(super) fn sandbox_root(&self) -> Option<String> {
+        self.sandbox_root.clone()
+    }
+
+    /// Lets the sandbox end in peace.
+    pub(super) async fn end(self) {
+        if let Some(sandbox) = self.sandbox {
+            sandbox.stop().await;
+        }
+    }
+}
+
+fn driver(
+    store: SqliteStore,
+    clock: Arc<dyn Clock>,
+    actions: Actions,
+    observer: Observer,
+) -> Driver {
+    let store: Arc<dyn Store> = Arc::new(store);
+    Driver {
+        store,
+        clock,
+        performer: Arc::new(actions),
+        observer,
+        settings: EngineSettings::default(),
+    }
+}
+
+/// Prints what happens in a run, while it happens.
+pub(super) fn progress<'a>(console: &Console, steps: impl Iterator<Item = &'a StepId>) -> Observer {
+    let widths = steps.map(|step| step.as_str().len());
+    let progress = Mutex::new(Progress::new(console.talk_style(), widths));
+    let console = console.clone();
+    Arc::new(move |_: &RunId, event: &_| {
+        let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in progress.lines(event) {
+            console.talk(&line);
+        }
+    })
+}
+
+/// Who we are, for those who find a target locked.
+pub(super) fn holder(what: &str) -> String {
+    format!("process {} ({what})", std::process::id())
+}
+
+/// What is locked while a run is worked on.
+pub(super) fn target_key(engine: &Engine) -> TargetKey {
+    let header = &engine.state().header;
+    TargetKey {
+        plan: header.plan.name.clone(),
+        target: header.target.clone(),
+        sandbox: header.sandbox,
+    }
+}
+
+/// The steps of a run, for the width of their column.
+pub(super) fn steps(state: &RunState) -> impl Iterator<Item = &StepId> {
+    state.steps.keys()
+}

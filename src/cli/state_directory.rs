@@ -1,0 +1,99 @@
+//! `StateDirectory`: where a project's runs, keys and locks are.
+
+use std::path::{Path, PathBuf};
+
+use super::arguments::StateArguments;
+use super::error::CliError;
+use crate::store::{RunSummary, SqliteStore, Store, TargetLocks};
+
+/// The folder's name when none is given.
+const NAME: &str = ".certplan";
+
+/// The folder and what is where in it.
+#[derive(Debug, Clone)]
+pub(super) struct StateDirectory {
+    path: PathBuf,
+}
+
+impl StateDirectory {
+    /// The folder that was named, or the nearest `.certplan` here or above, or a new one here.
+    pub(super) fn find(arguments: &StateArguments) -> Result<Self, CliError> {
+        let here = working_directory()?;
+        if let Some(path) = &arguments.state_dir {
+            return Ok(Self { path: here.join(path) });
+        }
+        let found = here.ancestors().map(|folder| folder.join(NAME)).find(|path| path.is_dir());
+        Ok(Self { path: found.unwrap_or_else(|| here.join(NAME)) })
+    }
+
+    /// Opens the store; makes it when this is the first run.
+    pub(super) fn open(&self) -> Result<SqliteStore, CliError> {
+        Ok(SqliteStore::open(&self.path.join("state.db"))?)
+    }
+
+    /// Opens the store for looking; nothing is made where nothing is.
+    pub(super) fn open_existing(&self) -> Result<Option<SqliteStore>, CliError> {
+        if !self.path.join("state.db").exists() {
+            return Ok(None);
+        }
+        self.open().map(Some)
+    }
+
+    /// Where private keys are kept.
+    pub(super) fn keys(&self) -> PathBuf {
+        self.path.join("keys")
+    }
+
+    /// The locks of targets.
+    pub(super) fn locks(&self) -> TargetLocks {
+        TargetLocks::new(self.path.join("locks"))
+    }
+
+    /// Where the embedded sandbox keeps its world.
+    pub(super) fn sandbox_world(&self) -> PathBuf {
+        self.path.join("sandbox").join("world.json")
+    }
+
+    /// Where the root certificate of the embedded sandbox is.
+    pub(super) fn sandbox_root(&self) -> PathBuf {
+        self.path.join("sandbox").join("root.pem")
+    }
+
+    /// The folder itself.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The folder that the program was started in.
+pub(super) fn working_directory() -> Result<PathBuf, CliError> {
+    std::env::current_dir()
+        .map_err(|error| CliError::usage(format!("the working directory is not there: {error}")))
+}
+
+/// The one run whose id begins with `text`.
+pub(super) async fn find_run(store: &dyn Store, text: &str) -> Result<RunSummary, CliError> {
+    let runs = store.list_runs().await?;
+    let shown = crate::types::shorten(&crate::types::printable(text), 40);
+    let mut matching = runs.into_iter().filter(|run| run.id.as_str().starts_with(text));
+    match (matching.next(), matching.next()) {
+        (Some(run), None) => Ok(run),
+        (None, _) => Err(CliError::usage(format!("there is no run `{shown}`"))
+            .hint("`certplan status` lists all runs")),
+        (Some(first), Some(second)) => {
+            let message = format!(
+                "`{shown}` could be `{}`, `{}`{}",
+                first.id,
+                second.id,
+                if matching.next().is_some() { " and others" } else { "" }
+            );
+            Err(CliError::usage(message).hint("give more of the id"))
+        }
+    }
+}
+
+/// The error when there is no store at all.
+pub(super) fn nothing_here(state: &StateDirectory) -> CliError {
+    CliError::usage(format!("there are no runs in `{}`", state.path().display()))
+        .hint("start one with `certplan run PLAN`, or name the folder with `--state-dir`")
+}

@@ -1,0 +1,46 @@
+//! `certplan status`: a line for each run.
+
+use super::arguments::{OutputFormat, StatusArguments};
+use super::console::Console;
+use super::error::CliError;
+use super::exit::ExitCode;
+use super::state_directory::StateDirectory;
+use crate::report::{RunLine, run_table};
+use crate::store::{RunSummary, Store};
+
+pub(super) async fn status(
+    arguments: StatusArguments,
+    console: &Console,
+) -> Result<ExitCode, CliError> {
+    let state = StateDirectory::find(&arguments.state)?;
+    let runs = match state.open_existing()? {
+        Some(store) => store.list_runs().await?,
+        None => Vec::new(),
+    };
+    match arguments.output.output {
+        OutputFormat::Json => console.json(&runs)?,
+        OutputFormat::Text if runs.is_empty() => {
+            console.talk(&format!("no runs in `{}`", state.path().display()));
+        }
+        OutputFormat::Text => {
+            for line in run_table(&lines(&runs), console.out_style()) {
+                console.data(&line);
+            }
+        }
+    }
+    Ok(ExitCode::Success)
+}
+
+/// What the table shows of each run.
+pub(super) fn lines(runs: &[RunSummary]) -> Vec<RunLine> {
+    let line = |run: &RunSummary| RunLine {
+        run: run.id.clone(),
+        phase: run.phase.clone(),
+        plan: run.plan.clone(),
+        target: run.target.clone(),
+        sandbox: run.sandbox,
+        certificate_id: run.certificate_id.clone(),
+        updated_at: run.updated_at,
+    };
+    runs.iter().map(line).collect()
+}

@@ -1,0 +1,137 @@
+//! Which steps start, are skipped or blocked, and when a run is over.
+
+use serde_json::{Map, Value};
+
+use super::Engine;
+use crate::plan::{OnFailure, Step};
+use crate::run::{ErrorKind, EventKind, PauseReason, RunPhase, RunResult, StepError, StepState};
+use crate::types::{StepId, Timestamp};
+
+/// What the steps that a step needs say about it.
+enum Readiness {
+    Ready,
+    NotYet,
+    BlockedBy(StepId),
+}
+
+impl Engine {
+    /// Everything that follows from the state by itself. Empty when something outside must happen
+    /// first; to be asked again after its answer was stored and applied, until it is empty.
+    pub fn advance(&self, now: Timestamp) -> Vec<EventKind> {
+        if self.state.phase != RunPhase::Running {
+            return Vec::new();
+        }
+        let mut events = self.due_retries(now);
+        for id in self.graph.order() {
+            if let (Some(StepState::Pending), Some(step)) =
+                (self.step_state(id), self.plan.steps.get(id))
+            {
+                match self.readiness(step) {
+                    Readiness::Ready => events.push(self.begin(step, now)),
+                    Readiness::NotYet => {}
+                    Readiness::BlockedBy(by) => {
+                        events.push(EventKind::StepBlocked { step: id.clone(), by });
+                    }
+                }
+            }
+        }
+        if events.is_empty() && !self.state.steps.values().any(|step| step.state.is_active()) {
+            events.push(self.conclusion());
+        }
+        events
+    }
+
+    /// What to record when the program is asked to stop and nothing is under way any more.
+    pub fn interrupt(&self) -> Vec<EventKind> {
+        match self.state.phase {
+            RunPhase::Running => vec![EventKind::RunPaused { reason: PauseReason::Interrupted }],
+            RunPhase::Paused(_) | RunPhase::Finished(_) => Vec::new(),
+        }
+    }
+
+    fn due_retries(&self, now: Timestamp) -> Vec<EventKind> {
+        let due = self.state.steps.iter().filter_map(|(id, record)| match &record.state {
+            StepState::Retrying { attempt, retry_at, .. } if *retry_at <= now => {
+                Some(EventKind::StepStarted {
+                    step: id.clone(),
+                    attempt: record.history.attempts + 1,
+                    parameters: attempt.parameters.clone(),
+                    // A failed look does not lengthen the wait that the plan allows.
+                    deadline: attempt.deadline,
+                })
+            }
+            _ => None,
+        });
+        due.collect()
+    }
+
+    fn readiness(&self, step: &Step) -> Readiness {
+        let mut readiness = Readiness::Ready;
+        for need in &step.needs {
+            let goes_on = self
+                .plan
+                .steps
+                .get(need)
+                .is_some_and(|step| step.on_failure == OnFailure::Continue);
+            match self.step_state(need) {
+                Some(StepState::Succeeded { .. } | StepState::Skipped) => {}
+                Some(StepState::Failed { .. } | StepState::Blocked { .. }) if goes_on => {}
+                Some(StepState::Failed { .. } | StepState::Blocked { .. }) => {
+                    return Readiness::BlockedBy(need.clone());
+                }
+                _ => readiness = Readiness::NotYet,
+            }
+        }
+        readiness
+    }
+
+    fn begin(&self, step: &Step, now: Timestamp) -> EventKind {
+        let fail = |message| EventKind::StepFailed {
+            step: step.id.clone(),
+            error: StepError::new(ErrorKind::Value, message),
+        };
+        match self.condition(step) {
+            Ok(true) => {}
+            Ok(false) => return EventKind::StepSkipped { step: step.id.clone() },
+            Err(message) => return fail(message),
+        }
+        match self.parameters(step) {
+            Ok(parameters) => self.started(step, parameters, now),
+            Err(message) => fail(message),
+        }
+    }
+
+    /// The event that begins an attempt with all the time that the plan allows.
+    pub(super) fn started(
+        &self,
+        step: &Step,
+        parameters: Map<String, Value>,
+        now: Timestamp,
+    ) -> EventKind {
+        EventKind::StepStarted {
+            step: step.id.clone(),
+            attempt: self.attempts(&step.id) + 1,
+            parameters,
+            deadline: step.poll.as_ref().map(|poll| super::outcome::later(now, poll.timeout)),
+        }
+    }
+
+    /// How a run ends in which nothing is left to do. Doubt comes first, since money hangs on it;
+    /// then failure, since somebody has to look; then waiting.
+    fn conclusion(&self) -> EventKind {
+        let steps = || self.state.steps.iter().map(|(id, record)| (id, &record.state));
+        if steps().any(|(_, state)| matches!(state, StepState::InDoubt { .. })) {
+            return EventKind::RunPaused { reason: PauseReason::InDoubt };
+        }
+        let counts = |id: &StepId| {
+            self.plan.steps.get(id).is_none_or(|step| step.on_failure == OnFailure::Block)
+        };
+        if steps().any(|(id, state)| matches!(state, StepState::Failed { .. }) && counts(id)) {
+            return EventKind::RunFinished { result: RunResult::Failed };
+        }
+        if steps().any(|(_, state)| matches!(state, StepState::Parked { .. })) {
+            return EventKind::RunPaused { reason: PauseReason::Parked };
+        }
+        EventKind::RunFinished { result: RunResult::Succeeded }
+    }
+}

@@ -1,0 +1,82 @@
+//! `Command`: what the driver is to do next, read off the recorded state.
+
+use serde_json::{Map, Value};
+
+use std::time::Duration;
+
+use super::{Engine, is_reconciled};
+use crate::run::{Call, StepState};
+use crate::types::{StepId, Timestamp};
+
+/// One call of an action.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Command {
+    /// The step.
+    pub step: StepId,
+    /// The action.
+    pub uses: String,
+    /// What kind of call.
+    pub call: Call,
+    /// The parameters, checked.
+    pub parameters: Map<String, Value>,
+    /// How long the call may take.
+    pub timeout: Duration,
+    /// Not before this time.
+    pub not_before: Timestamp,
+}
+
+impl Engine {
+    /// Everything that is to be done, whether it is under way already or not.
+    ///
+    /// The driver keeps what is under way; a command is never carried out twice at the same time.
+    pub fn commands(&self) -> Vec<Command> {
+        self.state
+            .steps
+            .iter()
+            .filter_map(|(id, record)| {
+                let step = self.plan.steps.get(id)?;
+                let now_or_later = |at: Timestamp| (at, Call::Perform);
+                let (not_before, call) = match &record.state {
+                    StepState::Started(_) if is_reconciled(step) => {
+                        let earlier = record.history.sent.clone();
+                        (Timestamp::MIN, Call::Prepare { earlier })
+                    }
+                    StepState::Started(_) => now_or_later(Timestamp::MIN),
+                    StepState::Sent { intent, .. } => (Timestamp::MIN, Call::Send(intent.clone())),
+                    StepState::Waiting { next_look, .. } => {
+                        now_or_later(self.next_looks.get(id).copied().unwrap_or(*next_look))
+                    }
+                    StepState::Unknown { intent, look_at, .. } => {
+                        (*look_at, Call::Reconcile(intent.clone()))
+                    }
+                    // The next attempt begins with an event; until then there is nothing to do.
+                    StepState::Retrying { .. }
+                    | StepState::Pending
+                    | StepState::Succeeded { .. }
+                    | StepState::Failed { .. }
+                    | StepState::Parked { .. }
+                    | StepState::InDoubt { .. }
+                    | StepState::Skipped
+                    | StepState::Blocked { .. } => return None,
+                };
+                Some(Command {
+                    step: id.clone(),
+                    uses: step.uses.clone(),
+                    call,
+                    parameters: record.state.attempt()?.parameters.clone(),
+                    timeout: step.timeout,
+                    not_before,
+                })
+            })
+            .collect()
+    }
+
+    /// When the next attempt of a failed step begins, if one is due to.
+    pub fn next_retry(&self) -> Option<Timestamp> {
+        let retries = self.state.steps.values().filter_map(|record| match &record.state {
+            StepState::Retrying { retry_at, .. } => Some(*retry_at),
+            _ => None,
+        });
+        retries.min()
+    }
+}

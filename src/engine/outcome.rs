@@ -1,0 +1,277 @@
+//! What follows from the outcome of a call.
+
+use std::time::Duration;
+
+use super::{Engine, EngineError};
+use crate::plan::{OnTimeout, Step};
+use crate::run::{
+    Attempt, BoundCertificate, ErrorKind, EventKind, Observation, Outcome, ParkReason, Retry,
+    StepError, StepState, WaitsFor,
+};
+use crate::types::{StepId, Timestamp, format_duration};
+
+/// While a waiting step cannot look, because the API is down, pauses grow up to this.
+const LONGEST_LOOK_BACKOFF: Duration = Duration::from_secs(15 * 60);
+
+/// "Nothing found" counts only when this many looks, the settling delay apart, agree.
+const LOOKS_TO_BE_SURE: u32 = 2;
+
+/// After this many looks in a row that failed, a person has to find out.
+const MOST_FAILED_LOOKS: u32 = 6;
+
+/// The first pause after a look for a lost order failed; it doubles from then on.
+const FAILED_LOOK_BACKOFF: Duration = Duration::from_secs(5);
+
+/// `duration` after `now`, or the end of time.
+pub(super) fn later(now: Timestamp, duration: Duration) -> Timestamp {
+    jiff::SignedDuration::try_from(duration)
+        .ok()
+        .and_then(|duration| now.checked_add(duration).ok())
+        .unwrap_or(Timestamp::MAX)
+}
+
+impl Engine {
+    /// The events that follow when a call of `step` has ended with `outcome`.
+    ///
+    /// Fails when the step is in no state to take it, which is a fault of the program.
+    pub fn finished(
+        &mut self,
+        id: &StepId,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Vec<EventKind>, EngineError> {
+        let (Some(step), Some(state)) =
+            (self.plan.steps.get(id).cloned(), self.step_state(id).cloned())
+        else {
+            return Err(EngineError::StepNotInPlan(id.clone()));
+        };
+        let unexpected = |outcome: &Outcome| {
+            Err(EngineError::UnexpectedOutcome {
+                step: id.clone(),
+                state: state.name(),
+                outcome: name(outcome),
+            })
+        };
+        let events = match (&state, outcome) {
+            (
+                StepState::Started(_)
+                | StepState::Waiting { .. }
+                | StepState::Sent { .. }
+                | StepState::Unknown { .. },
+                Outcome::Succeeded { output, certificate },
+            ) => {
+                let mut events = bound(id, certificate);
+                events.push(EventKind::StepSucceeded { step: id.clone(), output });
+                events
+            }
+            (StepState::Started(_), Outcome::Prepared { intent }) => {
+                vec![EventKind::IntentRecorded { step: id.clone(), intent }]
+            }
+            (
+                StepState::Started(attempt) | StepState::Waiting { attempt, .. },
+                Outcome::NotYet { observation },
+            ) => self.not_yet(&step, &state, attempt, observation, now),
+            (StepState::Started(_) | StepState::Waiting { .. }, Outcome::Parked { reason }) => {
+                vec![EventKind::StepParked { step: id.clone(), reason }]
+            }
+            (
+                StepState::Started(attempt)
+                | StepState::Waiting { attempt, .. }
+                | StepState::Sent { attempt, .. },
+                Outcome::Failed { error, retry },
+            ) => failed(&step, attempt, error, retry, now),
+            (StepState::Sent { .. }, Outcome::Unknown { error }) => {
+                vec![EventKind::OutcomeUnknown {
+                    step: id.clone(),
+                    error,
+                    look_at: later(now, self.settings.first_look_delay),
+                    looks_without_finding: 0,
+                }]
+            }
+            (
+                StepState::Unknown { attempt, error, looks_without_finding, .. },
+                Outcome::NothingFound,
+            ) => {
+                self.failed_looks.remove(id);
+                self.nothing_found(&step, attempt, error, *looks_without_finding + 1, now)
+            }
+            (
+                StepState::Unknown { looks_without_finding, .. },
+                Outcome::Failed { error, retry },
+            ) => self.look_failed(id, error, retry, *looks_without_finding, now),
+            (
+                StepState::Started(_) | StepState::Unknown { .. },
+                Outcome::InDoubt { message, candidates },
+            ) => {
+                vec![EventKind::StepInDoubt { step: id.clone(), message, candidates }]
+            }
+            (_, outcome) => return unexpected(&outcome),
+        };
+        Ok(events)
+    }
+
+    fn not_yet(
+        &mut self,
+        step: &Step,
+        state: &StepState,
+        attempt: &Attempt,
+        observation: Observation,
+        now: Timestamp,
+    ) -> Vec<EventKind> {
+        let id = step.id.clone();
+        let Some(poll) = &step.poll else {
+            let message = format!("`{}` waits, but is no action that may", step.uses);
+            let error = StepError::new(ErrorKind::Internal, message);
+            return vec![EventKind::StepFailed { step: id, error }];
+        };
+        let deadline = attempt.deadline.unwrap_or_else(|| later(now, poll.timeout));
+        if now >= deadline {
+            return vec![time_is_over(step, &observation.summary)];
+        }
+        let next_look = later(now, poll.every).min(deadline);
+        match state {
+            StepState::Waiting { observation: last, .. } if *last == observation => {
+                self.next_looks.insert(id, next_look);
+                Vec::new()
+            }
+            _ => vec![EventKind::StepWaiting { step: id, observation, next_look }],
+        }
+    }
+
+    fn nothing_found(
+        &self,
+        step: &Step,
+        attempt: &Attempt,
+        error: &StepError,
+        looks: u32,
+        now: Timestamp,
+    ) -> Vec<EventKind> {
+        if looks < LOOKS_TO_BE_SURE {
+            return vec![EventKind::OutcomeUnknown {
+                step: step.id.clone(),
+                error: error.clone(),
+                look_at: later(now, self.settings.settling_delay),
+                looks_without_finding: looks,
+            }];
+        }
+        // It was not carried out, so this is a failed attempt like any other.
+        let failed_attempt = |retry_at| EventKind::AttemptFailed {
+            step: step.id.clone(),
+            error: error.clone(),
+            retry_at,
+        };
+        match step.retry.delay_after(attempt.failures + 1, None) {
+            Some(delay) => vec![failed_attempt(later(now, delay))],
+            None => vec![
+                failed_attempt(now),
+                EventKind::StepFailed { step: step.id.clone(), error: error.clone() },
+            ],
+        }
+    }
+
+    fn look_failed(
+        &mut self,
+        id: &StepId,
+        error: StepError,
+        retry: Retry,
+        looks_without_finding: u32,
+        now: Timestamp,
+    ) -> Vec<EventKind> {
+        let failures = self.failed_looks.entry(id.clone()).or_insert(0);
+        *failures += 1;
+        let doublings = (*failures - 1).min(10);
+        match retry {
+            Retry::Later { after } if *failures < MOST_FAILED_LOOKS => {
+                let delay = (FAILED_LOOK_BACKOFF * (1 << doublings)).max(after.unwrap_or_default());
+                vec![EventKind::OutcomeUnknown {
+                    step: id.clone(),
+                    error,
+                    look_at: later(now, delay),
+                    looks_without_finding,
+                }]
+            }
+            Retry::Later { .. } | Retry::Never => {
+                self.failed_looks.remove(id);
+                vec![EventKind::StepInDoubt {
+                    step: id.clone(),
+                    message: format!("what became of the order cannot be asked: {error}"),
+                    candidates: Vec::new(),
+                }]
+            }
+        }
+    }
+}
+
+fn bound(id: &StepId, certificate: Option<BoundCertificate>) -> Vec<EventKind> {
+    let event = certificate.map(|certificate| EventKind::CertificateBound {
+        step: id.clone(),
+        certificate_id: certificate.certificate_id,
+        binding: certificate.binding,
+    });
+    event.into_iter().collect()
+}
+
+fn failed(
+    step: &Step,
+    attempt: &Attempt,
+    error: StepError,
+    retry: Retry,
+    now: Timestamp,
+) -> Vec<EventKind> {
+    let id = step.id.clone();
+    let Retry::Later { after } = retry else {
+        return vec![EventKind::StepFailed { step: id, error }];
+    };
+    let Some((poll, deadline)) = step.poll.as_ref().zip(attempt.deadline) else {
+        return match step.retry.delay_after(attempt.failures + 1, after) {
+            Some(delay) => {
+                vec![EventKind::AttemptFailed { step: id, error, retry_at: later(now, delay) }]
+            }
+            None => vec![EventKind::StepFailed { step: id, error }],
+        };
+    };
+    // A step that may wait for days does not fail because the API is down for an hour.
+    if now >= deadline {
+        return vec![time_is_over(step, &error.message)];
+    }
+    let doublings = attempt.failures.min(20);
+    let backoff = poll.every.saturating_mul(1 << doublings).min(LONGEST_LOOK_BACKOFF);
+    let delay = backoff.max(after.unwrap_or_default());
+    vec![EventKind::AttemptFailed { step: id, error, retry_at: later(now, delay).min(deadline) }]
+}
+
+fn time_is_over(step: &Step, last: &str) -> EventKind {
+    let (on_timeout, timeout) = step
+        .poll
+        .as_ref()
+        .map_or((OnTimeout::Park, Duration::ZERO), |poll| (poll.on_timeout, poll.timeout));
+    let message = format!("not there after {}; last seen: {last}", format_duration(timeout));
+    match on_timeout {
+        OnTimeout::Park => EventKind::StepParked {
+            step: step.id.clone(),
+            reason: ParkReason {
+                waits_for: WaitsFor::CertificateAuthority,
+                code: "poll_timeout".to_owned(),
+                message,
+                completion_url: None,
+            },
+        },
+        OnTimeout::Fail => EventKind::StepFailed {
+            step: step.id.clone(),
+            error: StepError::new(ErrorKind::Timeout, message),
+        },
+    }
+}
+
+fn name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded { .. } => "succeeded",
+        Outcome::NotYet { .. } => "not yet",
+        Outcome::Parked { .. } => "parked",
+        Outcome::Failed { .. } => "failed",
+        Outcome::Prepared { .. } => "prepared",
+        Outcome::Unknown { .. } => "unknown",
+        Outcome::NothingFound => "nothing found",
+        Outcome::InDoubt { .. } => "in doubt",
+    }
+}

@@ -1,0 +1,73 @@
+//! From templates to checked parameters: what a step sees, and whether its values have their types.
+
+use serde_json::{Map, Value};
+
+use super::Engine;
+use crate::plan::{Context, Presence, Step, ValueType, evaluate_condition, find_signature, render};
+use crate::run::StepState;
+use crate::types::StepId;
+
+impl Engine {
+    /// Whether the step's condition holds; the error is a sentence for people.
+    pub(super) fn condition(&self, step: &Step) -> Result<bool, String> {
+        match &step.when {
+            None => Ok(true),
+            Some(expression) => evaluate_condition(expression, &self.context(step))
+                .map_err(|error| format!("`when`: {error}")),
+        }
+    }
+
+    /// The step's parameters in their normal form; the error is a sentence for people.
+    pub(super) fn parameters(&self, step: &Step) -> Result<Map<String, Value>, String> {
+        let signature = find_signature(&step.uses)
+            .ok_or_else(|| format!("the action `{}` does not exist", step.uses))?;
+        let context = self.context(step);
+        let mut values = Map::new();
+        for (name, template) in &step.with {
+            let value = render(template, &context)
+                .map_err(|error| format!("parameter `{name}`: {error}"))?;
+            values.insert(name.clone(), value);
+        }
+        let record = ValueType::Record(signature.parameters.clone());
+        match record.check(&Value::Object(values)) {
+            Ok(Value::Object(parameters)) => Ok(parameters),
+            Ok(_) => Err("the parameters are not a record".to_owned()),
+            Err(mismatches) => {
+                let texts: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
+                Err(format!("the parameters do not fit: {}", texts.join("; ")))
+            }
+        }
+    }
+
+    /// What the step's templates may see: inputs, target, run, and the outputs of its ancestors.
+    fn context(&self, step: &Step) -> Context {
+        let header = &self.state.header;
+        let ancestors = self.graph.ancestors(&step.id);
+        let outputs = ancestors.into_iter().filter_map(|id| {
+            let output = self.visible_output(&id)?;
+            Some((id, output))
+        });
+        Context::new(&header.inputs, &header.target, outputs, &self.run, None)
+    }
+
+    /// A succeeded step shows all its fields, absent ones as null. A step that was skipped or may
+    /// fail shows none, so that `default` and `is defined` work and anything else is an error.
+    fn visible_output(&self, id: &StepId) -> Option<Value> {
+        match self.step_state(id)? {
+            StepState::Succeeded { output } => {
+                let mut visible = output.clone();
+                let signature = find_signature(&self.plan.steps.get(id)?.uses)?;
+                for field in &signature.output {
+                    if field.presence == Presence::Optional {
+                        visible.entry(field.name.clone()).or_insert(Value::Null);
+                    }
+                }
+                Some(Value::Object(visible))
+            }
+            StepState::Skipped | StepState::Failed { .. } | StepState::Blocked { .. } => {
+                Some(Value::Object(Map::new()))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! `run_page`: everything about one run: what it is, where its steps stand, what happened when.
+
+use super::progress::Progress;
+use super::result::{RunResultView, step_detail};
+use super::run_table::paint_phase;
+use super::style::Style;
+use super::wording::{between, moment};
+use crate::run::{Event, EventKind, RunState, StepState};
+use crate::types::RunId;
+
+/// The page as lines. `view` and `events` are of the same run.
+pub fn run_page(
+    run: &RunId,
+    state: &RunState,
+    events: &[Event],
+    view: &RunResultView,
+    style: Style,
+) -> Vec<String> {
+    let header = &state.header;
+    let mut page = view.lines();
+    let mut row = |name: &str, value: String| page.push(format!("{name:<17} {value}"));
+    row("target", header.target.clone());
+    row("plan", format!("{} ({})", header.plan.name, header.plan.file));
+    let world = if header.sandbox { " (embedded sandbox; its clock is virtual)" } else { "" };
+    for (connection, endpoint) in &header.endpoints {
+        row(connection, format!("{endpoint}{world}"));
+    }
+    row("started", moment(state.started_at));
+    row("last event", moment(state.updated_at));
+
+    page.push(String::new());
+    page.push(style.strong("Steps"));
+    let width = state.steps.keys().map(|step| step.as_str().len()).max().unwrap_or(0);
+    for (step, record) in &state.steps {
+        let phase = paint_phase(&format!("{:<9}", record.state.name()), style);
+        let attempts = match record.history.attempts {
+            0 | 1 => String::new(),
+            attempts => format!(" ({attempts} attempts)"),
+        };
+        let detail = step_detail(&record.state);
+        let line = format!("  {:<width$}  {phase}  {detail}{attempts}", step.as_str());
+        page.push(line.trim_end().to_owned());
+        if let StepState::Parked { reason } = &record.state
+            && let Some(url) = &reason.completion_url
+        {
+            page.push(format!("  {:<width$}  {:9}  a person can act here: {url}", "", ""));
+        }
+    }
+
+    page.push(String::new());
+    page.push(style.strong("Timeline"));
+    let mut progress = Progress::new(style, state.steps.keys().map(|step| step.as_str().len()));
+    for event in events {
+        let mut lines = progress.lines(event);
+        if lines.is_empty() {
+            lines.extend(quiet_line(event, width));
+        }
+        for line in lines {
+            let offset = format!("+{}", between(state.started_at, event.at));
+            page.push(format!("  {offset:>9} {line}"));
+        }
+    }
+    page.push(String::new());
+    page.push(style.faint(&format!("All details: certplan events {run}")));
+    page
+}
+
+/// A line for events that are too quiet to be shown while they happen.
+fn quiet_line(event: &Event, width: usize) -> Option<String> {
+    let text = match &event.kind {
+        EventKind::RunStarted(header) => return Some(format!("  started by {}", header.program)),
+        EventKind::StepStarted { attempt: 1, .. } => "started".to_owned(),
+        EventKind::StepStarted { attempt, .. } => format!("attempt {attempt}"),
+        EventKind::IntentRecorded { .. } => "about to order; recorded what will be sent".to_owned(),
+        EventKind::CertificateBound { certificate_id, .. } => {
+            format!("owns certificate {certificate_id}")
+        }
+        EventKind::StepReopened { reason, .. } => format!("reopened: {reason}"),
+        EventKind::RunFinished { .. } => return Some("  finished".to_owned()),
+        _ => return None,
+    };
+    let step = event.kind.step()?;
+    Some(format!("    {:<width$}  {text}", step.as_str()))
+}

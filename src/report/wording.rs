@@ -1,0 +1,82 @@
+//! Short texts for outputs, times and states.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::run::{ParkReason, WaitsFor};
+use crate::types::{Timestamp, format_duration, printable, shorten};
+
+/// What a step's output says in a few words: the fields that people look for.
+pub(super) fn headline(output: &Map<String, Value>) -> String {
+    let text = |name: &str| output.get(name).and_then(Value::as_str);
+    if let Some(directory) = text("directory") {
+        return format!("proved and put into {}", printable(directory));
+    }
+    if let Some(records) = output.get("dns_records").or_else(|| output.get("records")) {
+        return records_headline(records);
+    }
+    if let (Some(kind), Some(file)) = (text("key_type"), text("key_file")) {
+        return format!("{kind} key in {}", printable(file));
+    }
+    if let Some(id) = text("certificate_id") {
+        let mut words = vec![id.to_owned()];
+        words.extend(text("order_state").or_else(|| text("status")).map(str::to_owned));
+        words.extend(text("pending_reason").map(str::to_owned));
+        words.extend(text("organization_id").map(|id| format!("organization {id}")));
+        return printable(&words.join(", "));
+    }
+    if let Some(sku) = text("sku") {
+        let level = text("validation_level").map(|level| format!(" ({level})"));
+        return printable(&format!("{sku}{}", level.unwrap_or_default()));
+    }
+    match (text("name"), text("id")) {
+        (Some(name), Some(id)) => printable(&format!("{name} ({id})")),
+        _ => String::new(),
+    }
+}
+
+fn records_headline(records: &Value) -> String {
+    let Some(records) = records.as_array() else { return String::new() };
+    let field = |record: &Value, name: &str| {
+        shorten(&printable(record.get(name).and_then(Value::as_str).unwrap_or("?")), 80)
+    };
+    let show = |record: &Value| {
+        let made = match record.get("created").and_then(Value::as_bool) {
+            Some(true) => " (made)",
+            Some(false) => " (was there)",
+            None => "",
+        };
+        format!(
+            "{} {} {}{made}",
+            field(record, "name"),
+            field(record, "type"),
+            field(record, "value")
+        )
+    };
+    match records.as_slice() {
+        [] => "no record is needed".to_owned(),
+        [record] => show(record),
+        [first, rest @ ..] => format!("{} and {} more", show(first), rest.len()),
+    }
+}
+
+/// Why a step is parked, in one line.
+pub(super) fn park_reason(reason: &ParkReason) -> String {
+    let who = match reason.waits_for {
+        WaitsFor::Person => "waits for a person",
+        WaitsFor::CertificateAuthority => "waits for the CA",
+    };
+    format!("{who}: {} ({})", reason.message, reason.code)
+}
+
+/// The time from one moment to another; nothing when it runs backwards.
+pub(super) fn between(from: Timestamp, to: Timestamp) -> String {
+    let elapsed = Duration::try_from(to.duration_since(from)).unwrap_or_default();
+    format_duration(elapsed)
+}
+
+/// A moment to the second.
+pub(super) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
