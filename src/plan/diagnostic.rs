@@ -213,7 +213,8 @@ impl Diagnostics {
     pub(super) fn shown_text(&self) -> String {
         let mut text = self.file.text().to_owned();
         for span in self.masked.iter().map(|span| self.file.clamp(*span)) {
-            let blot = |byte: u8| if matches!(byte, b'\n' | b'\r') { char::from(byte) } else { '*' };
+            let blot =
+                |byte: u8| if matches!(byte, b'\n' | b'\r') { char::from(byte) } else { '*' };
             let blotted: String = self.file.slice(span).bytes().map(blot).collect();
             text.replace_range(span.start..span.end, &blotted);
         }

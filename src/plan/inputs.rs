@@ -206,7 +206,8 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_said_at_once() {
-        let given = [("nmae", "x"), ("days", "300"), ("wild", "yes"), ("level", "ev"), ("tags", "{")];
+        let given =
+            [("nmae", "x"), ("days", "300"), ("wild", "yes"), ("level", "ev"), ("tags", "{")];
         assert_eq!(
             resolve(&given).unwrap_err(),
             [

@@ -15,9 +15,8 @@ use crate::types::StepId;
 const FORMAT_VERSION: i64 = 1;
 
 const PLAN_KEYS: [&str; 6] = ["certplan", "name", "description", "inputs", "connections", "steps"];
-const STEP_KEYS: [&str; 10] = [
-    "id", "uses", "needs", "when", "with", "retry", "poll", "timeout", "on_failure", "share",
-];
+const STEP_KEYS: [&str; 10] =
+    ["id", "uses", "needs", "when", "with", "retry", "poll", "timeout", "on_failure", "share"];
 const INPUT_KEYS: [&str; 7] =
     ["type", "items", "values", "minimum", "maximum", "default", "description"];
 
@@ -77,7 +76,7 @@ pub(super) fn decode<'n>(root: &'n Node, decoder: &mut Decoder<'_>) -> Option<Ra
     if root.kind == Kind::Null {
         decoder.push(
             Diagnostic::error("empty-file", "the file is empty")
-                .at(root.span, "a plan was expected here")
+                .at(Span::default(), "a plan was expected here")
                 .help("begin with `certplan: 1`, then `name:` and `steps:`"),
         );
         return None;
@@ -151,9 +150,12 @@ fn decode_inputs<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawI
         let what = format!("input `{}`", crate::types::printable(&key.name));
         if !is_identifier(&key.name) {
             decoder.push(
-                Diagnostic::error("bad-name", format!("{what} has a name that templates cannot use"))
-                    .at(key.span, "a letter, then letters, digits and `_`")
-                    .suggest(key.span, as_identifier(&key.name), "for example"),
+                Diagnostic::error(
+                    "bad-name",
+                    format!("{what} has a name that templates cannot use"),
+                )
+                .at(key.span, "a letter, then letters, digits and `_`")
+                .suggest(key.span, as_identifier(&key.name), "for example"),
             );
         }
         if let Some(text) = node.as_str() {
@@ -184,12 +186,13 @@ fn decode_inputs<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawI
 fn decode_steps<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawStep<'n>> {
     let Some((key, node)) = fields.get("steps") else { return Vec::new() };
     let Kind::Seq(items) = &node.kind else {
-        decoder.wrong_kind(node, "`steps`", "a list; each step begins with `- id:`");
+        decoder.wrong_kind(node, "`steps`", "a list, each step beginning with `- id: …`");
         return Vec::new();
     };
     if items.is_empty() {
         decoder.push(
-            Diagnostic::error("no-steps", "the plan has no steps").at(key.span, "this list is empty"),
+            Diagnostic::error("no-steps", "the plan has no steps")
+                .at(key.span, "this list is empty"),
         );
     }
     let mut steps: Vec<RawStep<'n>> = Vec::with_capacity(items.len());
@@ -197,10 +200,13 @@ fn decode_steps<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawSt
         let Some(step) = decode_step(item, index, decoder) else { continue };
         if let Some(first) = steps.iter().find(|first| first.id.value == step.id.value) {
             decoder.push(
-                Diagnostic::error("duplicate-step", format!("two steps are called `{}`", step.id.value))
-                    .at(step.id.span, "this name is taken")
-                    .also(first.id.span, "by this step")
-                    .help("give each step a name of its own"),
+                Diagnostic::error(
+                    "duplicate-step",
+                    format!("two steps are called `{}`", step.id.value),
+                )
+                .at(step.id.span, "this name is taken")
+                .also(first.id.span, "by this step")
+                .help("give each step a name of its own"),
             );
             continue;
         }
@@ -209,11 +215,7 @@ fn decode_steps<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawSt
     steps
 }
 
-fn decode_step<'n>(
-    node: &'n Node,
-    index: usize,
-    decoder: &mut Decoder<'_>,
-) -> Option<RawStep<'n>> {
+fn decode_step<'n>(node: &'n Node, index: usize, decoder: &mut Decoder<'_>) -> Option<RawStep<'n>> {
     let Kind::Map(entries) = &node.kind else {
         decoder.wrong_kind(node, &format!("step number {}", index + 1), "a map");
         return None;
@@ -237,7 +239,7 @@ fn decode_step<'n>(
         with: decode_with(&fields, decoder),
         retry: decode_retry(&fields, &what, decoder),
         poll: decode_poll(&fields, &what, decoder),
-        timeout: decoder.text(&fields, "timeout"),
+        timeout: decoder.duration_text(&fields, "timeout"),
         on_failure: decoder
             .word(
                 &fields,
@@ -259,8 +261,8 @@ fn decode_id(fields: &Fields<'_>, decoder: &mut Decoder<'_>) -> Option<Located<S
     match StepId::parse(&text.value) {
         Ok(value) => Some(Located { value, span: text.span }),
         Err(error) => {
-            let diagnostic = Diagnostic::error("bad-name", error.to_string())
-                .at(text.span, "not a step id");
+            let diagnostic =
+                Diagnostic::error("bad-name", error.to_string()).at(text.span, "not a step id");
             // The step goes on under the better name: its other mistakes are reported as well.
             let better = StepId::parse(&as_identifier(&text.value)).ok();
             decoder.push(match &better {
@@ -285,18 +287,14 @@ fn decode_with<'n>(
     Some((key.span, entries_of(fields, "with", decoder)))
 }
 
-fn decode_retry(
-    fields: &Fields<'_>,
-    what: &str,
-    decoder: &mut Decoder<'_>,
-) -> Option<RawRetry> {
+fn decode_retry(fields: &Fields<'_>, what: &str, decoder: &mut Decoder<'_>) -> Option<RawRetry> {
     let (key, node) = fields.get("retry")?;
     let what = format!("`retry` of {what}");
     let fields = decoder.fields(node, key.span, &what, &["attempts", "backoff", "max_delay"])?;
     Some(RawRetry {
         attempts: decoder.integer(&fields, "attempts"),
-        backoff: decoder.text(&fields, "backoff"),
-        max_delay: decoder.text(&fields, "max_delay"),
+        backoff: decoder.duration_text(&fields, "backoff"),
+        max_delay: decoder.duration_text(&fields, "max_delay"),
     })
 }
 
@@ -306,8 +304,8 @@ fn decode_poll(fields: &Fields<'_>, what: &str, decoder: &mut Decoder<'_>) -> Op
     let fields = decoder.fields(node, key.span, &what, &["every", "timeout", "on_timeout"])?;
     Some(RawPoll {
         key: key.span,
-        every: decoder.text(&fields, "every"),
-        timeout: decoder.text(&fields, "timeout"),
+        every: decoder.duration_text(&fields, "every"),
+        timeout: decoder.duration_text(&fields, "timeout"),
         on_timeout: decoder.word(
             &fields,
             "on_timeout",
@@ -327,5 +325,9 @@ fn as_identifier(text: &str) -> String {
     let text: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let text = text.trim_matches('_');
-    if text.starts_with(|c: char| c.is_ascii_digit()) { format!("n{text}") } else { text.to_owned() }
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("n{text}")
+    } else {
+        text.to_owned()
+    }
 }

@@ -117,10 +117,14 @@ fn render_text(text: &str, context: &Context) -> Result<String, RenderError> {
 fn explain(error: &Error, expression: &str) -> RenderError {
     let detail = error.detail().map(printable);
     let reason = match (error.kind(), detail) {
-        (ErrorKind::OutOfFuel, _) => "it takes too many steps; is there an endless loop?".to_owned(),
+        (ErrorKind::OutOfFuel, _) => {
+            "it takes too many steps; is there an endless loop?".to_owned()
+        }
         (ErrorKind::UndefinedError, Some(detail)) => detail,
         (ErrorKind::UndefinedError, None) => "a part of it is undefined".to_owned(),
-        (ErrorKind::InvalidOperation, Some(detail)) if detail.starts_with("unable to calculate") => {
+        (ErrorKind::InvalidOperation, Some(detail))
+            if detail.starts_with("unable to calculate") =>
+        {
             "a calculation has no result".to_owned()
         }
         (kind, Some(detail)) => format!("{kind}: {}", shorten(&detail, 200)),
@@ -230,7 +234,10 @@ mod tests {
     #[test]
     fn work_and_results_are_bounded() {
         for (template, reason) in [
-            ("{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}", "too many steps"),
+            (
+                "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}",
+                "too many steps",
+            ),
             ("{{ 'aaaaaaaaaa' * 9000000 }}", "more than 1048576 bytes"),
             ("{% for a in range(20000) %}{{ 'x' * 1000 }}{% endfor %}", "more than 1048576 bytes"),
         ] {

@@ -118,8 +118,7 @@ impl SourceFile {
     /// The byte at `line` and `column`, both from 1; the nearest one when there is none.
     pub(super) fn offset(&self, line: usize, column: usize) -> usize {
         let mut lines = self.text.split_inclusive('\n');
-        let skipped: usize =
-            lines.by_ref().take(line.saturating_sub(1)).map(str::len).sum();
+        let skipped: usize = lines.by_ref().take(line.saturating_sub(1)).map(str::len).sum();
         let rest = lines.next().unwrap_or_default().trim_end_matches(['\n', '\r']);
         let inside = rest.char_indices().nth(column.saturating_sub(1));
         skipped + inside.map_or(rest.len(), |(index, _)| index)

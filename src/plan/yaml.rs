@@ -51,9 +51,8 @@ pub(super) struct Key {
 
 /// Reads one YAML document. What cannot be read is reported; then there is no tree.
 pub(super) fn parse(file: &SourceFile, diagnostics: &mut Diagnostics) -> Option<Node> {
-    let read = |policy| {
-        serde_saphyr::from_str_with_options::<RawNode>(file.text(), options(policy))
-    };
+    let read =
+        |policy| serde_saphyr::from_str_with_options::<RawNode>(file.text(), options(policy));
     let raw = match read(DuplicateKeyPolicy::Error) {
         // Read again to find every repeated key, and whatever else is wrong with the plan: people
         // want all mistakes at once. The plan is refused in any case.
@@ -63,7 +62,7 @@ pub(super) fn parse(file: &SourceFile, diagnostics: &mut Diagnostics) -> Option<
     match raw {
         Ok(raw) => Some(Tree { file, diagnostics }.node(raw)),
         Err(error) => {
-            mask_api_keys(file, diagnostics);
+            mask_lines(file, diagnostics);
             diagnostics.push(explain(&error, file));
             None
         }
@@ -95,17 +94,37 @@ fn is_duplicate_key(error: &serde_saphyr::Error) -> bool {
     }
 }
 
-/// Hides what stands behind `api_key:` when there is no tree that would tell what it is.
-fn mask_api_keys(file: &SourceFile, diagnostics: &mut Diagnostics) {
+/// Whether a value under a key of this name could be a secret that strayed into the file.
+pub(super) fn may_hold_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["key", "token", "secret", "password", "credential", "regfish", "digicert"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// Hides every scalar in `node` from all output.
+pub(super) fn mask(node: &Node, diagnostics: &mut Diagnostics) {
+    match &node.kind {
+        Kind::Seq(items) => items.iter().for_each(|item| mask(item, diagnostics)),
+        Kind::Map(entries) => entries.iter().for_each(|(_, value)| mask(value, diagnostics)),
+        _ => diagnostics.mask(node.span),
+    }
+}
+
+/// Hides what stands behind the usual names of secrets, line by line, when there is no tree that
+/// would tell what is what.
+fn mask_lines(file: &SourceFile, diagnostics: &mut Diagnostics) {
     let mut offset = 0;
     for line in file.text().split_inclusive('\n') {
-        if let Some(found) = line.find("api_key") {
-            let rest = &line[found + "api_key".len()..];
-            let value = rest.trim_start_matches(['"', '\'', ':', ' ', '\t']);
-            if !value.starts_with('{') {
-                let start = offset + line.len() - value.len();
-                diagnostics.mask(Span::new(start, start + value.trim_end().len()));
-            }
+        let lower = line.to_ascii_lowercase();
+        let found = ["api_key", "apikey", "api-key", "token", "secret", "password"]
+            .iter()
+            .filter_map(|word| lower.find(word).map(|at| at + word.len()))
+            .min();
+        if let Some(found) = found {
+            let value = line[found..].trim_start_matches(['"', '\'', ':', ' ', '\t']);
+            let start = offset + line.len() - value.len();
+            diagnostics.mask(Span::new(start, start + value.trim_end().len()));
         }
         offset += line.len();
     }
@@ -133,6 +152,12 @@ impl Node {
             Kind::String(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// Whether this is `{{ … }}` without quotes, which YAML reads as a map in a map. The tree has
+    /// reported it.
+    pub(super) fn is_unquoted_template(&self, file: &SourceFile) -> bool {
+        matches!(self.kind, Kind::Map(_)) && file.text()[self.span.start..].starts_with("{{")
     }
 
     /// Where the part `range` of this text stands in the file.
@@ -247,7 +272,9 @@ impl Tree<'_> {
         let span = self.span(raw.location, &raw.kind);
         let kind = match raw.kind {
             RawKind::Scalar(kind) => kind,
-            RawKind::Seq(items) => Kind::Seq(items.into_iter().map(|item| self.node(item)).collect()),
+            RawKind::Seq(items) => {
+                Kind::Seq(items.into_iter().map(|item| self.node(item)).collect())
+            }
             RawKind::Map(entries) => Kind::Map(self.entries(entries)),
         };
         Node { kind, span }
@@ -264,6 +291,9 @@ impl Tree<'_> {
                 continue;
             };
             if let Some(first) = seen.get(&name) {
+                if may_hold_secret(&name) {
+                    mask(&value, self.diagnostics);
+                }
                 let shown = crate::types::printable(&name);
                 self.diagnostics.push(
                     Diagnostic::error("duplicate-key", format!("the key `{shown}` is given twice"))
@@ -333,8 +363,23 @@ mod tests {
         assert_eq!(
             read(text),
             Ok(json!([
-                "NO", "on", "yes", "y", "010", "1_000", "12:30:45", "2026-11-21", 1.10, 31, "1",
-                "1", 1, true, null, null, 1000.0
+                "NO",
+                "on",
+                "yes",
+                "y",
+                "010",
+                "1_000",
+                "12:30:45",
+                "2026-11-21",
+                1.10,
+                31,
+                "1",
+                "1",
+                1,
+                true,
+                null,
+                null,
+                1000.0
             ]))
         );
     }
@@ -355,7 +400,8 @@ mod tests {
 
     #[test]
     fn the_inside_of_a_scalar_is_found_when_it_is_written_as_it_is() {
-        let text = "- plain {{ x }}\n- \"quoted {{ x }}\"\n- 'it''s {{ x }}'\n- |\n  a\n  {{ x }}\n";
+        let text =
+            "- plain {{ x }}\n- \"quoted {{ x }}\"\n- 'it''s {{ x }}'\n- |\n  a\n  {{ x }}\n";
         let file = SourceFile::new("plan.yaml", text);
         let tree = parse(&file, &mut Diagnostics::new(&file)).unwrap();
         let Kind::Seq(items) = &tree.kind else { panic!("not a list") };

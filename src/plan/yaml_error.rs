@@ -31,7 +31,9 @@ pub(super) fn explain(error: &Error, file: &SourceFile) -> Diagnostic {
         Error::UnknownAnchor { .. } => {
             Diagnostic::error("yaml-alias", "this alias names an anchor that does not exist")
                 .at(span, "no `&…` with this name stands above")
-                .help("a text that begins with `*` must stand in quotes, such as `\"*.example.com\"`")
+                .help(
+                    "a text that begins with `*` must stand in quotes, such as `\"*.example.com\"`",
+                )
         }
         Error::RecursiveReferencesRequireWeakTypes { .. } => {
             Diagnostic::error("yaml-alias", "an alias stands inside its own anchor")
@@ -41,8 +43,7 @@ pub(super) fn explain(error: &Error, file: &SourceFile) -> Diagnostic {
         Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. } => {
-            Diagnostic::error("yaml-too-large", "the file has too many nested aliases")
-                .at(span, "")
+            Diagnostic::error("yaml-too-large", "the file has too many nested aliases").at(span, "")
         }
         Error::NonFiniteFloat { .. } => {
             Diagnostic::error("yaml-number", "infinite and undefined numbers have no use in a plan")

@@ -54,11 +54,7 @@ fn unknown_connection(key: &Key) -> Diagnostic {
     }
 }
 
-fn compile_connection(
-    key: &Key,
-    node: &Node,
-    decoder: &mut Decoder<'_>,
-) -> Option<Connection> {
+fn compile_connection(key: &Key, node: &Node, decoder: &mut Decoder<'_>) -> Option<Connection> {
     let what = format!("connection `{}`", key.name);
     if !matches!(node.kind, Kind::Map(_)) {
         decoder.mask(node);

@@ -13,9 +13,8 @@ use crate::plan::value_type::ValueType;
 use crate::plan::yaml::{Kind, Node};
 use crate::types::printable;
 
-const TYPES: [&str; 10] = [
-    "string", "integer", "boolean", "domain", "email", "duration", "path", "list", "map", "enum",
-];
+const TYPES: [&str; 10] =
+    ["string", "integer", "boolean", "domain", "email", "duration", "path", "list", "map", "enum"];
 
 pub(super) fn compile_inputs(
     raw: &[RawInput<'_>],
@@ -85,9 +84,11 @@ fn simple_type(name: &Located<String>, decoder: &mut Decoder<'_>) -> Option<Valu
         "path" => Some(ValueType::Path),
         "map" => Some(ValueType::Map),
         other => {
-            let diagnostic =
-                Diagnostic::error("unknown-type", format!("there is no type `{}`", printable(other)))
-                    .at(name.span, "unknown type here");
+            let diagnostic = Diagnostic::error(
+                "unknown-type",
+                format!("there is no type `{}`", printable(other)),
+            )
+            .at(name.span, "unknown type here");
             decoder.push(match synonym(other).or_else(|| nearest(other, TYPES)) {
                 Some(near) => {
                     diagnostic.suggest(name.span, near, format!("did you mean `{near}`?"))

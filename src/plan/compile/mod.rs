@@ -56,10 +56,13 @@ pub(super) fn compile(raw: &RawPlan<'_>, decoder: &mut Decoder<'_>) -> Plan {
     }
     check_orders(raw, &infos, decoder);
     check_cycle(&steps, &infos, decoder);
-    warn_unused_inputs(raw, &used_inputs, decoder);
     let needed: BTreeSet<&str> =
         infos.iter().filter_map(|info| info.signature?.connection).collect();
     let connections = connection::compile_connections(raw.connections, &needed, decoder);
+    // Doubts would only distract from mistakes, and may be their consequence.
+    if !decoder.diagnostics.has_errors() {
+        warn_unused_inputs(raw, &used_inputs, decoder);
+    }
     let (name, description) = (raw.name.clone(), raw.description.clone());
     Plan { name, description, inputs, connections, steps }
 }
@@ -127,12 +130,9 @@ fn check_cycle(steps: &IndexMap<StepId, Step>, infos: &[StepInfo], decoder: &mut
     if let Some(first) = (0..path.len()).min_by_key(|index| span_of(&path[*index])) {
         path.rotate_left(first);
     }
-    let shown: Vec<String> =
-        path.iter().chain(path.first()).map(|id| format!("`{id}`")).collect();
-    let mut diagnostic = Diagnostic::error(
-        "cycle",
-        format!("the steps need one another: {}", shown.join(" → ")),
-    );
+    let shown: Vec<String> = path.iter().chain(path.first()).map(|id| format!("`{id}`")).collect();
+    let mut diagnostic =
+        Diagnostic::error("cycle", format!("the steps need one another: {}", shown.join(" → ")));
     for (index, id) in path.iter().enumerate() {
         let remark = format!("needs `{}`", path[(index + 1) % path.len()]);
         diagnostic = match index {
@@ -146,11 +146,7 @@ fn check_cycle(steps: &IndexMap<StepId, Step>, infos: &[StepInfo], decoder: &mut
     ));
 }
 
-fn warn_unused_inputs(
-    raw: &RawPlan<'_>,
-    used: &BTreeSet<String>,
-    decoder: &mut Decoder<'_>,
-) {
+fn warn_unused_inputs(raw: &RawPlan<'_>, used: &BTreeSet<String>, decoder: &mut Decoder<'_>) {
     for input in raw.inputs.iter().filter(|input| !used.contains(&input.name.name)) {
         let name = printable(&input.name.name);
         decoder.push(

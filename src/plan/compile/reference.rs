@@ -123,6 +123,9 @@ impl Checker<'_, '_, '_> {
                     let text = format!("did you mean `{better}`?");
                     diagnostic.suggest(span, better, text)
                 }
+                None if self.decoder.file.text()[..span.start].ends_with('-') => {
+                    diagnostic.help("the `-` before it is read as a minus")
+                }
                 None => diagnostic.help(format!("templates see {}", list(ROOTS))),
             });
         }
@@ -219,12 +222,9 @@ impl Checker<'_, '_, '_> {
         let Some(field) = path.name(2) else {
             let fields = signature.output.iter().map(|field| field.name.as_str());
             self.decoder.push(
-                Diagnostic::error(
-                    "no-field",
-                    format!("`steps.{}` is read by its fields", info.id),
-                )
-                .at(span, "which field?")
-                .help(format!("`{}` returns {}", signature.name, list(fields))),
+                Diagnostic::error("no-field", format!("`steps.{}` is read by its fields", info.id))
+                    .at(span, "which field?")
+                    .help(format!("`{}` returns {}", signature.name, list(fields))),
             );
             return None;
         };
@@ -247,9 +247,8 @@ impl Checker<'_, '_, '_> {
     /// - when the step may be skipped but not fail: in a step with the very same `when`.
     fn guard(&mut self, path: &Path, info: &StepInfo, scan: &Scan, span: Span) {
         let continues = info.on_failure == OnFailure::Continue;
-        let same_when = |condition: &str| {
-            self.own.when.as_ref().is_some_and(|own| own.value == condition)
-        };
+        let same_when =
+            |condition: &str| self.own.when.as_ref().is_some_and(|own| own.value == condition);
         let skipped = info.when.as_ref().filter(|when| !same_when(&when.value));
         if skipped.is_none() && !continues {
             return;
@@ -257,9 +256,8 @@ impl Checker<'_, '_, '_> {
         let field = |path: &Path| -> Option<(String, String)> {
             Some((path.name(1)?.text.clone(), path.name(2)?.text.clone()))
         };
-        let asked = |other: &Path| {
-            other.follows == Follows::DefinedTest && field(other) == field(path)
-        };
+        let asked =
+            |other: &Path| other.follows == Follows::DefinedTest && field(other) == field(path);
         if matches!(path.follows, Follows::Default) || scan.paths.iter().any(asked) {
             return;
         }
@@ -326,10 +324,16 @@ impl Checker<'_, '_, '_> {
                     self.decoder.push(
                         Diagnostic::error(
                             "unknown-field",
-                            format!("{} has no field `{}`", with_article(&found.to_string()), name.text),
+                            format!(
+                                "{} has no field `{}`",
+                                with_article(&found.to_string()),
+                                name.text
+                            ),
                         )
                         .at(span, "in this path")
-                        .help("one item is `…[0]`; a field of all items is `… | map(attribute='…')`"),
+                        .help(
+                            "one item is `…[0]`; a field of all items is `… | map(attribute='…')`",
+                        ),
                     );
                     return None;
                 }
@@ -372,6 +376,10 @@ impl Checker<'_, '_, '_> {
         let diagnostic = Diagnostic::error(code, format!("{context} `{}`", word.text))
             .at(span, format!("unknown {kind}"));
         let diagnostic = match nearest(&word.text, names.iter().copied()) {
+            // `inputs.common-name`: no other name mends that.
+            _ if self.decoder.file.text()[span.end..].starts_with('-') => {
+                diagnostic.help("the `-` behind it is read as a minus; names are written with `_`")
+            }
             Some(near) => diagnostic.suggest(span, near, format!("did you mean `{near}`?")),
             None => diagnostic,
         };

@@ -160,9 +160,7 @@ fn parameters(
             )
             .at(key.span, "unknown parameter");
             let diagnostic = match nearest(&key.name, names()) {
-                Some(near) => {
-                    diagnostic.suggest(key.span, near, format!("did you mean `{near}`?"))
-                }
+                Some(near) => diagnostic.suggest(key.span, near, format!("did you mean `{near}`?")),
                 None => diagnostic,
             };
             checker.decoder.push(diagnostic.help(format!("parameters: {}", list(names()))));
@@ -183,23 +181,28 @@ fn missing_parameters(raw: &RawStep<'_>, signature: &Signature, decoder: &mut De
         (None, None) => (raw.id.span, &[][..]),
     };
     for field in signature.parameters.iter().filter(|field| field.presence == Presence::Required) {
-        if entries.iter().all(|(key, _)| key.name != field.name) {
+        // A slip of the name is reported as an unknown parameter.
+        let slip = |name: &str| {
+            signature.parameter(name).is_none() && nearest(name, [field.name.as_str()]).is_some()
+        };
+        if entries.iter().all(|(key, _)| key.name != field.name && !slip(&key.name)) {
             decoder.push(
                 Diagnostic::error(
                     "missing-parameter",
                     format!("step `{}` has no parameter `{}`", raw.id.value, field.name),
                 )
                 .at(at, format!("`{}` needs it", signature.name))
-                .help(format!(
-                    "`{}` ({}): {}",
-                    field.name, field.value_type, field.description
-                )),
+                .help(format!("`{}` ({}): {}", field.name, field.value_type, field.description)),
             );
         }
     }
 }
 
-fn duration(text: Option<&Located<String>>, what: &str, decoder: &mut Decoder<'_>) -> Option<Duration> {
+fn duration(
+    text: Option<&Located<String>>,
+    what: &str,
+    decoder: &mut Decoder<'_>,
+) -> Option<Duration> {
     let text = text?;
     match parse_duration(&text.value) {
         Ok(duration) => Some(duration),
@@ -245,15 +248,16 @@ fn retry(raw: Option<&RawRetry>, info: &StepInfo, decoder: &mut Decoder<'_>) -> 
                 )
                 .at(attempts.span, format!("from 1 to {most}"));
                 decoder.push(match order {
-                    Some(signature) => diagnostic
-                        .help(format!("`{}` costs money each time it is done", signature.name)),
+                    Some(signature) => diagnostic.help(format!(
+                        "`{}` costs money; if {most} attempts do not settle it, a person should look",
+                        signature.name
+                    )),
                     None => diagnostic,
                 });
             }
         }
     }
-    policy.backoff =
-        duration(raw.backoff.as_ref(), "backoff", decoder).unwrap_or(policy.backoff);
+    policy.backoff = duration(raw.backoff.as_ref(), "backoff", decoder).unwrap_or(policy.backoff);
     match duration(raw.max_delay.as_ref(), "max_delay", decoder) {
         Some(max_delay) => {
             if let (true, Some(text)) = (max_delay < policy.backoff, &raw.max_delay) {
@@ -270,11 +274,7 @@ fn retry(raw: Option<&RawRetry>, info: &StepInfo, decoder: &mut Decoder<'_>) -> 
     policy
 }
 
-fn poll(
-    raw: Option<&RawPoll>,
-    info: &StepInfo,
-    decoder: &mut Decoder<'_>,
-) -> Option<PollPolicy> {
+fn poll(raw: Option<&RawPoll>, info: &StepInfo, decoder: &mut Decoder<'_>) -> Option<PollPolicy> {
     let default = info.signature.and_then(|signature| signature.poll.clone());
     let Some(raw) = raw else { return default };
     let Some(mut policy) = default else {
@@ -301,15 +301,14 @@ fn poll(
     }
     if policy.timeout < policy.every {
         decoder.push(
-            Diagnostic::error("out-of-range", "the time is over before the second look")
-                .at(
-                    raw.timeout.as_ref().or(raw.every.as_ref()).map_or(raw.key, |text| text.span),
-                    format!(
-                        "`timeout` is {}, `every` is {}",
-                        format_duration(policy.timeout),
-                        format_duration(policy.every)
-                    ),
+            Diagnostic::error("out-of-range", "the time is over before the second look").at(
+                raw.timeout.as_ref().or(raw.every.as_ref()).map_or(raw.key, |text| text.span),
+                format!(
+                    "`timeout` is {}, `every` is {}",
+                    format_duration(policy.timeout),
+                    format_duration(policy.every)
                 ),
+            ),
         );
     }
     policy.on_timeout = raw.on_timeout.unwrap_or(policy.on_timeout);

@@ -17,15 +17,16 @@ use crate::types::printable;
 impl Checker<'_, '_, '_> {
     /// Checks `node` against `value_type`; `what` names it in messages, for example `dns_names[1]`.
     pub(super) fn value(&mut self, node: &Node, value_type: &ValueType, what: &str) -> Template {
+        if node.is_unquoted_template(self.decoder.file) {
+            return Template::Literal(Value::Null);
+        }
         match (&node.kind, value_type) {
             (Kind::String(text), _) => self.string(node, text, value_type, what),
             (Kind::Seq(items), ValueType::List(item_type)) => self.list(items, item_type, what),
             (Kind::Seq(items), ValueType::Any) => self.list(items, &ValueType::Any, what),
             (Kind::Map(entries), ValueType::Record(fields)) => {
                 self.check_keys(entries, fields, node.span, what);
-                self.record(entries, |name| {
-                    fields.iter().find(|field| field.name == name)
-                }, what)
+                self.record(entries, |name| fields.iter().find(|field| field.name == name), what)
             }
             (Kind::Map(entries), ValueType::Map | ValueType::Any) => {
                 self.record(entries, |_| None, what)
@@ -160,6 +161,9 @@ pub(super) fn explain_mismatches(
     what: &str,
     decoder: &mut Decoder<'_>,
 ) -> Option<Value> {
+    if node.is_unquoted_template(decoder.file) {
+        return None;
+    }
     let value = node.to_value();
     let mismatches = match value_type.check(&value) {
         Ok(normal) => return Some(normal),
@@ -219,15 +223,8 @@ fn mend(
         {
             diagnostic.suggest(node.span, format!("\"{written}\""), "put it in quotes")
         }
-        (wanted, Kind::Map(entries)) if wanted.is_text() && is_bare_template(entries) => diagnostic
-            .help("a template must stand in quotes: `\"{{ … }}\"`"),
         _ => diagnostic,
     }
-}
-
-/// `{{ x }}` without quotes is a map in a map for YAML; its key is reported already, and left out.
-fn is_bare_template(entries: &[(Key, Node)]) -> bool {
-    entries.is_empty()
 }
 
 /// A literal as a message shows it.
