@@ -428,6 +428,9 @@ mod tests {
         }
         let quadratic =
             format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 20_000].join(", "));
+        let aliases = vec!["*a"; 99].join(", ");
+        let long_text = format!("a: &a {}\nb: [{aliases}]\n", "x".repeat(4_000_000));
+        let long_list = format!("a: &a [{}]\nb: [{aliases}]\n", vec!["1"; 20_000].join(", "));
         let sequences = "- ".repeat(10_000);
         for (text, reason) in [
             (deep.as_str(), "nested too deeply"),
@@ -435,6 +438,8 @@ mod tests {
             (sequences.as_str(), "nested too deeply"),
             (bomb.as_str(), "too many"),
             (quadratic.as_str(), "too many"),
+            (long_text.as_str(), "too many or too long"),
+            (long_list.as_str(), "too many"),
         ] {
             let started = std::time::Instant::now();
             let message = read(text).unwrap_err();
