@@ -4,10 +4,10 @@
 //! the caller goes on with the next one.
 
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::node::{Key, Kind, Node, mask, may_hold_secret};
 use super::source::{SourceFile, Span};
 use super::suggest::{list, nearest};
 use super::value_type::describe;
-use super::yaml::{Key, Kind, Node, mask, may_hold_secret};
 use crate::types::printable;
 
 /// A value and where it stands.

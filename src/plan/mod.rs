@@ -12,6 +12,7 @@ mod filters;
 mod inputs;
 mod limits;
 mod model;
+mod node;
 mod policy;
 mod raw;
 mod render;

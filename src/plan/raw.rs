@@ -5,9 +5,9 @@
 
 use super::decode::{Decoder, Fields, Located};
 use super::diagnostic::Diagnostic;
+use super::node::{Key, Kind, Node};
 use super::policy::OnTimeout;
 use super::source::Span;
-use super::yaml::{Key, Kind, Node};
 use super::{OnFailure, Share};
 use crate::types::StepId;
 

@@ -1,4 +1,4 @@
-//! `Node`: YAML text as a tree in which every value knows its place.
+//! Reading YAML: from text to a tree of [`Node`]s.
 //!
 //! The one place that calls serde-saphyr, with the options that make YAML mean what it says (`NO`
 //! is text, `010` is text) and with a budget that no plan needs. Nothing here knows what a plan is.
@@ -6,11 +6,11 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Number, Value};
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Location, Options, Spanned};
 
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::node::{Key, Kind, Node, mask, may_hold_secret};
 use super::source::{SourceFile, Span};
 use super::yaml_error::explain;
 
@@ -21,33 +21,6 @@ pub(super) const DEEPEST: usize = 24;
 /// How much a file may hold. A batch of a thousand targets stays far below.
 pub(super) const MOST_NODES: usize = 250_000;
 pub(super) const MOST_ALIASES: usize = 1_000;
-
-/// A value and its place.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
-    pub(super) kind: Kind,
-    /// The scalar with its quotes; for a map or list its first character, or nothing.
-    pub(super) span: Span,
-}
-
-/// What a value is.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
-    Null,
-    Bool(bool),
-    Integer(i64),
-    Float(f64),
-    String(String),
-    Seq(Vec<Node>),
-    Map(Vec<(Key, Node)>),
-}
-
-/// A key of a map and its place.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Key {
-    pub(super) name: String,
-    pub(super) span: Span,
-}
 
 /// Reads one YAML document. What cannot be read is reported; then there is no tree.
 pub(super) fn parse(file: &SourceFile, diagnostics: &mut Diagnostics) -> Option<Node> {
@@ -94,23 +67,6 @@ fn is_duplicate_key(error: &serde_saphyr::Error) -> bool {
     }
 }
 
-/// Whether a value under a key of this name could be a secret that strayed into the file.
-pub(super) fn may_hold_secret(name: &str) -> bool {
-    let name = name.to_lowercase();
-    ["key", "token", "secret", "password", "credential", "regfish", "digicert"]
-        .iter()
-        .any(|word| name.contains(word))
-}
-
-/// Hides every scalar in `node` from all output.
-pub(super) fn mask(node: &Node, diagnostics: &mut Diagnostics) {
-    match &node.kind {
-        Kind::Seq(items) => items.iter().for_each(|item| mask(item, diagnostics)),
-        Kind::Map(entries) => entries.iter().for_each(|(_, value)| mask(value, diagnostics)),
-        _ => diagnostics.mask(node.span),
-    }
-}
-
 /// Hides what stands behind the usual names of secrets, line by line, when there is no tree that
 /// would tell what is what.
 fn mask_lines(file: &SourceFile, diagnostics: &mut Diagnostics) {
@@ -127,56 +83,6 @@ fn mask_lines(file: &SourceFile, diagnostics: &mut Diagnostics) {
             diagnostics.mask(Span::new(start, start + value.trim_end().len()));
         }
         offset += line.len();
-    }
-}
-
-impl Node {
-    /// The value without places.
-    pub(super) fn to_value(&self) -> Value {
-        match &self.kind {
-            Kind::Null => Value::Null,
-            Kind::Bool(value) => Value::Bool(*value),
-            Kind::Integer(number) => Value::from(*number),
-            Kind::Float(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
-            Kind::String(text) => Value::String(text.clone()),
-            Kind::Seq(items) => Value::Array(items.iter().map(Self::to_value).collect()),
-            Kind::Map(entries) => Value::Object(
-                entries.iter().map(|(key, node)| (key.name.clone(), node.to_value())).collect(),
-            ),
-        }
-    }
-
-    /// The text, when it is one.
-    pub(super) fn as_str(&self) -> Option<&str> {
-        match &self.kind {
-            Kind::String(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// Whether this is `{{ … }}` without quotes, which YAML reads as a map in a map. The tree has
-    /// reported it.
-    pub(super) fn is_unquoted_template(&self, file: &SourceFile) -> bool {
-        matches!(self.kind, Kind::Map(_)) && file.text()[self.span.start..].starts_with("{{")
-    }
-
-    /// Where the part `range` of this text stands in the file.
-    ///
-    /// Exact when the text is written as it is (plain, or quoted without escapes); otherwise the
-    /// part is searched for, and when that does not settle it the whole scalar is the place.
-    pub(super) fn inside(&self, range: std::ops::Range<usize>, file: &SourceFile) -> Span {
-        let Some(text) = self.as_str() else { return self.span };
-        let written = file.slice(self.span);
-        let quoted = usize::from(written.starts_with(['"', '\'']));
-        if written.get(quoted..quoted + text.len()) == Some(text) {
-            return self.span.part(quoted + range.start..quoted + range.end);
-        }
-        let Some(part) = text.get(range).filter(|part| !part.is_empty()) else { return self.span };
-        let mut found = written.match_indices(part);
-        match (found.next(), found.next()) {
-            (Some((at, _)), None) => self.span.part(at..at + part.len()),
-            _ => self.span,
-        }
     }
 }
 
@@ -344,7 +250,7 @@ impl Tree<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn read(text: &str) -> Result<Value, String> {
         let file = SourceFile::new("plan.yaml", text);

@@ -6,9 +6,11 @@
 
 mod connection;
 mod input;
+mod policy;
 mod reference;
 mod step;
 mod value;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -7,11 +7,11 @@ use super::reference::Checker;
 use crate::plan::decode::{Decoder, with_article};
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::model::Template;
+use crate::plan::node::{Key, Kind, Node};
 use crate::plan::source::Span;
 use crate::plan::suggest::{list, nearest};
 use crate::plan::template::{Parsed, parse};
 use crate::plan::value_type::{Field, Presence, ValueType, describe};
-use crate::plan::yaml::{Key, Kind, Node};
 use crate::types::printable;
 
 impl Checker<'_, '_, '_> {
