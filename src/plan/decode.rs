@@ -4,10 +4,10 @@
 //! the caller goes on with the next one.
 
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::node::{Key, Kind, Node, mask, may_hold_secret};
 use super::source::{SourceFile, Span};
 use super::suggest::{list, nearest};
 use super::value_type::describe;
-use super::yaml::{Key, Kind, Node};
 use crate::types::printable;
 
 /// A value and where it stands.
@@ -39,7 +39,14 @@ impl<'a> Decoder<'a> {
 
     /// Reports that `node` is not what is needed.
     pub(super) fn wrong_kind(&mut self, node: &Node, what: &str, expected: &str) {
-        let found = describe(&node.to_value());
+        if node.is_unquoted_template(self.file) {
+            return;
+        }
+        let found = match node.kind {
+            Kind::Map(_) => "map".to_owned(),
+            Kind::Seq(_) => "list".to_owned(),
+            _ => describe(&node.to_value()),
+        };
         self.push(
             Diagnostic::error("wrong-type", format!("{what} must be {expected}"))
                 .at(node.span, format!("this is {}", with_article(&found))),
@@ -81,11 +88,7 @@ impl<'a> Decoder<'a> {
 
     /// Hides every scalar in `node` from all output.
     pub(super) fn mask(&mut self, node: &Node) {
-        match &node.kind {
-            Kind::Seq(items) => items.iter().for_each(|item| self.mask(item)),
-            Kind::Map(entries) => entries.iter().for_each(|(_, value)| self.mask(value)),
-            _ => self.diagnostics.mask(node.span),
-        }
+        mask(node, self.diagnostics);
     }
 
     /// The value of `name` as text.
@@ -110,6 +113,24 @@ impl<'a> Decoder<'a> {
         }
         self.wrong_kind(node, what, "text");
         None
+    }
+
+    /// The value of `name` as the text of a duration.
+    pub(super) fn duration_text(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+    ) -> Option<Located<String>> {
+        let (_, node) = fields.get(name)?;
+        if let Kind::Integer(number) = node.kind {
+            self.push(
+                Diagnostic::error("bad-duration", format!("{} has no unit", fields.name_of(name)))
+                    .at(node.span, "seconds, minutes, hours or days?")
+                    .suggest(node.span, format!("{number}s"), "say the unit, for example"),
+            );
+            return None;
+        }
+        self.text(fields, name)
     }
 
     /// The value of `name` as a list.
@@ -178,7 +199,9 @@ impl<'a> Decoder<'a> {
 
     /// Reports that `name` is missing, when it is.
     pub(super) fn require(&mut self, fields: &Fields<'_>, name: &str, help: &str) {
-        if fields.get(name).is_none() {
+        // A slip of the name is reported as an unknown key.
+        let slip = |(key, _): &(Key, Node)| nearest(&key.name, [name]).is_some();
+        if fields.get(name).is_none() && !fields.entries.iter().any(slip) {
             self.push(
                 Diagnostic::error("missing-key", format!("{} has no `{name}`", fields.what))
                     .at(fields.span, format!("`{name}` is missing here"))
@@ -197,12 +220,6 @@ impl<'n> Fields<'n> {
     pub(super) fn name_of(&self, name: &str) -> String {
         format!("`{name}` of {}", self.what)
     }
-}
-
-/// Whether a value under a key of this name could be a secret that strayed into the plan.
-fn may_hold_secret(name: &str) -> bool {
-    let name = name.to_lowercase();
-    ["key", "token", "secret", "password", "credential"].iter().any(|word| name.contains(word))
 }
 
 /// "string `x`" → "a string `x`".

@@ -1,6 +1,6 @@
 //! The plan language: from a YAML file to a [`Plan`] that can be run, or to every mistake in it.
 //!
-//! [`parse_plan`] reads and checks, [`resolve_inputs`] settles the inputs of one target, [`render`]
+//! [`parse_plan`] reads and checks, [`resolve_inputs`] settles the inputs of one target, [`render()`]
 //! and [`evaluate_condition`] evaluate what is left to evaluate when a step's turn has come. All of
 //! it is pure: text in, values or diagnostics out; no file, no clock, no environment.
 
@@ -12,6 +12,7 @@ mod filters;
 mod inputs;
 mod limits;
 mod model;
+mod node;
 mod policy;
 mod raw;
 mod render;

@@ -5,9 +5,9 @@
 
 use super::decode::{Decoder, Fields, Located};
 use super::diagnostic::Diagnostic;
+use super::node::{Key, Kind, Node};
 use super::policy::OnTimeout;
 use super::source::Span;
-use super::yaml::{Key, Kind, Node};
 use super::{OnFailure, Share};
 use crate::types::StepId;
 
@@ -76,7 +76,7 @@ pub(super) fn decode<'n>(root: &'n Node, decoder: &mut Decoder<'_>) -> Option<Ra
     if root.kind == Kind::Null {
         decoder.push(
             Diagnostic::error("empty-file", "the file is empty")
-                .at(root.span, "a plan was expected here")
+                .at(Span::default(), "a plan was expected here")
                 .help("begin with `certplan: 1`, then `name:` and `steps:`"),
         );
         return None;
@@ -186,7 +186,7 @@ fn decode_inputs<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawI
 fn decode_steps<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawStep<'n>> {
     let Some((key, node)) = fields.get("steps") else { return Vec::new() };
     let Kind::Seq(items) = &node.kind else {
-        decoder.wrong_kind(node, "`steps`", "a list; each step begins with `- id:`");
+        decoder.wrong_kind(node, "`steps`", "a list, each step beginning with `- id: …`");
         return Vec::new();
     };
     if items.is_empty() {
@@ -239,7 +239,7 @@ fn decode_step<'n>(node: &'n Node, index: usize, decoder: &mut Decoder<'_>) -> O
         with: decode_with(&fields, decoder),
         retry: decode_retry(&fields, &what, decoder),
         poll: decode_poll(&fields, &what, decoder),
-        timeout: decoder.text(&fields, "timeout"),
+        timeout: decoder.duration_text(&fields, "timeout"),
         on_failure: decoder
             .word(
                 &fields,
@@ -293,8 +293,8 @@ fn decode_retry(fields: &Fields<'_>, what: &str, decoder: &mut Decoder<'_>) -> O
     let fields = decoder.fields(node, key.span, &what, &["attempts", "backoff", "max_delay"])?;
     Some(RawRetry {
         attempts: decoder.integer(&fields, "attempts"),
-        backoff: decoder.text(&fields, "backoff"),
-        max_delay: decoder.text(&fields, "max_delay"),
+        backoff: decoder.duration_text(&fields, "backoff"),
+        max_delay: decoder.duration_text(&fields, "max_delay"),
     })
 }
 
@@ -304,8 +304,8 @@ fn decode_poll(fields: &Fields<'_>, what: &str, decoder: &mut Decoder<'_>) -> Op
     let fields = decoder.fields(node, key.span, &what, &["every", "timeout", "on_timeout"])?;
     Some(RawPoll {
         key: key.span,
-        every: decoder.text(&fields, "every"),
-        timeout: decoder.text(&fields, "timeout"),
+        every: decoder.duration_text(&fields, "every"),
+        timeout: decoder.duration_text(&fields, "timeout"),
         on_timeout: decoder.word(
             &fields,
             "on_timeout",

@@ -121,6 +121,8 @@ fn explain(error: &Error, expression: &str) -> RenderError {
             "it takes too many steps; is there an endless loop?".to_owned()
         }
         (ErrorKind::UndefinedError, Some(detail)) => detail,
+        // The name may have been computed: `map(inputs.x)`.
+        (kind @ (ErrorKind::UnknownFilter | ErrorKind::UnknownTest), _) => kind.to_string(),
         (ErrorKind::UndefinedError, None) => "a part of it is undefined".to_owned(),
         (ErrorKind::InvalidOperation, Some(detail))
             if detail.starts_with("unable to calculate") =>
@@ -224,6 +226,19 @@ mod tests {
             "inputs.secretive()",
             "range(inputs.secretive)",
             "inputs.secretive < 3",
+            "[1] | map(inputs.secretive) | list",
+            "{}[inputs.secretive].x",
+            "inputs[inputs.secretive].x",
+            "[1] | select(inputs.secretive) | list",
+            "'%s' % inputs.secretive",
+            "[inputs.secretive] | sum",
+            "inputs.secretive | round",
+            "inputs.secretive | abs",
+            "{1: 2} | dictsort(by=inputs.secretive)",
+            "inputs.secretive | first | int",
+            "inputs.secretive | items",
+            "inputs.secretive | tojson(inputs.secretive)",
+            "loop(inputs.secretive)",
         ] {
             if let Err(error) = expression(text) {
                 assert!(!error.to_string().contains("hunter2"), "{text}: {error}");

@@ -17,6 +17,11 @@ pub(super) fn nearest<'a>(
         if wanted.len() >= 4 && candidate.to_lowercase().contains(&wanted) {
             likeness = likeness.max(ALIKE);
         }
+        // One slip of the finger in a short word weighs too much for Jaro–Winkler (`kye`).
+        let slips = strsim::osa_distance(&wanted, &candidate.to_lowercase());
+        if wanted.len() >= 3 && slips <= 1 + usize::from(wanted.len() > 6) {
+            likeness = likeness.max(ALIKE);
+        }
         if likeness >= ALIKE && best.is_none_or(|(most, _)| likeness > most) {
             best = Some((likeness, candidate));
         }
@@ -39,6 +44,7 @@ mod tests {
         let keys = ["needs", "when", "with", "timeout"];
         assert_eq!(nearest("nedes", keys), Some("needs"));
         assert_eq!(nearest("With", keys), Some("with"));
+        assert_eq!(nearest("kye", ["key", "order"]), Some("key"));
         assert_eq!(nearest("colour", keys), None);
         assert_eq!(nearest("products", ["regfish.list_products"]), Some("regfish.list_products"));
     }

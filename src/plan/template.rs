@@ -95,8 +95,18 @@ fn single_expression(text: &str) -> Option<(&str, usize)> {
     Some((inside, offset)).filter(|(inside, _)| !inside.is_empty())
 }
 
+/// minijinja's names of things, and what is seen in the file.
+const WORDS: [(&str, &str); 5] = [
+    ("end of variable block", "`}}`"),
+    ("end of block", "`%}`"),
+    ("end of input", "end"),
+    ("expected identifier", "expected a name"),
+    ("unknown statement", "there is no statement"),
+];
+
 fn syntax_error(error: &Error, text: &str) -> SyntaxError {
     let reason = error.detail().map_or_else(|| error.kind().to_string(), printable);
+    let reason = WORDS.iter().fold(reason, |reason, (theirs, ours)| reason.replace(theirs, ours));
     let range = error.range().filter(|range| range.end <= text.len());
     SyntaxError { reason, range: range.unwrap_or(0..text.len()) }
 }
@@ -136,6 +146,6 @@ mod tests {
         let text = "x {{ inputs.a + }} y";
         let error = parse(text).unwrap_err();
         assert_eq!(&text[error.range.clone()], "}}");
-        assert!(error.reason.contains("unexpected end of variable block"), "{}", error.reason);
+        assert!(error.reason.contains("unexpected `}}`"), "{}", error.reason);
     }
 }

@@ -1,4 +1,4 @@
-//! `Node`: YAML text as a tree in which every value knows its place.
+//! Reading YAML: from text to a tree of [`Node`]s.
 //!
 //! The one place that calls serde-saphyr, with the options that make YAML mean what it says (`NO`
 //! is text, `010` is text) and with a budget that no plan needs. Nothing here knows what a plan is.
@@ -6,11 +6,11 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Number, Value};
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Location, Options, Spanned};
 
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::node::{Key, Kind, Node, mask, may_hold_secret};
 use super::source::{SourceFile, Span};
 use super::yaml_error::explain;
 
@@ -21,33 +21,6 @@ pub(super) const DEEPEST: usize = 24;
 /// How much a file may hold. A batch of a thousand targets stays far below.
 pub(super) const MOST_NODES: usize = 250_000;
 pub(super) const MOST_ALIASES: usize = 1_000;
-
-/// A value and its place.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
-    pub(super) kind: Kind,
-    /// The scalar with its quotes; for a map or list its first character, or nothing.
-    pub(super) span: Span,
-}
-
-/// What a value is.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
-    Null,
-    Bool(bool),
-    Integer(i64),
-    Float(f64),
-    String(String),
-    Seq(Vec<Node>),
-    Map(Vec<(Key, Node)>),
-}
-
-/// A key of a map and its place.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Key {
-    pub(super) name: String,
-    pub(super) span: Span,
-}
 
 /// Reads one YAML document. What cannot be read is reported; then there is no tree.
 pub(super) fn parse(file: &SourceFile, diagnostics: &mut Diagnostics) -> Option<Node> {
@@ -62,7 +35,7 @@ pub(super) fn parse(file: &SourceFile, diagnostics: &mut Diagnostics) -> Option<
     match raw {
         Ok(raw) => Some(Tree { file, diagnostics }.node(raw)),
         Err(error) => {
-            mask_api_keys(file, diagnostics);
+            mask_lines(file, diagnostics);
             diagnostics.push(explain(&error, file));
             None
         }
@@ -94,63 +67,22 @@ fn is_duplicate_key(error: &serde_saphyr::Error) -> bool {
     }
 }
 
-/// Hides what stands behind `api_key:` when there is no tree that would tell what it is.
-fn mask_api_keys(file: &SourceFile, diagnostics: &mut Diagnostics) {
+/// Hides what stands behind the usual names of secrets, line by line, when there is no tree that
+/// would tell what is what.
+fn mask_lines(file: &SourceFile, diagnostics: &mut Diagnostics) {
     let mut offset = 0;
     for line in file.text().split_inclusive('\n') {
-        if let Some(found) = line.find("api_key") {
-            let rest = &line[found + "api_key".len()..];
-            let value = rest.trim_start_matches(['"', '\'', ':', ' ', '\t']);
-            if !value.starts_with('{') {
-                let start = offset + line.len() - value.len();
-                diagnostics.mask(Span::new(start, start + value.trim_end().len()));
-            }
+        let lower = line.to_ascii_lowercase();
+        let found = ["api_key", "apikey", "api-key", "token", "secret", "password"]
+            .iter()
+            .filter_map(|word| lower.find(word).map(|at| at + word.len()))
+            .min();
+        if let Some(found) = found {
+            let value = line[found..].trim_start_matches(['"', '\'', ':', ' ', '\t']);
+            let start = offset + line.len() - value.len();
+            diagnostics.mask(Span::new(start, start + value.trim_end().len()));
         }
         offset += line.len();
-    }
-}
-
-impl Node {
-    /// The value without places.
-    pub(super) fn to_value(&self) -> Value {
-        match &self.kind {
-            Kind::Null => Value::Null,
-            Kind::Bool(value) => Value::Bool(*value),
-            Kind::Integer(number) => Value::from(*number),
-            Kind::Float(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
-            Kind::String(text) => Value::String(text.clone()),
-            Kind::Seq(items) => Value::Array(items.iter().map(Self::to_value).collect()),
-            Kind::Map(entries) => Value::Object(
-                entries.iter().map(|(key, node)| (key.name.clone(), node.to_value())).collect(),
-            ),
-        }
-    }
-
-    /// The text, when it is one.
-    pub(super) fn as_str(&self) -> Option<&str> {
-        match &self.kind {
-            Kind::String(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// Where the part `range` of this text stands in the file.
-    ///
-    /// Exact when the text is written as it is (plain, or quoted without escapes); otherwise the
-    /// part is searched for, and when that does not settle it the whole scalar is the place.
-    pub(super) fn inside(&self, range: std::ops::Range<usize>, file: &SourceFile) -> Span {
-        let Some(text) = self.as_str() else { return self.span };
-        let written = file.slice(self.span);
-        let quoted = usize::from(written.starts_with(['"', '\'']));
-        if written.get(quoted..quoted + text.len()) == Some(text) {
-            return self.span.part(quoted + range.start..quoted + range.end);
-        }
-        let Some(part) = text.get(range).filter(|part| !part.is_empty()) else { return self.span };
-        let mut found = written.match_indices(part);
-        match (found.next(), found.next()) {
-            (Some((at, _)), None) => self.span.part(at..at + part.len()),
-            _ => self.span,
-        }
     }
 }
 
@@ -265,6 +197,9 @@ impl Tree<'_> {
                 continue;
             };
             if let Some(first) = seen.get(&name) {
+                if may_hold_secret(&name) {
+                    mask(&value, self.diagnostics);
+                }
                 let shown = crate::types::printable(&name);
                 self.diagnostics.push(
                     Diagnostic::error("duplicate-key", format!("the key `{shown}` is given twice"))
@@ -315,7 +250,7 @@ impl Tree<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn read(text: &str) -> Result<Value, String> {
         let file = SourceFile::new("plan.yaml", text);
@@ -399,6 +334,9 @@ mod tests {
         }
         let quadratic =
             format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 20_000].join(", "));
+        let aliases = vec!["*a"; 99].join(", ");
+        let long_text = format!("a: &a {}\nb: [{aliases}]\n", "x".repeat(4_000_000));
+        let long_list = format!("a: &a [{}]\nb: [{aliases}]\n", vec!["1"; 20_000].join(", "));
         let sequences = "- ".repeat(10_000);
         for (text, reason) in [
             (deep.as_str(), "nested too deeply"),
@@ -406,6 +344,8 @@ mod tests {
             (sequences.as_str(), "nested too deeply"),
             (bomb.as_str(), "too many"),
             (quadratic.as_str(), "too many"),
+            (long_text.as_str(), "too many or too long"),
+            (long_list.as_str(), "too many"),
         ] {
             let started = std::time::Instant::now();
             let message = read(text).unwrap_err();

@@ -10,10 +10,10 @@ use indexmap::IndexMap;
 use crate::plan::decode::Decoder;
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::model::{Connection, SecretSource};
+use crate::plan::node::{Key, Kind, Node};
 use crate::plan::source::Span;
 use crate::plan::suggest::{list, nearest};
 use crate::plan::template::has_code;
-use crate::plan::yaml::{Key, Kind, Node};
 use crate::types::printable;
 
 const CONNECTIONS: [&str; 2] = ["digicert", "regfish"];

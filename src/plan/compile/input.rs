@@ -6,11 +6,11 @@ use super::value::explain_mismatches;
 use crate::plan::decode::{Decoder, Located};
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::model::Input;
+use crate::plan::node::{Kind, Node};
 use crate::plan::raw::RawInput;
 use crate::plan::suggest::{list, nearest};
 use crate::plan::template::has_code;
 use crate::plan::value_type::ValueType;
-use crate::plan::yaml::{Kind, Node};
 use crate::types::printable;
 
 const TYPES: [&str; 10] =

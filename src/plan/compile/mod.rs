@@ -6,9 +6,11 @@
 
 mod connection;
 mod input;
+mod policy;
 mod reference;
 mod step;
 mod value;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,10 +58,13 @@ pub(super) fn compile(raw: &RawPlan<'_>, decoder: &mut Decoder<'_>) -> Plan {
     }
     check_orders(raw, &infos, decoder);
     check_cycle(&steps, &infos, decoder);
-    warn_unused_inputs(raw, &used_inputs, decoder);
     let needed: BTreeSet<&str> =
         infos.iter().filter_map(|info| info.signature?.connection).collect();
     let connections = connection::compile_connections(raw.connections, &needed, decoder);
+    // Doubts would only distract from mistakes, and may be their consequence.
+    if !decoder.diagnostics.has_errors() {
+        warn_unused_inputs(raw, &used_inputs, decoder);
+    }
     let (name, description) = (raw.name.clone(), raw.description.clone());
     Plan { name, description, inputs, connections, steps }
 }

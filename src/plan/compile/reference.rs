@@ -11,17 +11,16 @@ use super::{Known, StepInfo};
 use crate::plan::OnFailure;
 use crate::plan::decode::{Decoder, with_article};
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::filters::{FUNCTIONS, STATEMENTS, filter_names, test_names};
+use crate::plan::node::Node;
 use crate::plan::scan::{Follows, Path, Scan, Segment, Word};
 use crate::plan::source::Span;
 use crate::plan::suggest::{list, nearest};
-use crate::plan::template::{Code, SyntaxError};
+use crate::plan::template::Code;
 use crate::plan::value_type::ValueType;
-use crate::plan::yaml::Node;
 use crate::types::StepId;
 
 /// What templates can see.
-const ROOTS: [&str; 5] = ["inputs", "target", "steps", "batch", "run"];
+pub(super) const ROOTS: [&str; 5] = ["inputs", "target", "steps", "batch", "run"];
 
 /// Checks the code of one step and collects what it needs.
 pub(super) struct Checker<'c, 'd, 'f> {
@@ -35,9 +34,9 @@ pub(super) struct Checker<'c, 'd, 'f> {
 
 /// Where a piece of code stands: in the string of `node`, from `offset` on.
 #[derive(Clone, Copy)]
-struct Place<'n> {
-    node: &'n Node,
-    offset: usize,
+pub(super) struct Place<'n> {
+    pub(super) node: &'n Node,
+    pub(super) offset: usize,
 }
 
 impl Checker<'_, '_, '_> {
@@ -56,76 +55,9 @@ impl Checker<'_, '_, '_> {
         if code.is_path { types.into_iter().next().flatten() } else { None }
     }
 
-    pub(super) fn syntax_error(&mut self, node: &Node, error: &SyntaxError, offset: usize) {
-        let span = self.span(Place { node, offset }, &error.range);
-        self.decoder.push(
-            Diagnostic::error("template-syntax", "this template is not complete or not right")
-                .at(span, &error.reason),
-        );
-    }
-
-    fn span(&self, place: Place<'_>, range: &Range<usize>) -> Span {
+    pub(super) fn span(&self, place: Place<'_>, range: &Range<usize>) -> Span {
         let range = place.offset + range.start..place.offset + range.end;
         place.node.inside(range, self.decoder.file)
-    }
-
-    /// Filters, tests, statements and operators.
-    fn words(&mut self, scan: &Scan, place: Place<'_>) {
-        let filters: Vec<&str> = filter_names().collect();
-        let tests: Vec<&str> = test_names().collect();
-        let statements: Vec<&str> = STATEMENTS.to_vec();
-        for (words, known, kind) in [
-            (&scan.filters, filters, "filter"),
-            (&scan.tests, tests, "test"),
-            (&scan.statements, statements, "statement"),
-        ] {
-            for word in words.iter().filter(|word| !known.contains(&word.text.as_str())) {
-                let span = self.span(place, &word.range);
-                let diagnostic = Diagnostic::error(
-                    "unknown-template-word",
-                    format!("templates have no {kind} `{}`", word.text),
-                )
-                .at(span, format!("unknown {kind}"));
-                self.decoder.push(match nearest(&word.text, known.iter().copied()) {
-                    Some(near) => diagnostic.suggest(span, near, format!("did you mean `{near}`?")),
-                    None => diagnostic.help(format!("{kind}s: {}", list(known.iter().copied()))),
-                });
-            }
-        }
-        for product in &scan.products {
-            let span = self.span(place, product);
-            self.decoder.push(
-                Diagnostic::error("template-product", "templates cannot multiply")
-                    .at(span, "a short template could make an endless text with this"),
-            );
-        }
-    }
-
-    /// Names that are neither visible nor bound inside the template.
-    fn unknown_roots(&mut self, code: &Code, place: Place<'_>) {
-        let roots: BTreeSet<&str> =
-            code.variables.iter().filter_map(|path| path.split('.').next()).collect();
-        for root in roots.iter().filter(|root| !ROOTS.contains(root) && !FUNCTIONS.contains(root)) {
-            let word = code.scan.names.iter().find(|word| word.text == **root);
-            let span = word.map_or(place.node.span, |word| self.span(place, &word.range));
-            let diagnostic =
-                Diagnostic::error("unknown-name", format!("templates cannot see `{root}`"))
-                    .at(span, "unknown name");
-            let better = if self.known.inputs.contains_key(*root) {
-                Some(format!("inputs.{root}"))
-            } else if self.known.steps.iter().any(|step| step.id.as_str() == *root) {
-                Some(format!("steps.{root}"))
-            } else {
-                nearest(root, ROOTS).map(str::to_owned)
-            };
-            self.decoder.push(match better {
-                Some(better) => {
-                    let text = format!("did you mean `{better}`?");
-                    diagnostic.suggest(span, better, text)
-                }
-                None => diagnostic.help(format!("templates see {}", list(ROOTS))),
-            });
-        }
     }
 
     /// The type of a path whose root is visible; none when it is wrong or not known before the run.
@@ -373,6 +305,10 @@ impl Checker<'_, '_, '_> {
         let diagnostic = Diagnostic::error(code, format!("{context} `{}`", word.text))
             .at(span, format!("unknown {kind}"));
         let diagnostic = match nearest(&word.text, names.iter().copied()) {
+            // `inputs.common-name`: no other name mends that.
+            _ if self.decoder.file.text()[span.end..].starts_with('-') => {
+                diagnostic.help("the `-` behind it is read as a minus; names are written with `_`")
+            }
             Some(near) => diagnostic.suggest(span, near, format!("did you mean `{near}`?")),
             None => diagnostic,
         };

@@ -1,33 +1,22 @@
-//! One step: its action, parameters, condition, policies.
+//! One step: what it needs, its condition, its parameters.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use indexmap::IndexMap;
 
 use super::reference::Checker;
 use super::value::shown;
-use super::{Known, StepInfo};
-use crate::plan::decode::{Decoder, Located};
+use super::{Known, StepInfo, policy};
+use crate::plan::decode::Decoder;
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::model::{Share, Step, Template};
-use crate::plan::policy::{PollPolicy, RetryPolicy};
-use crate::plan::raw::{RawPoll, RawRetry, RawStep};
-use crate::plan::signature::{Repeat, Signature};
+use crate::plan::model::{Step, Template};
+use crate::plan::node::{Kind, Node};
+use crate::plan::raw::RawStep;
+use crate::plan::signature::Signature;
 use crate::plan::suggest::{list, nearest};
 use crate::plan::template::{Parsed, has_code, parse, parse_expression};
 use crate::plan::value_type::{Presence, ValueType};
-use crate::plan::yaml::{Kind, Node};
-use crate::types::{StepId, format_duration, parse_duration, printable};
-
-/// How long one attempt of a step may take, unless the plan says otherwise.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// More attempts than anybody wants to wait for.
-const MOST_ATTEMPTS: i64 = 100;
-
-/// Looking more often would use up the request budget (contract A.13) for nothing.
-const SHORTEST_POLL: Duration = Duration::from_secs(1);
+use crate::types::{StepId, printable};
 
 pub(super) fn compile_step(
     raw: &RawStep<'_>,
@@ -47,11 +36,11 @@ pub(super) fn compile_step(
         needs,
         when,
         with,
-        retry: retry(raw.retry.as_ref(), info, decoder),
-        poll: poll(raw.poll.as_ref(), info, decoder),
-        timeout: timeout(raw, decoder),
+        retry: policy::retry(raw.retry.as_ref(), info, decoder),
+        poll: policy::poll(raw.poll.as_ref(), info, decoder),
+        timeout: policy::timeout(raw, decoder),
         on_failure: raw.on_failure,
-        share: share(raw, info, decoder),
+        share: policy::share(raw, info, decoder),
     }
 }
 
@@ -181,7 +170,11 @@ fn missing_parameters(raw: &RawStep<'_>, signature: &Signature, decoder: &mut De
         (None, None) => (raw.id.span, &[][..]),
     };
     for field in signature.parameters.iter().filter(|field| field.presence == Presence::Required) {
-        if entries.iter().all(|(key, _)| key.name != field.name) {
+        // A slip of the name is reported as an unknown parameter.
+        let slip = |name: &str| {
+            signature.parameter(name).is_none() && nearest(name, [field.name.as_str()]).is_some()
+        };
+        if entries.iter().all(|(key, _)| key.name != field.name && !slip(&key.name)) {
             decoder.push(
                 Diagnostic::error(
                     "missing-parameter",
@@ -192,136 +185,4 @@ fn missing_parameters(raw: &RawStep<'_>, signature: &Signature, decoder: &mut De
             );
         }
     }
-}
-
-fn duration(
-    text: Option<&Located<String>>,
-    what: &str,
-    decoder: &mut Decoder<'_>,
-) -> Option<Duration> {
-    let text = text?;
-    match parse_duration(&text.value) {
-        Ok(duration) => Some(duration),
-        Err(error) => {
-            decoder.push(
-                Diagnostic::error("bad-duration", format!("`{what}` is no duration"))
-                    .at(text.span, error.to_string()),
-            );
-            None
-        }
-    }
-}
-
-fn timeout(raw: &RawStep<'_>, decoder: &mut Decoder<'_>) -> Duration {
-    let Some(found) = duration(raw.timeout.as_ref(), "timeout", decoder) else {
-        return DEFAULT_TIMEOUT;
-    };
-    if let (true, Some(text)) = (found < Duration::from_secs(1), &raw.timeout) {
-        decoder.push(
-            Diagnostic::error("out-of-range", "no attempt can be made in this time")
-                .at(text.span, "at least `1s`")
-                .help(format!("the default is `{}`", format_duration(DEFAULT_TIMEOUT))),
-        );
-    }
-    found
-}
-
-fn retry(raw: Option<&RawRetry>, info: &StepInfo, decoder: &mut Decoder<'_>) -> RetryPolicy {
-    let mut policy =
-        info.signature.map_or_else(RetryPolicy::never, |signature| signature.retry.clone());
-    let Some(raw) = raw else { return policy };
-    if let Some(attempts) = &raw.attempts {
-        // The engine finds out what became of an order before it sends it again. It may do that as
-        // often as the action says; more would only hide that something is wrong.
-        let order = info.signature.filter(|signature| signature.repeat == Repeat::Reconcile);
-        let most = order.map_or(MOST_ATTEMPTS, |signature| i64::from(signature.retry.attempts));
-        match u32::try_from(attempts.value) {
-            Ok(number) if (1..=most).contains(&attempts.value) => policy.attempts = number,
-            _ => {
-                let diagnostic = Diagnostic::error(
-                    "out-of-range",
-                    format!("a step cannot have {} attempts", attempts.value),
-                )
-                .at(attempts.span, format!("from 1 to {most}"));
-                decoder.push(match order {
-                    Some(signature) => diagnostic
-                        .help(format!("`{}` costs money each time it is done", signature.name)),
-                    None => diagnostic,
-                });
-            }
-        }
-    }
-    policy.backoff = duration(raw.backoff.as_ref(), "backoff", decoder).unwrap_or(policy.backoff);
-    match duration(raw.max_delay.as_ref(), "max_delay", decoder) {
-        Some(max_delay) => {
-            if let (true, Some(text)) = (max_delay < policy.backoff, &raw.max_delay) {
-                let backoff = format_duration(policy.backoff);
-                decoder.push(
-                    Diagnostic::error("out-of-range", "the longest delay is below the first one")
-                        .at(text.span, format!("`backoff` is {backoff}")),
-                );
-            }
-            policy.max_delay = max_delay;
-        }
-        None => policy.max_delay = policy.max_delay.max(policy.backoff),
-    }
-    policy
-}
-
-fn poll(raw: Option<&RawPoll>, info: &StepInfo, decoder: &mut Decoder<'_>) -> Option<PollPolicy> {
-    let default = info.signature.and_then(|signature| signature.poll.clone());
-    let Some(raw) = raw else { return default };
-    let Some(mut policy) = default else {
-        if let Some(signature) = info.signature {
-            decoder.push(
-                Diagnostic::error("stray-key", format!("`{}` does not wait", signature.name))
-                    .at(raw.key, "`poll` has no meaning here")
-                    .help("how failed attempts are tried again is said with `retry`"),
-            );
-        }
-        return None;
-    };
-    if let Some(every) = duration(raw.every.as_ref(), "every", decoder) {
-        if let (true, Some(text)) = (every < SHORTEST_POLL, &raw.every) {
-            decoder.push(
-                Diagnostic::error("out-of-range", "this looks too often")
-                    .at(text.span, "at least `1s`"),
-            );
-        }
-        policy.every = every;
-    }
-    if let Some(timeout) = duration(raw.timeout.as_ref(), "timeout", decoder) {
-        policy.timeout = timeout;
-    }
-    if policy.timeout < policy.every {
-        decoder.push(
-            Diagnostic::error("out-of-range", "the time is over before the second look").at(
-                raw.timeout.as_ref().or(raw.every.as_ref()).map_or(raw.key, |text| text.span),
-                format!(
-                    "`timeout` is {}, `every` is {}",
-                    format_duration(policy.timeout),
-                    format_duration(policy.every)
-                ),
-            ),
-        );
-    }
-    policy.on_timeout = raw.on_timeout.unwrap_or(policy.on_timeout);
-    Some(policy)
-}
-
-fn share(raw: &RawStep<'_>, info: &StepInfo, decoder: &mut Decoder<'_>) -> Share {
-    let Some(share) = &raw.share else { return Share::Run };
-    if let (Share::Batch, Some(signature)) = (share.value, info.signature)
-        && !signature.can_be_shared()
-    {
-        decoder.push(
-            Diagnostic::error(
-                "not-shareable",
-                format!("`{}` cannot be shared by a batch", signature.name),
-            )
-            .at(share.span, "each certificate needs its own")
-            .help("only look-ups whose answer is the same for all can be shared"),
-        );
-    }
-    share.value
 }

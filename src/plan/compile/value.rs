@@ -7,16 +7,19 @@ use super::reference::Checker;
 use crate::plan::decode::{Decoder, with_article};
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::model::Template;
+use crate::plan::node::{Key, Kind, Node};
 use crate::plan::source::Span;
 use crate::plan::suggest::{list, nearest};
 use crate::plan::template::{Parsed, parse};
 use crate::plan::value_type::{Field, Presence, ValueType, describe};
-use crate::plan::yaml::{Key, Kind, Node};
 use crate::types::printable;
 
 impl Checker<'_, '_, '_> {
     /// Checks `node` against `value_type`; `what` names it in messages, for example `dns_names[1]`.
     pub(super) fn value(&mut self, node: &Node, value_type: &ValueType, what: &str) -> Template {
+        if node.is_unquoted_template(self.decoder.file) {
+            return Template::Literal(Value::Null);
+        }
         match (&node.kind, value_type) {
             (Kind::String(text), _) => self.string(node, text, value_type, what),
             (Kind::Seq(items), ValueType::List(item_type)) => self.list(items, item_type, what),
@@ -158,6 +161,9 @@ pub(super) fn explain_mismatches(
     what: &str,
     decoder: &mut Decoder<'_>,
 ) -> Option<Value> {
+    if node.is_unquoted_template(decoder.file) {
+        return None;
+    }
     let value = node.to_value();
     let mismatches = match value_type.check(&value) {
         Ok(normal) => return Some(normal),
@@ -217,16 +223,8 @@ fn mend(
         {
             diagnostic.suggest(node.span, format!("\"{written}\""), "put it in quotes")
         }
-        (wanted, Kind::Map(entries)) if wanted.is_text() && is_bare_template(entries) => {
-            diagnostic.help("a template must stand in quotes: `\"{{ … }}\"`")
-        }
         _ => diagnostic,
     }
-}
-
-/// `{{ x }}` without quotes is a map in a map for YAML; its key is reported already, and left out.
-fn is_bare_template(entries: &[(Key, Node)]) -> bool {
-    entries.is_empty()
 }
 
 /// A literal as a message shows it.
