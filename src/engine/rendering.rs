@@ -51,7 +51,8 @@ impl Engine {
     }
 
     /// A succeeded step shows all its fields, absent ones as null. A step that was skipped or may
-    /// fail shows none, so that `default` and `is defined` work and anything else is an error.
+    /// fail is null itself: its fields are undefined, so that `default` and `is defined` work and
+    /// anything else is an error.
     fn visible_output(&self, id: &StepId) -> Option<Value> {
         match self.step_state(id)? {
             StepState::Succeeded { output } => {
@@ -65,7 +66,7 @@ impl Engine {
                 Some(Value::Object(visible))
             }
             StepState::Skipped | StepState::Failed { .. } | StepState::Blocked { .. } => {
-                Some(Value::Object(Map::new()))
+                Some(Value::Null)
             }
             _ => None,
         }
