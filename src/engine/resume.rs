@@ -43,9 +43,23 @@ impl Engine {
             StepState::InDoubt { message, .. } => {
                 ask(StepError::new(ErrorKind::Interrupted, message.clone()))
             }
+            StepState::Failed { .. } | StepState::Blocked { .. } if self.was_passed_over(id) => {
+                None
+            }
             StepState::Failed { .. } => reopen("it failed, and the run was resumed"),
             StepState::Parked { .. } => reopen("it was parked, and the run was resumed"),
             StepState::Blocked { .. } => reopen("it was blocked, and the run was resumed"),
         }
+    }
+
+    /// Whether steps that need it went on without it: then it has had its turn. Done late, it would
+    /// change what they were built on.
+    fn was_passed_over(&self, id: &StepId) -> bool {
+        self.graph.dependents(id).iter().any(|dependent| {
+            !matches!(
+                self.step_state(dependent),
+                Some(StepState::Pending | StepState::Blocked { .. })
+            )
+        })
     }
 }
