@@ -172,6 +172,11 @@ impl RunState {
         Ok(())
     }
 
+    /// Whether an order of this run exists, or may exist.
+    pub fn may_have_ordered(&self) -> bool {
+        self.certificate_id.is_some() || self.steps.values().any(|step| step.history.sent.is_some())
+    }
+
     /// The output of a step that has succeeded.
     pub fn output(&self, step: &StepId) -> Option<&Map<String, Value>> {
         match &self.steps.get(step)?.state {
