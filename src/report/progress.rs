@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::style::Style;
 use super::wording::{between, headline, moment, park_reason};
 use crate::run::{BindingKind, Event, EventKind, PauseReason, RunResult};
-use crate::types::{StepId, Timestamp, format_duration};
+use crate::types::{StepId, Timestamp};
 
 /// Turns the events of one run into lines. Remembers only what later lines need.
 #[derive(Debug)]
@@ -115,10 +115,9 @@ impl Progress {
     /// How long a step took, when that is worth saying.
     fn took(&self, step: &StepId, at: Timestamp) -> String {
         let Some(began) = self.began.get(step) else { return String::new() };
-        let took = std::time::Duration::try_from(at.duration_since(*began)).unwrap_or_default();
-        if took.as_secs() == 0 {
+        if at.duration_since(*began).as_secs() == 0 {
             return String::new();
         }
-        self.style.faint(&format!("  after {}", format_duration(took)))
+        self.style.faint(&format!("  after {}", between(*began, at)))
     }
 }

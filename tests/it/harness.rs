@@ -24,8 +24,9 @@ pub struct Finished {
 impl Finished {
     /// The result as JSON, for commands that were given `--output json`.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{error}\nstdout: {}\nstderr: {}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("{error}\nstdout: {}\nstderr: {}", self.stdout, self.stderr)
+        })
     }
 
     /// Fails unless the program ended with this code.
