@@ -181,7 +181,7 @@ async fn steps_that_are_ready_run_at_the_same_time() {
 async fn a_week_of_polling_takes_no_time_on_a_virtual_clock() {
     let mut script = Script::default();
     for _ in 0..20_159 {
-        let observation = Observation { summary: "pending".to_owned() };
+        let observation = Observation { summary: "pending".to_owned(), ..Observation::default() };
         script = script.on("issued", Answer::Outcome(Outcome::NotYet { observation }));
     }
     let scene = Scene::new(script, Arc::new(MemoryStore::default()));

@@ -1,7 +1,7 @@
 //! How a run is taken up again: what its steps' states mean after a crash, a stop or a wait.
 
 use super::Engine;
-use crate::run::{ErrorKind, EventKind, StepError, StepState};
+use crate::run::{ErrorKind, EventKind, ReopenReason, StepError, StepState};
 use crate::types::{StepId, Timestamp};
 
 impl Engine {
@@ -24,9 +24,6 @@ impl Engine {
                 looks_without_finding: 0,
             })
         };
-        let reopen = |reason: &str| {
-            Some(EventKind::StepReopened { step: id.clone(), reason: reason.to_owned() })
-        };
         match state {
             StepState::Pending | StepState::Succeeded { .. } | StepState::Skipped => None,
             StepState::Started(attempt)
@@ -46,9 +43,9 @@ impl Engine {
             StepState::Failed { .. } | StepState::Blocked { .. } if self.was_passed_over(id) => {
                 None
             }
-            StepState::Failed { .. } => reopen("it failed, and the run was resumed"),
-            StepState::Parked { .. } => reopen("it was parked, and the run was resumed"),
-            StepState::Blocked { .. } => reopen("it was blocked, and the run was resumed"),
+            StepState::Failed { .. } | StepState::Parked { .. } | StepState::Blocked { .. } => {
+                Some(EventKind::StepReopened { step: id.clone(), reason: ReopenReason::Resumed })
+            }
         }
     }
 

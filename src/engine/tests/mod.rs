@@ -1,6 +1,7 @@
 //! The engine without a runtime: outcomes in, events and commands out.
 
 mod decisions;
+mod moved_on;
 mod order;
 mod properties;
 
@@ -180,7 +181,13 @@ pub(super) fn final_failure() -> Outcome {
 }
 
 pub(super) fn not_yet(summary: &str) -> Outcome {
-    Outcome::NotYet { observation: Observation { summary: summary.to_owned() } }
+    seeing(summary, json!({}))
+}
+
+/// Not there yet, and this is how things stand.
+pub(super) fn seeing(summary: &str, seen: Value) -> Outcome {
+    let Value::Object(seen) = seen else { panic!("what is seen is a map") };
+    Outcome::NotYet { observation: Observation { summary: summary.to_owned(), seen } }
 }
 
 pub(super) fn parked() -> Outcome {
