@@ -23,6 +23,8 @@ pub(super) enum Command {
     Run(RunArguments),
     /// Go on with a run that stopped, under the same certificate id
     Resume(ResumeArguments),
+    /// Settle what became of an order that is in doubt
+    Adopt(AdoptArguments),
     /// List the runs and where they stand
     Status(StatusArguments),
     /// Show one run: its steps, and what happened when
@@ -79,6 +81,30 @@ pub(super) struct ResumeArguments {
 
     #[command(flatten)]
     pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AdoptArguments {
+    /// The run, or the beginning of its id
+    pub(super) run: String,
+
+    /// The certificate that the order became
+    #[arg(long, value_name = "ID", required_unless_present = "none")]
+    pub(super) certificate_id: Option<String>,
+
+    /// The order never came to be: a resumed run orders anew
+    #[arg(long, conflicts_with = "certificate_id")]
+    pub(super) none: bool,
+
+    /// Do not ask for confirmation
+    #[arg(long, requires = "none")]
+    pub(super) yes: bool,
+
+    #[command(flatten)]
+    pub(super) settings: SettingArguments,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
 }
 
 #[derive(Debug, Args)]

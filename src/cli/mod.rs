@@ -3,6 +3,7 @@
 //!
 //! Data goes to stdout, talk goes to stderr. Advice is given here and nowhere deeper.
 
+mod adopt;
 mod arguments;
 mod check;
 mod connections;
@@ -65,6 +66,7 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
     match command {
         Command::Run(arguments) => run::run(arguments, console).await,
         Command::Resume(arguments) => resume::resume(arguments, console).await,
+        Command::Adopt(arguments) => adopt::adopt(arguments, console).await,
         Command::Status(arguments) => status::status(arguments, console).await,
         Command::Show(arguments) => show::show(arguments, console).await,
         Command::Events(arguments) => events::events(arguments, console).await,

@@ -62,10 +62,15 @@ fn hints(run: &RunId, state: &RunState) -> Vec<String> {
         RunPhase::Finished(RunResult::Failed) => {
             hints.push(format!("`certplan resume {run}` tries what failed again{certificate}"));
         }
-        RunPhase::Paused(PauseReason::InDoubt) => hints.push(format!(
-            "nothing is ordered again by itself; look at the Console, then `certplan resume {run}` \
-             asks the API once more"
-        )),
+        RunPhase::Paused(PauseReason::InDoubt) => {
+            hints.push(format!(
+                "nothing is ordered again by itself; `certplan resume {run}` asks the API once more"
+            ));
+            hints.push(format!(
+                "look at the Console: `certplan adopt {run} --certificate-id ID` takes an order \
+                 over, `certplan adopt {run} --none` says that there is none"
+            ));
+        }
         RunPhase::Paused(PauseReason::Parked | PauseReason::Interrupted) | RunPhase::Running => {
             hints.push(format!("`certplan resume {run}` goes on{certificate}"));
         }

@@ -2,13 +2,13 @@
 
 use super::PROGRAM;
 use super::arguments::{OutputFormat, ResumeArguments};
-use super::connections::{self, Settings};
+use super::connections::Settings;
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::interrupt::watch_signals;
 use super::outcome;
-use super::session::{Session, holder, progress, steps, target_key};
+use super::session::{Session, holder, target_key};
 use super::state_directory::{StateDirectory, find_run, nothing_here};
 use super::status::lines;
 use crate::engine::{Engine, EngineSettings};
@@ -42,19 +42,9 @@ pub(super) async fn resume(
 
     refuse_second_order(&store, &run, recorded).await?;
 
-    let header = recorded.header.clone();
+    let header = &recorded.header;
     console.talk(&format!("{} for {}: run {run}", header.plan.name, header.target));
-    let observer = progress(console, steps(recorded));
-    let session = if header.sandbox {
-        let latest = Some(recorded.updated_at);
-        Session::embedded(&state, store, latest, observer, console).await?
-    } else {
-        let base_url = match header.endpoints.get("regfish") {
-            Some(recorded) => Some(connections::recorded_base_url(recorded, &settings)?),
-            None => None,
-        };
-        Session::real(&state, store, engine.plan(), base_url, observer).await?
-    };
+    let session = Session::of_run(&state, store, &engine, &settings, console).await?;
     let stop = watch_signals(console)?;
     let mut engine = session.driver.load(&run).await?;
     session.driver.resume(&run, &mut engine, PROGRAM).await?;
@@ -97,7 +87,7 @@ async fn refuse_second_order(
 }
 
 /// The run as it is stored.
-async fn load(store: &SqliteStore, run: &RunId) -> Result<Engine, CliError> {
+pub(super) async fn load(store: &SqliteStore, run: &RunId) -> Result<Engine, CliError> {
     let stored = store.load_run(run).await?;
     let plan: Plan = serde_json::from_str(&stored.plan.compiled).map_err(|error| {
         StoreError::Corrupt { what: format!("the plan of run `{run}`"), reason: error.to_string() }

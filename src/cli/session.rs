@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::connections;
+use super::connections::{self, Settings};
 use super::console::Console;
 use super::error::CliError;
 use super::state_directory::StateDirectory;
@@ -13,7 +13,6 @@ use crate::engine::{Engine, EngineSettings};
 use crate::files::{FileMode, create_private_directory, write_replace};
 use crate::plan::Plan;
 use crate::report::Progress;
-use crate::run::RunState;
 use crate::sandbox::{Sandbox, SandboxOptions, peek_latest_time};
 use crate::store::{SqliteStore, Store, TargetKey, TargetLock};
 use crate::types::{Clock, RunId, StepId, SystemClock, Timestamp, VirtualClock};
@@ -101,6 +100,27 @@ impl Session {
         })
     }
 
+    /// The world that a stored run began in.
+    pub(super) async fn of_run(
+        state: &StateDirectory,
+        store: SqliteStore,
+        engine: &Engine,
+        settings: &Settings,
+        console: &Console,
+    ) -> Result<Self, CliError> {
+        let recorded = engine.state();
+        let observer = progress(console, recorded.steps.keys());
+        if recorded.header.sandbox {
+            let latest = Some(recorded.updated_at);
+            return Self::embedded(state, store, latest, observer, console).await;
+        }
+        let base_url = match recorded.header.endpoints.get("regfish") {
+            Some(recorded) => Some(connections::recorded_base_url(recorded, settings)?),
+            None => None,
+        };
+        Self::real(state, store, engine.plan(), base_url, observer).await
+    }
+
     /// Where the sandbox's root certificate is, when there is a sandbox.
     pub(super) fn sandbox_root(&self) -> Option<String> {
         self.sandbox_root.clone()
@@ -156,9 +176,4 @@ pub(super) fn target_key(engine: &Engine) -> TargetKey {
         target: header.target.clone(),
         sandbox: header.sandbox,
     }
-}
-
-/// The steps of a run, for the width of their column.
-pub(super) fn steps(state: &RunState) -> impl Iterator<Item = &StepId> {
-    state.steps.keys()
 }

@@ -88,7 +88,8 @@ impl Flights {
     }
 }
 
-async fn carry_out(
+/// Performs one command to its end, whatever happens in it.
+pub(super) async fn carry_out(
     store: Arc<dyn Store>,
     performer: Arc<dyn Performer>,
     run: RunId,
@@ -97,19 +98,21 @@ async fn carry_out(
 ) -> Outcome {
     // Ids of other runs are never candidates. They are read here, as late as possible.
     let owned_by_others = match &command.call {
-        Call::Prepare { .. } | Call::Reconcile(_) => match store.certificate_owners().await {
-            Ok(owners) => owners
-                .into_iter()
-                .filter(|(_, owner)| *owner != run)
-                .map(|(certificate, _)| certificate)
-                .collect(),
-            Err(error) => {
-                return Outcome::Failed {
-                    error: StepError::new(ErrorKind::File, error.to_string()),
-                    retry: Retry::Never,
-                };
+        Call::Prepare { .. } | Call::Reconcile(_) | Call::Adopt(..) => {
+            match store.certificate_owners().await {
+                Ok(owners) => owners
+                    .into_iter()
+                    .filter(|(_, owner)| *owner != run)
+                    .map(|(certificate, _)| certificate)
+                    .collect(),
+                Err(error) => {
+                    return Outcome::Failed {
+                        error: StepError::new(ErrorKind::File, error.to_string()),
+                        retry: Retry::Never,
+                    };
+                }
             }
-        },
+        }
         Call::Perform | Call::Send(_) => Default::default(),
     };
     let call = ActionCall {
@@ -135,7 +138,7 @@ async fn carry_out(
 fn broken_off(call: &Call, error: StepError, retry: Retry) -> Outcome {
     match call {
         Call::Send(_) => Outcome::Unknown { error },
-        Call::Perform | Call::Prepare { .. } | Call::Reconcile(_) => {
+        Call::Perform | Call::Prepare { .. } | Call::Reconcile(_) | Call::Adopt(..) => {
             Outcome::Failed { error, retry }
         }
     }

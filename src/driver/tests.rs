@@ -54,6 +54,7 @@ impl Performer for Script {
                 Call::Prepare { .. } => " prepare",
                 Call::Send(_) => " send",
                 Call::Reconcile(_) => " reconcile",
+                Call::Adopt(..) => " adopt",
             };
             self.calls.lock().unwrap().push(format!("{}{kind}", call.step));
             let answer = self
