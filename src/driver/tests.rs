@@ -164,7 +164,8 @@ async fn steps_that_are_ready_run_at_the_same_time() {
     let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let gate = || Answer::Gate(Arc::clone(&begun), Arc::clone(&go));
     let script = Script::default().on("a", gate()).on("b", gate());
-    let scene = Scene::new(script, Arc::new(MemoryStore::default()));
+    let mut scene = Scene::new(script, Arc::new(MemoryStore::default()));
+    scene.driver.clock = Arc::new(crate::types::SystemClock);
     let engine = scene.start(TWO_AND_ONE).await;
     let both = async {
         begun.notified().await;
