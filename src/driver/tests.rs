@@ -263,6 +263,10 @@ impl Store for FullDisk {
         self.inner.create_run(run)
     }
 
+    fn keep_plan(&self, plan: StoredPlan) -> StoreFuture<'_, ()> {
+        self.inner.keep_plan(plan)
+    }
+
     fn append(&self, run: &RunId, events: Vec<Event>) -> StoreFuture<'_, ()> {
         let mut left = self.left.lock().unwrap();
         if *left == 0 {
