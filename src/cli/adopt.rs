@@ -26,14 +26,14 @@ pub(super) async fn adopt(
     };
     let state = StateDirectory::find(&arguments.state)?;
     let Some(store) = state.open_existing()? else { return Err(nothing_here(&state)) };
-    let run = find_run(&store, &arguments.run).await?.id;
+    let run = find_run(store.as_ref(), &arguments.run).await?.id;
     let key = target_key(&load(&store, &run).await?);
     let _lock = state.locks().lock(&key, &holder(&format!("run {run}")))?;
     let engine = load(&store, &run).await?;
     if certificate.is_none() {
         confirm(&run, arguments.yes, console)?;
     }
-    let session = Session::of_run(&state, store, &engine, &settings, console).await?;
+    let session = Session::of_run(&state, &store, &engine, &settings, console).await?;
     let mut engine = session.driver.load(&run).await?;
     let settled = match &certificate {
         Some(id) => session.driver.adopt(&run, &mut engine, id.clone(), PROGRAM).await?,

@@ -59,6 +59,9 @@ pub(super) struct RunArguments {
     pub(super) again: bool,
 
     #[command(flatten)]
+    pub(super) wait: WaitArguments,
+
+    #[command(flatten)]
     pub(super) settings: SettingArguments,
 
     #[command(flatten)]
@@ -71,7 +74,27 @@ pub(super) struct RunArguments {
 #[derive(Debug, Args)]
 pub(super) struct ResumeArguments {
     /// The run, or the beginning of its id; without it, the runs that can go on are listed
+    #[arg(conflicts_with_all = ["all", "parked", "failed"])]
     pub(super) run: Option<String>,
+
+    /// Go on with every run that has not succeeded, one after the other
+    #[arg(long, conflicts_with_all = ["parked", "failed"])]
+    pub(super) all: bool,
+
+    /// Go on with every run that is parked
+    #[arg(long)]
+    pub(super) parked: bool,
+
+    /// Go on with every run that failed
+    #[arg(long)]
+    pub(super) failed: bool,
+
+    /// Steps that are not done follow the plan file as it is now
+    #[arg(long)]
+    pub(super) use_current_plan: bool,
+
+    #[command(flatten)]
+    pub(super) wait: WaitArguments,
 
     #[command(flatten)]
     pub(super) settings: SettingArguments,
@@ -184,6 +207,13 @@ pub(super) struct SettingArguments {
     /// Change a setting of a connection: `connections.regfish.base_url=…`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WaitArguments {
+    /// When another process works on the target, wait until it is done
+    #[arg(long)]
+    pub(super) wait: bool,
 }
 
 #[derive(Debug, Args)]

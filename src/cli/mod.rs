@@ -14,6 +14,7 @@ mod exit;
 mod inputs;
 mod interrupt;
 mod outcome;
+mod plan_edits;
 mod plan_file;
 mod resume;
 mod run;

@@ -184,6 +184,21 @@ impl Driver {
         }
     }
 
+    /// Lets a run that stands still follow another plan from here on.
+    ///
+    /// Whoever calls has seen to it that [`Engine::obstacles`] knows none.
+    pub async fn replace_plan(
+        &self,
+        run: &RunId,
+        engine: &mut Engine,
+        stored: StoredPlan,
+        replaced: EventKind,
+    ) -> Result<Engine, DriveError> {
+        self.store.keep_plan(stored).await.map_err(DriveError::Load)?;
+        self.record(run, engine, vec![replaced], self.clock.now()).await?;
+        self.load(run).await
+    }
+
     /// Settles an order in doubt: it became the certificate that a person names.
     ///
     /// Returns why not, when that certificate cannot be the one. The run stands still afterwards.
