@@ -14,7 +14,7 @@ use super::status::lines;
 use crate::engine::{Engine, EngineSettings};
 use crate::plan::Plan;
 use crate::report::run_table;
-use crate::run::{RunPhase, RunResult};
+use crate::run::{RunPhase, RunResult, RunState};
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::types::RunId;
 
@@ -40,6 +40,8 @@ pub(super) async fn resume(
         return outcome::conclude(&run, recorded, root, format, console);
     }
 
+    refuse_second_order(&store, &run, recorded).await?;
+
     let header = recorded.header.clone();
     console.talk(&format!("{} for {}: run {run}", header.plan.name, header.target));
     let observer = progress(console, steps(recorded));
@@ -60,6 +62,38 @@ pub(super) async fn resume(
     let code = outcome::conclude(&run, engine.state(), session.sandbox_root(), format, console);
     session.end().await;
     code
+}
+
+/// A run that has not ordered yet must not do so after another one did for the same target.
+async fn refuse_second_order(
+    store: &SqliteStore,
+    run: &RunId,
+    recorded: &RunState,
+) -> Result<(), CliError> {
+    if recorded.may_have_ordered() {
+        return Ok(());
+    }
+    let header = &recorded.header;
+    let other = store.list_runs().await?.into_iter().find(|other| {
+        other.id != *run
+            && other.started_at > recorded.started_at
+            && other.certificate_id.is_some()
+            && other.plan == header.plan.name
+            && other.target == header.target
+            && other.sandbox == header.sandbox
+    });
+    match other {
+        None => Ok(()),
+        Some(other) => {
+            let message = format!(
+                "run `{run}` has ordered nothing, and the later run `{}` has ordered for the same \
+                 target since; going on would order a second certificate",
+                other.id
+            );
+            let hint = format!("`certplan show {}` says what became of it", other.id);
+            Err(CliError::usage(message).hint(hint))
+        }
+    }
 }
 
 /// The run as it is stored.

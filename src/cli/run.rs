@@ -104,10 +104,8 @@ async fn earlier_run(
             CliError::failure(format!("run `{}` cannot be read: {error}", summary.id))
         })?;
         let (id, phase) = (&summary.id, earlier.phase.name());
-        let may_have_ordered = earlier.certificate_id.is_some()
-            || earlier.steps.values().any(|step| step.history.sent.is_some());
         match earlier.phase {
-            RunPhase::Finished(RunResult::Failed) if !may_have_ordered => {}
+            RunPhase::Finished(RunResult::Failed) if !earlier.may_have_ordered() => {}
             RunPhase::Finished(RunResult::Succeeded) => {
                 return repeated(id, &earlier, header, directory, format, console).map(Some);
             }

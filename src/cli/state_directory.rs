@@ -65,10 +65,15 @@ impl StateDirectory {
     }
 }
 
-/// The folder that the program was started in.
+/// The folder that the program was started in. It is recorded with runs, so it must be text.
 pub(super) fn working_directory() -> Result<PathBuf, CliError> {
-    std::env::current_dir()
-        .map_err(|error| CliError::usage(format!("the working directory is not there: {error}")))
+    let path = std::env::current_dir()
+        .map_err(|error| CliError::usage(format!("the working directory is not there: {error}")))?;
+    if path.to_str().is_none() {
+        let message = format!("the name of the working directory `{}` is not text", path.display());
+        return Err(CliError::usage(message));
+    }
+    Ok(path)
 }
 
 /// The one run whose id begins with `text`.

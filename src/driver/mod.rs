@@ -17,7 +17,7 @@ use crate::engine::{Engine, EngineError, EngineSettings};
 use crate::plan::Plan;
 use crate::run::{Event, EventKind, RunHeader, RunPhase};
 use crate::store::{NewRun, Store, StoreError, StoredPlan};
-use crate::types::{CertificateId, Clock, RunId, StepId};
+use crate::types::{CertificateId, Clock, RunId, StepId, Timestamp};
 use flight::Flights;
 
 /// Called with each event once it is stored.
@@ -107,8 +107,9 @@ impl Driver {
         engine: &mut Engine,
         program: &str,
     ) -> Result<(), DriveError> {
-        let decided = engine.resume(program, self.clock.now());
-        self.record(run, engine, decided).await
+        let now = self.clock.now();
+        let decided = engine.resume(program, now);
+        self.record(run, engine, decided, now).await
     }
 
     /// Drives a run until it ends, parks, is in doubt, or `stop` turns true.
@@ -134,7 +135,7 @@ impl Driver {
             if stopping {
                 if flights.is_empty() {
                     let decided = engine.interrupt();
-                    self.record(run, &mut engine, decided).await?;
+                    self.record(run, &mut engine, decided, self.clock.now()).await?;
                     return Ok(engine);
                 }
             } else {
@@ -150,8 +151,9 @@ impl Driver {
             tokio::select! {
                 Some((step, outcome, mark)) = flights.next() => {
                     busy = Some(mark);
-                    let decided = engine.finished(&step, outcome, self.clock.now())?;
-                    self.record(run, &mut engine, decided).await?;
+                    let now = self.clock.now();
+                    let decided = engine.finished(&step, outcome, now)?;
+                    self.record(run, &mut engine, decided, now).await?;
                 }
                 mark = self.clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {
                     busy = Some(mark);
@@ -169,25 +171,27 @@ impl Driver {
     /// Records everything that follows from the state by itself.
     async fn advance(&self, run: &RunId, engine: &mut Engine) -> Result<(), DriveError> {
         loop {
-            let decided = engine.advance(self.clock.now());
+            let now = self.clock.now();
+            let decided = engine.advance(now);
             if decided.is_empty() {
                 return Ok(());
             }
-            self.record(run, engine, decided).await?;
+            self.record(run, engine, decided, now).await?;
         }
     }
 
-    /// Stores decisions, then applies them, then tells.
+    /// Stores what was decided at `now`, then applies it, then tells.
     async fn record(
         &self,
         run: &RunId,
         engine: &mut Engine,
         decided: Vec<EventKind>,
+        now: Timestamp,
     ) -> Result<(), DriveError> {
         if decided.is_empty() {
             return Ok(());
         }
-        let events = engine.number(decided, self.clock.now());
+        let events = engine.number(decided, now);
         self.store.append(run, events.clone()).await.map_err(|source| DriveError::Store {
             source,
             step: events.iter().find_map(|event| event.kind.step().cloned()),

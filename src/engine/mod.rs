@@ -9,6 +9,7 @@ mod advance;
 mod command;
 mod outcome;
 mod rendering;
+mod reopen;
 mod resume;
 #[cfg(test)]
 mod tests;

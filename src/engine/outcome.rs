@@ -70,7 +70,10 @@ impl Engine {
             (
                 StepState::Started(attempt) | StepState::Waiting { attempt, .. },
                 Outcome::NotYet { observation },
-            ) => self.not_yet(&step, &state, attempt, observation, now),
+            ) => match self.moved_on(&step, attempt, &observation) {
+                Some(reopened) => reopened,
+                None => self.not_yet(&step, &state, attempt, observation, now),
+            },
             (StepState::Started(_) | StepState::Waiting { .. }, Outcome::Parked { reason }) => {
                 vec![EventKind::StepParked { step: id.clone(), reason }]
             }

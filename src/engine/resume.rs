@@ -1,7 +1,7 @@
 //! How a run is taken up again: what its steps' states mean after a crash, a stop or a wait.
 
 use super::Engine;
-use crate::run::{ErrorKind, EventKind, StepError, StepState};
+use crate::run::{ErrorKind, EventKind, ReopenReason, StepError, StepState};
 use crate::types::{StepId, Timestamp};
 
 impl Engine {
@@ -24,9 +24,6 @@ impl Engine {
                 looks_without_finding: 0,
             })
         };
-        let reopen = |reason: &str| {
-            Some(EventKind::StepReopened { step: id.clone(), reason: reason.to_owned() })
-        };
         match state {
             StepState::Pending | StepState::Succeeded { .. } | StepState::Skipped => None,
             StepState::Started(attempt)
@@ -43,9 +40,23 @@ impl Engine {
             StepState::InDoubt { message, .. } => {
                 ask(StepError::new(ErrorKind::Interrupted, message.clone()))
             }
-            StepState::Failed { .. } => reopen("it failed, and the run was resumed"),
-            StepState::Parked { .. } => reopen("it was parked, and the run was resumed"),
-            StepState::Blocked { .. } => reopen("it was blocked, and the run was resumed"),
+            StepState::Failed { .. } | StepState::Blocked { .. } if self.was_passed_over(id) => {
+                None
+            }
+            StepState::Failed { .. } | StepState::Parked { .. } | StepState::Blocked { .. } => {
+                Some(EventKind::StepReopened { step: id.clone(), reason: ReopenReason::Resumed })
+            }
         }
+    }
+
+    /// Whether steps that need it went on without it: then it has had its turn. Done late, it would
+    /// change what they were built on.
+    fn was_passed_over(&self, id: &StepId) -> bool {
+        self.graph.dependents(id).iter().any(|dependent| {
+            !matches!(
+                self.step_state(dependent),
+                Some(StepState::Pending | StepState::Blocked { .. })
+            )
+        })
     }
 }

@@ -136,7 +136,7 @@ pub enum EventKind {
         /// The step.
         step: StepId,
         /// Why.
-        reason: String,
+        reason: ReopenReason,
     },
     /// Nothing is left to do for now; `resume` goes on.
     RunPaused {
@@ -192,6 +192,23 @@ pub enum BindingKind {
     Ordered,
     /// The answer was lost; the order was found in the list and matched.
     Adopted,
+}
+
+/// Why a step is done again from its beginning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ReopenReason {
+    /// It had failed, was parked or blocked, and the run was resumed.
+    Resumed,
+    /// What a step found is no longer so.
+    Changed {
+        /// The step that found it.
+        origin: StepId,
+        /// The step that sees something else now.
+        seen_by: StepId,
+    },
+    /// A person has said that its order never came to be.
+    NothingOrdered,
 }
 
 /// Why a run stands still.

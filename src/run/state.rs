@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::event::{Event, EventKind, PauseReason, RunHeader, RunResult};
+use super::event::{Event, EventKind, PauseReason, ReopenReason, RunHeader, RunResult};
 use super::transition::{IllegalTransition, StepHistory, StepState};
 use crate::types::{CertificateId, StepId, Timestamp};
 
@@ -172,6 +172,11 @@ impl RunState {
         Ok(())
     }
 
+    /// Whether an order of this run exists, or may exist.
+    pub fn may_have_ordered(&self) -> bool {
+        self.certificate_id.is_some() || self.steps.values().any(|step| step.history.sent.is_some())
+    }
+
     /// The output of a step that has succeeded.
     pub fn output(&self, step: &StepId) -> Option<&Map<String, Value>> {
         match &self.steps.get(step)?.state {
@@ -205,6 +210,11 @@ impl RunState {
                 record.history.attempts = *attempt;
                 record.started_at.get_or_insert(event.at);
             }
+            EventKind::StepReopened { reason, .. } => match reason {
+                ReopenReason::Resumed => {}
+                ReopenReason::Changed { .. } => record.history.reopenings += 1,
+                ReopenReason::NothingOrdered => record.history.sent = None,
+            },
             EventKind::IntentRecorded { intent, .. } => record.history.sent = Some(intent.clone()),
             // Straight from `Sent`, this is a refusal: nothing came of it.
             EventKind::AttemptFailed { .. } | EventKind::StepFailed { .. }
