@@ -4,6 +4,7 @@
 //! Nothing in here sleeps: whoever waits, waits for a line, for the end of a process or for a
 //! message.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -13,44 +14,47 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use certplan::api::http::{BaseUrl, Connection};
+use certplan::api::regfish::{DcvMethod, OrderRequest, RegfishClient};
+use certplan::pki::{KeyType, PrivateKey, create_csr};
 use certplan::sandbox::{
     Fault, LoggedRequest, LookPhase, OrderSnapshot, Sandbox, SandboxOptions, Timing,
 };
-use certplan::types::{Clock, DomainName, Secret, Timestamp, VirtualClock};
+use certplan::types::{Clock, DomainName, Secret, SystemClock, Timestamp, VirtualClock};
 use serde_json::Value;
 
 /// The certificate that the shipped plans order when nothing else is said.
-pub const COMMON_NAME: &str = "www.example.com";
+pub(crate) const COMMON_NAME: &str = "www.example.com";
 
 /// The key that a [`World`] accepts. Long and odd, so that it is found wherever it leaks.
-pub const API_KEY: &str = "rf.integration-0123456789abcdef=";
+pub(crate) const API_KEY: &str = "rf.integration-0123456789abcdef=";
 
 /// Longer than any command takes; reached only when the program hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A temporary project folder; commands see no environment but their own.
-pub struct Project {
+pub(crate) struct Project {
     folder: tempfile::TempDir,
 }
 
 /// What a command did.
 #[must_use]
-pub struct Finished {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Finished {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Finished {
     /// The result as JSON, for commands that were given `--output json`.
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
     }
 
     /// The value of a line `NAME  VALUE` of standard output.
     #[track_caller]
-    pub fn value(&self, name: &str) -> String {
+    pub(crate) fn value(&self, name: &str) -> String {
         let value =
             |line: &str| Some(line.strip_prefix(name)?.strip_prefix(' ')?.trim().to_owned());
         self.stdout
@@ -61,28 +65,28 @@ impl Finished {
 
     /// Fails unless the program ended with this code.
     #[track_caller]
-    pub fn expect_code(self, code: i32) -> Self {
+    pub(crate) fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self}");
         self
     }
 
     /// Fails unless standard error holds this text.
     #[track_caller]
-    pub fn expect_talk(self, text: &str) -> Self {
+    pub(crate) fn expect_talk(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "`{text}` is not in:\n{self}");
         self
     }
 
     /// Fails unless standard output holds this text.
     #[track_caller]
-    pub fn expect_data(self, text: &str) -> Self {
+    pub(crate) fn expect_data(self, text: &str) -> Self {
         assert!(self.stdout.contains(text), "`{text}` is not in:\n{self}");
         self
     }
 
     /// Fails if anything stands on standard output.
     #[track_caller]
-    pub fn expect_no_data(self) -> Self {
+    pub(crate) fn expect_no_data(self) -> Self {
         assert_eq!(self.stdout, "", "{self}");
         self
     }
@@ -107,17 +111,17 @@ impl From<Output> for Finished {
 
 impl Project {
     /// An empty project.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
     /// The folder.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Writes a file and returns its path.
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
@@ -125,7 +129,7 @@ impl Project {
     }
 
     /// The program with these arguments, in the folder, in an empty environment.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_certplan"));
         command
             .args(arguments)
@@ -138,36 +142,49 @@ impl Project {
     }
 
     /// Like [`Project::command`], with the address and the key of an API in the environment.
-    pub fn command_for(&self, base_url: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command_for(&self, base_url: &str, arguments: &[&str]) -> Command {
         let mut command = self.command(arguments);
         command.env("REGFISH_BASE_URL", base_url).env("REGFISH_API_KEY", API_KEY);
         command
     }
 
     /// Runs the program to its end.
-    pub fn run(&self, arguments: &[&str]) -> Finished {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
         finish(self.command(arguments))
     }
 
     /// Runs the program to its end, against an API.
-    pub fn run_for(&self, base_url: &str, arguments: &[&str]) -> Finished {
+    pub(crate) fn run_for(&self, base_url: &str, arguments: &[&str]) -> Finished {
         finish(self.command_for(base_url, arguments))
     }
 
     /// The events of a run, as they are recorded.
-    pub fn events(&self, run: &str) -> Vec<Value> {
+    pub(crate) fn events(&self, run: &str) -> Vec<Value> {
         let finished = self.run(&["events", run]).expect_code(0);
         finished.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// All runs, the newest first, as `status --output json` shows them.
-    pub fn runs(&self) -> Vec<Value> {
+    pub(crate) fn runs(&self) -> Vec<Value> {
         let runs = self.run(&["status", "--output", "json"]).expect_code(0).json();
         runs.as_array().unwrap().clone()
     }
 
+    /// The ids of the orders that the project's embedded sandbox holds, as its file tells.
+    pub(crate) fn embedded_orders(&self) -> BTreeSet<String> {
+        let path = self.path().join(".certplan/sandbox/world.json");
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut ids = BTreeSet::new();
+        for line in text.lines().skip(1) {
+            // What was cut off in the middle of a line was never answered.
+            let Ok(commit) = serde_json::from_str::<Value>(line) else { continue };
+            collect_orders(&commit, &mut ids);
+        }
+        ids
+    }
+
     /// Every file in the folder.
-    pub fn files(&self) -> Vec<PathBuf> {
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
         collect(self.path(), &mut files);
         files
@@ -175,7 +192,7 @@ impl Project {
 
     /// Fails if `text` stands in any file of the folder, or in a file's name.
     #[track_caller]
-    pub fn expect_nowhere(&self, text: &str) {
+    pub(crate) fn expect_nowhere(&self, text: &str) {
         for path in self.files() {
             assert!(!path.display().to_string().contains(text), "`{text}` is in {path:?}");
             let bytes = std::fs::read(&path).unwrap();
@@ -198,27 +215,58 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
+/// An order in the sandbox's file is what has a CSR.
+fn collect_orders(value: &Value, ids: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            if map.contains_key("csr") {
+                ids.insert(map["id"].as_str().unwrap().to_owned());
+            }
+            map.values().for_each(|value| collect_orders(value, ids));
+        }
+        Value::Array(list) => list.iter().for_each(|value| collect_orders(value, ids)),
+        _ => {}
+    }
+}
+
+/// The ids of all certificates, asked for as any program would.
+pub(crate) fn listed_certificates(base_url: &str) -> Vec<String> {
+    let address = base_url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!(
+        "GET /tls/certificate HTTP/1.1\r\nhost: {address}\r\nx-api-key: {API_KEY}\r\n\
+         connection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let body: Value = serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let certificates = body["response"].as_array().unwrap();
+    certificates.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+}
+
 /// Runs a command to its end.
-pub fn finish(mut command: Command) -> Finished {
+pub(crate) fn finish(mut command: Command) -> Finished {
     command.output().unwrap().into()
 }
 
 /// A plan that ships with the program.
-pub fn shipped_plan(name: &str) -> String {
+pub(crate) fn shipped_plan(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans").join(name);
     path.to_str().unwrap().to_owned()
 }
 
 /// The text of a plan that ships, with the shortest pauses that a plan may have.
-pub fn impatient_plan(name: &str) -> String {
+pub(crate) fn impatient_plan(name: &str) -> String {
     let text = std::fs::read_to_string(shipped_plan(name)).unwrap();
     let text = text.replace("every: 15s", "every: 1s").replace("every: 30s", "every: 1s");
     assert!(text.contains("every: 1s"));
-    text
+    // The download is the last step of every plan.
+    format!("{}\n    poll: {{ every: 1s, timeout: 1m }}\n", text.trim_end())
 }
 
 /// A process that runs on while the test goes on. Killed when dropped.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
@@ -229,7 +277,7 @@ pub struct Running {
 
 impl Running {
     /// Starts the command and reads along.
-    pub fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let (sender, lines) = channel();
         let stdout = Arc::new(Mutex::new(Vec::new()));
@@ -241,9 +289,12 @@ impl Running {
         Self { child, lines, seen: Vec::new(), readers, stdout, _stdin }
     }
 
-    /// Waits for a line that holds `text`, of either stream, and returns it.
+    /// Waits until there has been a line that holds `text`, on either stream, and returns it.
     #[track_caller]
-    pub fn wait_for(&mut self, text: &str) -> String {
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        if let Some(line) = self.seen.iter().find(|line| line.contains(text)) {
+            return line.clone();
+        }
         loop {
             match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) => {
@@ -258,19 +309,19 @@ impl Running {
     }
 
     /// SIGKILL: no last words.
-    pub fn kill(mut self) -> ExitStatus {
+    pub(crate) fn kill(mut self) -> ExitStatus {
         self.child.kill().unwrap();
         self.child.wait().unwrap()
     }
 
     /// Sends a signal by its name.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let text = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &text]).status().unwrap().success());
     }
 
     /// Waits for the end.
-    pub fn finish(mut self) -> Finished {
+    pub(crate) fn finish(mut self) -> Finished {
         let status = self.child.wait().unwrap();
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
@@ -315,7 +366,7 @@ fn read_lines(
 /// A sandbox in the test's own process, with a clock that stands still until it is moved, for real
 /// programs outside. The CA looks every second of that clock, and every name that was proved
 /// before is issued at the next request.
-pub struct World {
+pub(crate) struct World {
     runtime: tokio::runtime::Runtime,
     sandbox: Option<Sandbox>,
     clock: VirtualClock,
@@ -323,12 +374,20 @@ pub struct World {
 
 impl World {
     /// A world in which the CA needs no time, once there is a record.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
+    /// A world whose clock runs, and in which the CA looks all the time.
+    pub(crate) fn live() -> Self {
+        Self::with(|options| {
+            options.clock = Arc::new(SystemClock);
+            options.timing.looks[0].every = Duration::from_millis(5);
+        })
+    }
+
     /// A world that is adjusted before it starts.
-    pub fn with(adjust: impl FnOnce(&mut SandboxOptions)) -> Self {
+    pub(crate) fn with(adjust: impl FnOnce(&mut SandboxOptions)) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -357,56 +416,72 @@ impl World {
     }
 
     /// Where it answers.
-    pub fn base_url(&self) -> String {
+    pub(crate) fn base_url(&self) -> String {
         self.sandbox().base_url()
     }
 
     /// Lets time pass: what comes due is done at the next request.
-    pub fn pass(&self, seconds: u64) {
+    pub(crate) fn pass(&self, seconds: u64) {
         self.clock.advance_to(self.clock.now() + Duration::from_secs(seconds));
     }
 
     /// All orders.
-    pub fn orders(&self) -> Vec<OrderSnapshot> {
+    pub(crate) fn orders(&self) -> Vec<OrderSnapshot> {
         self.sandbox().orders()
     }
 
     /// The only order.
     #[track_caller]
-    pub fn only_order(&self) -> OrderSnapshot {
+    pub(crate) fn only_order(&self) -> OrderSnapshot {
         let [order] = self.orders().try_into().unwrap();
         order
     }
 
-    /// The orders for a name.
-    pub fn orders_for(&self, name: &str) -> Vec<OrderSnapshot> {
-        self.orders().into_iter().filter(|order| order.common_name == name).collect()
-    }
-
     /// All requests.
-    pub fn requests(&self) -> Vec<LoggedRequest> {
+    pub(crate) fn requests(&self) -> Vec<LoggedRequest> {
         self.sandbox().requests()
     }
 
     /// Makes something go wrong from now on.
-    pub fn add_fault(&self, fault: Fault) {
+    pub(crate) fn add_fault(&self, fault: Fault) {
         self.sandbox().add_fault(fault);
     }
 
     /// A person completes an order in the Console.
-    pub fn complete_in_console(&self, id: &str, organization: &str) {
+    pub(crate) fn complete_in_console(&self, id: &str, organization: &str) {
         self.runtime.block_on(self.sandbox().complete_in_console(id, organization)).unwrap();
     }
 
     /// Somebody else puts a record.
-    pub fn add_foreign_record(&self, name: &str, kind: &str, data: &str) {
+    pub(crate) fn add_foreign_record(&self, name: &str, kind: &str, data: &str) {
         let name = DomainName::parse(name).unwrap();
         self.runtime.block_on(self.sandbox().add_foreign_record(&name, kind, data)).unwrap();
     }
 
+    /// Orders as another program would, with a key of its own, and returns the id.
+    pub(crate) fn order_elsewhere(&self, sku: &str, name: &str) -> String {
+        let name = DomainName::parse(name).unwrap();
+        let key = PrivateKey::generate(KeyType::EcP256).unwrap();
+        let order = OrderRequest {
+            sku: sku.to_owned(),
+            csr: create_csr(&key, &name, &[]).unwrap().pem().to_owned(),
+            common_name: name,
+            dns_names: Vec::new(),
+            dcv_method: DcvMethod::DnsCnameToken,
+            dcv_emails: Vec::new(),
+            org_id: None,
+            renewal_of: None,
+            validity_days: None,
+        };
+        let base_url = BaseUrl::parse(&self.base_url()).unwrap();
+        let key = Secret::new(API_KEY.to_owned());
+        let client = RegfishClient::new(Connection::regfish(base_url, key)).unwrap();
+        self.runtime.block_on(client.create_certificate(&order)).unwrap().id.to_string()
+    }
+
     /// Fails if any order was made or sent.
     #[track_caller]
-    pub fn expect_nothing_ordered(&self) {
+    pub(crate) fn expect_nothing_ordered(&self) {
         assert_eq!(self.orders(), []);
         let posted = |request: &&LoggedRequest| request.method == "POST";
         let posts: Vec<LoggedRequest> = self.requests().iter().filter(posted).cloned().collect();
@@ -422,47 +497,59 @@ impl Drop for World {
     }
 }
 
-/// A wire to a server. It passes everything on, but keeps the answer to one chosen request for
-/// itself: the server has done the work, and nobody will ever hear of it.
-pub struct Gate {
+/// A wire to a server. It passes everything on, but keeps the answer to one chosen request back:
+/// the server has done the work, and nobody has heard of it yet.
+pub(crate) struct Gate {
     base_url: String,
     held: Receiver<()>,
+    release: Sender<()>,
 }
 
 impl Gate {
-    /// Holds the answer to the first request that begins with `request`, such as
+    /// Holds the answer to the first request whose first line contains `request`, such as
     /// `POST /tls/certificate `.
-    pub fn holding(server: &str, request: &str) -> Self {
+    pub(crate) fn holding(server: &str, request: &str) -> Self {
         let server = server.strip_prefix("http://").unwrap().to_owned();
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
-        let (sender, held) = channel();
-        let chosen = Arc::new(Mutex::new(Some((request.to_owned(), sender))));
+        let (say_held, held) = channel();
+        let (release, released) = channel();
+        let hold = Hold { request: request.to_owned(), say_held, released };
+        let hold = Arc::new(Mutex::new(Some(hold)));
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(server) = TcpStream::connect(&server) else { return };
-                let chosen = Arc::clone(&chosen);
-                std::thread::spawn(move || pass_on(client, server, &chosen));
+                let hold = Arc::clone(&hold);
+                std::thread::spawn(move || pass_on(client, server, &hold));
             }
         });
-        Self { base_url, held }
+        Self { base_url, held, release }
     }
 
     /// Where it listens.
-    pub fn base_url(&self) -> &str {
+    pub(crate) fn base_url(&self) -> &str {
         &self.base_url
     }
 
     /// Waits until the server has answered the chosen request.
     #[track_caller]
-    pub fn wait_until_held(&self) {
+    pub(crate) fn wait_until_held(&self) {
         self.held.recv_timeout(PATIENCE).unwrap();
+    }
+
+    /// Passes the answer on after all.
+    pub(crate) fn release(&self) {
+        self.release.send(()).unwrap();
     }
 }
 
-type Chosen = Mutex<Option<(String, Sender<()>)>>;
+struct Hold {
+    request: String,
+    say_held: Sender<()>,
+    released: Receiver<()>,
+}
 
-fn pass_on(mut client: TcpStream, mut server: TcpStream, chosen: &Chosen) {
+fn pass_on(mut client: TcpStream, mut server: TcpStream, hold: &Mutex<Option<Hold>>) {
     let mut buffer = vec![0; 1 << 16];
     loop {
         // One request at a time is under way on a connection, so its beginning begins a piece.
@@ -471,22 +558,19 @@ fn pass_on(mut client: TcpStream, mut server: TcpStream, chosen: &Chosen) {
             let _ = server.shutdown(Shutdown::Both);
             return;
         }
-        let held = {
-            let mut chosen = chosen.lock().unwrap();
-            let is_it = |(request, _): &mut (String, Sender<()>)| {
-                buffer[..length].starts_with(request.as_bytes())
-            };
-            chosen.take_if(is_it)
-        };
+        let head = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        let first_line = head.lines().next().unwrap_or_default();
+        let held = hold.lock().unwrap().take_if(|hold| first_line.contains(&hold.request));
         if !is_whole(&mut client, &mut server, &mut buffer, length) {
             return;
         }
         let length = server.read(&mut buffer).unwrap_or(0);
-        if let Some((_, sender)) = held {
-            sender.send(()).unwrap();
-            // Until the client is gone.
-            let _ = client.read(&mut buffer);
-            return;
+        if let Some(hold) = held {
+            hold.say_held.send(()).unwrap();
+            if hold.released.recv().is_err() {
+                // The test is over.
+                return;
+            }
         }
         if !answer(&mut client, &mut server, &mut buffer, length) {
             return;

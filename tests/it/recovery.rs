@@ -461,6 +461,19 @@ async fn an_api_that_is_down_for_hours_during_a_wait_does_not_end_the_run() {
 }
 
 #[tokio::test]
+async fn an_order_whose_token_changed_gets_the_new_record() {
+    let scene = Scene::of("ov-staged.yaml").await;
+    scene.begin_and_crash_at(has_put_records).await;
+    let id = scene.order().id;
+    scene.sandbox().rotate_tokens(&id).await.unwrap();
+    let state = scene.resume().await;
+    scene.expect_issued(&state);
+    let records = scene.client().list_records("example.com").await.unwrap().unwrap();
+    assert_eq!(records.len(), 1, "the old one is gone: {records:?}");
+    assert_eq!(scene.orders_sent(), 1);
+}
+
+#[tokio::test]
 async fn too_many_requests_are_answered_with_patience() {
     let scene = Scene::of("ov-staged.yaml").await;
     let refusal = FaultAction::refusal(429, "too many requests");

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use crate::harness::{COMMON_NAME, shipped_plan};
 
 /// When the program dies.
-pub enum Crash {
+pub(crate) enum Crash {
     /// Never.
     Never,
     /// So many events are stored; of what is done because of them, nothing is.
@@ -105,7 +105,7 @@ struct World {
 }
 
 /// A run and its world.
-pub struct Scene {
+pub(crate) struct Scene {
     world: Arc<World>,
     /// The requests before it began.
     requests_before: usize,
@@ -121,18 +121,18 @@ pub struct Scene {
 }
 
 /// The text of a plan that ships.
-pub fn shipped_text(name: &str) -> String {
+pub(crate) fn shipped_text(name: &str) -> String {
     std::fs::read_to_string(shipped_plan(name)).unwrap()
 }
 
 impl Scene {
     /// A scene with a plan that ships, in a world as it is.
-    pub async fn of(plan: &str) -> Self {
+    pub(crate) async fn of(plan: &str) -> Self {
         Self::with(&shipped_text(plan), |_| {}).await
     }
 
     /// A scene with a plan, in a world that is adjusted before it starts.
-    pub async fn with(plan: &str, adjust: impl FnOnce(&mut SandboxOptions)) -> Self {
+    pub(crate) async fn with(plan: &str, adjust: impl FnOnce(&mut SandboxOptions)) -> Self {
         let clock = VirtualClock::starting_at("2026-11-20T10:00:00Z".parse().unwrap());
         let mut options = SandboxOptions::embedded(Arc::new(clock.clone()));
         adjust(&mut options);
@@ -167,13 +167,13 @@ impl Scene {
     }
 
     /// Gives an input.
-    pub fn input(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn input(mut self, name: &str, value: &str) -> Self {
         self.inputs.push((name.to_owned(), GivenValue::Text(value.to_owned())));
         self
     }
 
     /// Another run of the same plan for the same name, in the same world and the same store.
-    pub fn again(&self) -> Self {
+    pub(crate) fn again(&self) -> Self {
         Self {
             world: Arc::clone(&self.world),
             requests_before: self.sandbox().requests().len(),
@@ -189,7 +189,7 @@ impl Scene {
     }
 
     /// A run of the same plan for another name, in the same world.
-    pub fn elsewhere(&self, number: usize) -> Self {
+    pub(crate) fn elsewhere(&self, number: usize) -> Self {
         let common_name = format!("www.example-{number}.com");
         let scene = Self {
             store: Arc::new(MemoryStore::default()),
@@ -200,12 +200,12 @@ impl Scene {
     }
 
     /// The sandbox.
-    pub fn sandbox(&self) -> &Sandbox {
+    pub(crate) fn sandbox(&self) -> &Sandbox {
         &self.world.sandbox
     }
 
     /// The client of this world's API.
-    pub fn client(&self) -> RegfishClient {
+    pub(crate) fn client(&self) -> RegfishClient {
         self.world.client.clone()
     }
 
@@ -226,7 +226,7 @@ impl Scene {
     }
 
     /// Starts the run and drives it as far as it goes.
-    pub async fn start(&self, crash: Crash) -> Result<RunState, DriveError> {
+    pub(crate) async fn start(&self, crash: Crash) -> Result<RunState, DriveError> {
         let inputs = resolve_inputs(&self.plan, &self.inputs).unwrap();
         let header = RunHeader {
             plan: PlanReference {
@@ -251,23 +251,23 @@ impl Scene {
     }
 
     /// Starts the run; it must not crash.
-    pub async fn begin(&self) -> RunState {
+    pub(crate) async fn begin(&self) -> RunState {
         self.start(Crash::Never).await.unwrap()
     }
 
     /// Starts the run; it must crash at an event like this.
-    pub async fn begin_and_crash_at(&self, chosen: fn(&EventKind) -> bool) {
+    pub(crate) async fn begin_and_crash_at(&self, chosen: fn(&EventKind) -> bool) {
         let result = self.start(Crash::At(chosen)).await;
         assert!(matches!(result, Err(DriveError::Store { .. })), "{result:?}");
     }
 
     /// Takes the run up again and drives it as far as it goes.
-    pub async fn resume(&self) -> RunState {
+    pub(crate) async fn resume(&self) -> RunState {
         self.resume_until(Crash::Never).await.unwrap()
     }
 
     /// Takes the run up again, until the program dies once more.
-    pub async fn resume_until(&self, crash: Crash) -> Result<RunState, DriveError> {
+    pub(crate) async fn resume_until(&self, crash: Crash) -> Result<RunState, DriveError> {
         let driver = self.driver(crash);
         let mut engine = driver.load(&self.run).await?;
         driver.resume(&self.run, &mut engine, "certplan test").await?;
@@ -275,7 +275,7 @@ impl Scene {
     }
 
     /// What time it is in the world.
-    pub fn clock_now(&self) -> Timestamp {
+    pub(crate) fn clock_now(&self) -> Timestamp {
         self.world.clock.now()
     }
 
@@ -285,17 +285,17 @@ impl Scene {
     }
 
     /// What is recorded.
-    pub async fn events(&self) -> Vec<Event> {
+    pub(crate) async fn events(&self) -> Vec<Event> {
         self.store.load_run(&self.run).await.unwrap().events
     }
 
     /// The recorded events of a name.
-    pub async fn count(&self, name: &str) -> usize {
+    pub(crate) async fn count(&self, name: &str) -> usize {
         self.events().await.iter().filter(|event| event.kind.name() == name).count()
     }
 
     /// The private keys that were made.
-    pub fn keys(&self) -> Vec<PathBuf> {
+    pub(crate) fn keys(&self) -> Vec<PathBuf> {
         let folder = self.folder.path().join("keys").join(self.run.as_str());
         let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
         let paths = entries.map(|entry| entry.unwrap().path());
@@ -303,12 +303,12 @@ impl Scene {
     }
 
     /// Whether a certificate stands where the plans put it.
-    pub fn is_installed(&self) -> bool {
+    pub(crate) fn is_installed(&self) -> bool {
         self.folder.path().join("certs").join(&self.common_name).join("fullchain.pem").exists()
     }
 
     /// How many requests of this method came for exactly this path.
-    pub fn requested(&self, method: &str, path: &str) -> usize {
+    pub(crate) fn requested(&self, method: &str, path: &str) -> usize {
         let fits = |request: &&certplan::sandbox::LoggedRequest| {
             request.method == method && request.path == path
         };
@@ -317,13 +317,13 @@ impl Scene {
     }
 
     /// How many orders were sent, whatever became of them.
-    pub fn orders_sent(&self) -> usize {
+    pub(crate) fn orders_sent(&self) -> usize {
         self.requested("POST", "/tls/certificate")
     }
 
     /// The only order.
     #[track_caller]
-    pub fn order(&self) -> OrderSnapshot {
+    pub(crate) fn order(&self) -> OrderSnapshot {
         let mut orders = self.sandbox().orders();
         orders.retain(|order| order.common_name == self.common_name);
         let [order] = orders.try_into().unwrap();
@@ -332,7 +332,7 @@ impl Scene {
 
     /// Fails unless the run is done with the one order that there is, and with one key.
     #[track_caller]
-    pub fn expect_issued(&self, state: &RunState) {
+    pub(crate) fn expect_issued(&self, state: &RunState) {
         let order = self.order();
         let steps = describe(state);
         assert_eq!(state.phase, RunPhase::Finished(RunResult::Succeeded), "{steps}");
@@ -345,7 +345,7 @@ impl Scene {
 }
 
 /// The steps and their states, a line each.
-pub fn describe(state: &RunState) -> String {
+pub(crate) fn describe(state: &RunState) -> String {
     let line = |(step, record): (&StepId, &certplan::run::StepRecord)| {
         format!("{step}: {:?}\n", record.state)
     };
@@ -354,7 +354,7 @@ pub fn describe(state: &RunState) -> String {
 
 /// The error of a step that must have failed.
 #[track_caller]
-pub fn error_of(state: &RunState, step: &str) -> StepError {
+pub(crate) fn error_of(state: &RunState, step: &str) -> StepError {
     match &state.steps.get(step).unwrap().state {
         StepState::Failed { error } => error.clone(),
         _ => panic!("`{step}` has not failed:\n{}", describe(state)),
