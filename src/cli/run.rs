@@ -63,13 +63,14 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
         return Ok(code);
     }
 
-    console.talk(&format!("{} for {}: run {id}", header.plan.name, header.target));
     let observer = progress(console, header.steps.iter());
     let session = if arguments.sandbox {
         Session::embedded(&state, &store, None, observer, console).await?
     } else {
         Session::real(&state, &store, &plan, base_url, observer).await?
     };
+    // Not before the key is there: until then there is no run that could be resumed.
+    console.talk(&format!("{} for {}: run {id}", header.plan.name, header.target));
     if let Some(url) = &session.base_url {
         header.endpoints.insert("regfish".to_owned(), url.to_string());
     }
