@@ -1,6 +1,6 @@
 //! What a plan file that was edited since means for a run: explained, and obeyed only on demand.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::console::Console;
 use super::error::CliError;
@@ -83,11 +83,7 @@ fn explain(engine: &Engine, loaded: &LoadedPlan, use_current: bool, console: &Co
     console.talk(&format!("  unchanged: {done} done, {open} not done"));
 }
 
-fn replacement(
-    engine: &Engine,
-    loaded: LoadedPlan,
-    path: &PathBuf,
-) -> Result<Replacement, CliError> {
+fn replacement(engine: &Engine, loaded: LoadedPlan, path: &Path) -> Result<Replacement, CliError> {
     let refuse = |reasons: Vec<String>| {
         let message = format!(
             "the run cannot follow {} as it is now: {}",
