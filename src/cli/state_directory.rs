@@ -1,6 +1,7 @@
 //! `StateDirectory`: where a project's runs, keys and locks are.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::arguments::StateArguments;
 use super::error::CliError;
@@ -27,12 +28,12 @@ impl StateDirectory {
     }
 
     /// Opens the store; makes it when this is the first run.
-    pub(super) fn open(&self) -> Result<SqliteStore, CliError> {
-        Ok(SqliteStore::open(&self.path.join("state.db"))?)
+    pub(super) fn open(&self) -> Result<Arc<SqliteStore>, CliError> {
+        Ok(Arc::new(SqliteStore::open(&self.path.join("state.db"))?))
     }
 
     /// Opens the store for looking; nothing is made where nothing is.
-    pub(super) fn open_existing(&self) -> Result<Option<SqliteStore>, CliError> {
+    pub(super) fn open_existing(&self) -> Result<Option<Arc<SqliteStore>>, CliError> {
         let file = self.path.join("state.db");
         // What may not be looked at is not the same as what is not there.
         match file.try_exists() {

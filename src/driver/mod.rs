@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::action::Performer;
 use crate::engine::{Engine, EngineError, EngineSettings};
 use crate::plan::Plan;
-use crate::run::{Event, EventKind, RunHeader, RunPhase};
+use crate::run::{ErrorKind, Event, EventKind, Outcome, RunHeader, RunPhase, StepError};
 use crate::store::{NewRun, Store, StoreError, StoredPlan};
 use crate::types::{CertificateId, Clock, RunId, StepId, Timestamp};
 use flight::Flights;
@@ -73,6 +73,10 @@ fn display_unsaved(certificate: Option<&CertificateId>, step: Option<&StepId>) -
         (None, Some(step)) => format!(" (step `{step}`)"),
         (None, None) => String::new(),
     }
+}
+
+fn nothing_in_doubt() -> StepError {
+    StepError::new(ErrorKind::Conflict, "no order of this run is in doubt")
 }
 
 impl Driver {
@@ -177,6 +181,61 @@ impl Driver {
                 return Ok(());
             }
             self.record(run, engine, decided, now).await?;
+        }
+    }
+
+    /// Lets a run that stands still follow another plan from here on.
+    ///
+    /// Whoever calls has seen to it that [`Engine::obstacles`] knows none.
+    pub async fn replace_plan(
+        &self,
+        run: &RunId,
+        engine: &mut Engine,
+        stored: StoredPlan,
+        replaced: EventKind,
+    ) -> Result<Engine, DriveError> {
+        self.store.keep_plan(stored).await.map_err(DriveError::Load)?;
+        self.record(run, engine, vec![replaced], self.clock.now()).await?;
+        self.load(run).await
+    }
+
+    /// Settles an order in doubt: it became the certificate that a person names.
+    ///
+    /// Returns why not, when that certificate cannot be the one. The run stands still afterwards.
+    pub async fn adopt(
+        &self,
+        run: &RunId,
+        engine: &mut Engine,
+        certificate: CertificateId,
+        program: &str,
+    ) -> Result<Result<(), StepError>, DriveError> {
+        let Some(command) = engine.adoption(certificate) else {
+            return Ok(Err(nothing_in_doubt()));
+        };
+        let step = command.step.clone();
+        let directory = engine.state().header.directory.clone().into();
+        let (store, performer) = (Arc::clone(&self.store), Arc::clone(&self.performer));
+        let _busy = self.clock.busy();
+        match flight::carry_out(store, performer, run.clone(), directory, command).await {
+            Outcome::Failed { error, .. } => Ok(Err(error)),
+            outcome => {
+                let now = self.clock.now();
+                let decided = engine.adopted(&step, outcome, program, now)?;
+                self.record(run, engine, decided, now).await.map(Ok)
+            }
+        }
+    }
+
+    /// Settles an order in doubt: a person says that it never came to be. A resumed run orders anew.
+    pub async fn disown(
+        &self,
+        run: &RunId,
+        engine: &mut Engine,
+        program: &str,
+    ) -> Result<Result<(), StepError>, DriveError> {
+        match engine.disowned(program) {
+            None => Ok(Err(nothing_in_doubt())),
+            Some(decided) => self.record(run, engine, decided, self.clock.now()).await.map(Ok),
         }
     }
 

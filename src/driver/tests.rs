@@ -54,6 +54,7 @@ impl Performer for Script {
                 Call::Prepare { .. } => " prepare",
                 Call::Send(_) => " send",
                 Call::Reconcile(_) => " reconcile",
+                Call::Adopt(..) => " adopt",
             };
             self.calls.lock().unwrap().push(format!("{}{kind}", call.step));
             let answer = self
@@ -163,7 +164,8 @@ async fn steps_that_are_ready_run_at_the_same_time() {
     let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let gate = || Answer::Gate(Arc::clone(&begun), Arc::clone(&go));
     let script = Script::default().on("a", gate()).on("b", gate());
-    let scene = Scene::new(script, Arc::new(MemoryStore::default()));
+    let mut scene = Scene::new(script, Arc::new(MemoryStore::default()));
+    scene.driver.clock = Arc::new(crate::types::SystemClock);
     let engine = scene.start(TWO_AND_ONE).await;
     let both = async {
         begun.notified().await;
@@ -259,6 +261,10 @@ struct FullDisk {
 impl Store for FullDisk {
     fn create_run(&self, run: NewRun) -> StoreFuture<'_, ()> {
         self.inner.create_run(run)
+    }
+
+    fn keep_plan(&self, plan: StoredPlan) -> StoreFuture<'_, ()> {
+        self.inner.keep_plan(plan)
     }
 
     fn append(&self, run: &RunId, events: Vec<Event>) -> StoreFuture<'_, ()> {

@@ -8,6 +8,7 @@
 mod advance;
 mod command;
 mod outcome;
+mod plan_change;
 mod rendering;
 mod reopen;
 mod resume;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use command::Command;
+pub use plan_change::StepChange;
 
 use crate::graph::{CycleError, StepGraph};
 use crate::plan::{Plan, Repeat, Signature, Step, find_signature};

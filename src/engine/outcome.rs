@@ -57,7 +57,8 @@ impl Engine {
                 StepState::Started(_)
                 | StepState::Waiting { .. }
                 | StepState::Sent { .. }
-                | StepState::Unknown { .. },
+                | StepState::Unknown { .. }
+                | StepState::InDoubt { .. },
                 Outcome::Succeeded { output, certificate },
             ) => {
                 let mut events = bound(id, certificate);

@@ -1,8 +1,11 @@
 //! How a run is taken up again: what its steps' states mean after a crash, a stop or a wait.
 
-use super::Engine;
-use crate::run::{ErrorKind, EventKind, ReopenReason, StepError, StepState};
-use crate::types::{StepId, Timestamp};
+use super::{Command, Engine, EngineError};
+use crate::run::{
+    Attempt, Call, ErrorKind, EventKind, Intent, Outcome, PauseReason, ReopenReason, StepError,
+    StepState,
+};
+use crate::types::{CertificateId, StepId, Timestamp};
 
 impl Engine {
     /// The events that take the run up again. Steps that failed, are parked or blocked get another
@@ -13,6 +16,52 @@ impl Engine {
             events.extend(self.take_up(id, &record.state, now));
         }
         events
+    }
+
+    /// The call that takes over what a person says became of the order in doubt.
+    pub fn adoption(&self, certificate: CertificateId) -> Option<Command> {
+        let (id, attempt, intent) = self.in_question()?;
+        let step = self.plan.steps.get(id)?;
+        Some(Command {
+            step: id.clone(),
+            uses: step.uses.clone(),
+            call: Call::Adopt(intent.clone(), certificate),
+            parameters: attempt.parameters.clone(),
+            timeout: step.timeout,
+            not_before: Timestamp::MIN,
+        })
+    }
+
+    /// The events of an adoption that worked; the run stands still after them.
+    pub fn adopted(
+        &mut self,
+        step: &StepId,
+        outcome: Outcome,
+        program: &str,
+        now: Timestamp,
+    ) -> Result<Vec<EventKind>, EngineError> {
+        let settled = self.finished(step, outcome, now)?;
+        Ok(between_sessions(program, settled))
+    }
+
+    /// The events that follow when a person says that the order in doubt never came to be.
+    pub fn disowned(&self, program: &str) -> Option<Vec<EventKind>> {
+        let step = self.state.steps.iter().find_map(|(id, record)| match &record.state {
+            StepState::InDoubt { .. } => Some(id.clone()),
+            _ => None,
+        })?;
+        let reason = ReopenReason::NothingOrdered;
+        Some(between_sessions(program, vec![EventKind::StepReopened { step, reason }]))
+    }
+
+    /// The order of which nobody knows what became of it.
+    fn in_question(&self) -> Option<(&StepId, &Attempt, &Intent)> {
+        self.state.steps.iter().find_map(|(id, record)| match &record.state {
+            StepState::InDoubt { attempt, intent, .. }
+            | StepState::Unknown { attempt, intent, .. }
+            | StepState::Sent { attempt, intent } => Some((id, attempt, intent)),
+            _ => None,
+        })
     }
 
     fn take_up(&self, id: &StepId, state: &StepState, now: Timestamp) -> Option<EventKind> {
@@ -59,4 +108,12 @@ impl Engine {
             )
         })
     }
+}
+
+/// Events outside of any session: a program came, settled something, and left.
+fn between_sessions(program: &str, settled: Vec<EventKind>) -> Vec<EventKind> {
+    let mut events = vec![EventKind::RunResumed { program: program.to_owned() }];
+    events.extend(settled);
+    events.push(EventKind::RunPaused { reason: PauseReason::Interrupted });
+    events
 }

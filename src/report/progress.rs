@@ -39,6 +39,10 @@ impl Progress {
                 }
                 ReopenReason::Changed { .. } | ReopenReason::Resumed => Vec::new(),
             },
+            EventKind::PlanReplaced { plan, .. } => {
+                let text = format!("  what has not begun follows {} as it is now", plan.file);
+                vec![style.faint(&text)]
+            }
             EventKind::RunResumed { .. } => vec![style.faint("  going on where it stopped")],
             EventKind::StepStarted { step, .. } => {
                 self.began.entry(step.clone()).or_insert(at);

@@ -33,6 +33,15 @@ pub enum EventKind {
         /// Name and version of the program.
         program: String,
     },
+    /// What has not begun follows another plan from here on.
+    PlanReplaced {
+        /// The plan.
+        plan: PlanReference,
+        /// Its steps, in its order; the steps that have begun are among them.
+        steps: Vec<StepId>,
+        /// The values of its inputs, defaults included.
+        inputs: Map<String, Value>,
+    },
     /// The condition of a step is false; its dependents go on without it.
     StepSkipped {
         /// The step.
@@ -252,6 +261,7 @@ impl EventKind {
             | Self::StepReopened { step, .. } => Some(step),
             Self::RunStarted(_)
             | Self::RunResumed { .. }
+            | Self::PlanReplaced { .. }
             | Self::RunPaused { .. }
             | Self::RunFinished { .. } => None,
         }
@@ -262,6 +272,7 @@ impl EventKind {
         match self {
             Self::RunStarted(_) => "run_started",
             Self::RunResumed { .. } => "run_resumed",
+            Self::PlanReplaced { .. } => "plan_replaced",
             Self::StepSkipped { .. } => "step_skipped",
             Self::StepStarted { .. } => "step_started",
             Self::IntentRecorded { .. } => "intent_recorded",

@@ -26,6 +26,8 @@ pub enum Call {
     Send(Intent),
     /// Find out what became of what was sent, and send nothing.
     Reconcile(Intent),
+    /// Take over what a person says became of it, if it can be so; send nothing.
+    Adopt(Intent, CertificateId),
 }
 
 /// How a call of an action ended.

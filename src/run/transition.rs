@@ -321,8 +321,8 @@ impl StepState {
                 E::StepReopened { .. },
             ) => Self::Pending,
 
-            (_, E::RunStarted(_) | E::RunResumed { .. } | E::RunPaused { .. })
-            | (_, E::RunFinished { .. })
+            (_, E::RunStarted(_) | E::RunResumed { .. } | E::PlanReplaced { .. })
+            | (_, E::RunPaused { .. } | E::RunFinished { .. })
             | (
                 Self::Pending
                 | Self::Started(_)

@@ -135,6 +135,9 @@ impl Project {
             .args(arguments)
             .current_dir(self.path())
             .env_clear()
+            // A bare machine: it trusts no CA, and so nobody on the network either.
+            .env("SSL_CERT_FILE", "/dev/null")
+            .env("SSL_CERT_DIR", "/dev/null")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

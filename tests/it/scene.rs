@@ -72,6 +72,10 @@ impl Store for CrashingStore {
         })
     }
 
+    fn keep_plan(&self, plan: StoredPlan) -> StoreFuture<'_, ()> {
+        self.inner.keep_plan(plan)
+    }
+
     fn append(&self, run: &RunId, mut events: Vec<Event>) -> StoreFuture<'_, ()> {
         let (admitted, dies) = self.admit(&events);
         events.truncate(admitted);

@@ -3,6 +3,7 @@
 mod decisions;
 mod moved_on;
 mod order;
+mod plan_change;
 mod properties;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -143,3 +143,44 @@ fn a_second_certificate_is_never_bound() {
     let error = RunState::fold(&events).unwrap_err();
     assert!(error.to_string().contains("to a run that owns `AAAAAAAAAAAA1`"), "{error}");
 }
+
+fn in_doubt() -> Scene {
+    let mut scene = lost();
+    scene.finish("order", Outcome::InDoubt { message: "two".to_owned(), candidates: Vec::new() });
+    scene
+}
+
+#[test]
+fn a_person_can_say_which_certificate_it_is() {
+    let mut scene = in_doubt();
+    let certificate = CertificateId::parse("AAAAAAAAAAAA1").unwrap();
+    let command = scene.engine.adoption(certificate.clone()).unwrap();
+    assert_eq!(command.call, Call::Adopt(intent(), certificate));
+    let outcome = ordered("AAAAAAAAAAAA1", BindingKind::Adopted);
+    let decided = scene.engine.adopted(&id("order"), outcome, "test", scene.now).unwrap();
+    scene.record(decided);
+    assert_eq!((scene.state("order"), scene.phase()), ("succeeded", "interrupted"));
+    scene.crash_and_resume();
+    assert_eq!(scene.state("issued"), "started");
+    scene.assert_replays();
+}
+
+#[test]
+fn a_person_can_say_that_nothing_was_ordered() {
+    let mut scene = in_doubt();
+    let decided = scene.engine.disowned("test").unwrap();
+    scene.record(decided);
+    assert!(scene.due().is_empty());
+    scene.crash_and_resume();
+    // Nothing of the lost order is looked for any more: its candidates are somebody else's.
+    assert_eq!(scene.call("order"), Some(Call::Prepare { earlier: None }));
+    scene.assert_replays();
+}
+
+#[test]
+fn where_nothing_is_in_doubt_there_is_nothing_to_settle() {
+    let mut scene = sent();
+    scene.finish("order", ordered("AAAAAAAAAAAA1", BindingKind::Ordered));
+    assert!(scene.engine.disowned("test").is_none());
+    assert!(scene.engine.adoption(CertificateId::parse("AAAAAAAAAAAA1").unwrap()).is_none());
+}

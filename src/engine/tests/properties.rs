@@ -56,7 +56,7 @@ fn outcome(call: &Call, uses: &str, choice: u8) -> Outcome {
             2 | 3 => Outcome::NothingFound,
             _ => ordered("AAAAAAAAAAAA1", BindingKind::Adopted),
         },
-        Call::Perform => match choice % 8 {
+        Call::Perform | Call::Adopt(..) => match choice % 8 {
             0 => final_failure(),
             1 => passing(),
             2 if uses == "regfish.wait_issued" => parked(),

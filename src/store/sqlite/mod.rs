@@ -99,6 +99,10 @@ impl Store for SqliteStore {
         self.writer.send(|reply| Job::Create { run: Box::new(run), reply })
     }
 
+    fn keep_plan(&self, plan: StoredPlan) -> StoreFuture<'_, ()> {
+        self.writer.send(|reply| Job::Keep { plan: Box::new(plan), reply })
+    }
+
     fn append(&self, run: &RunId, events: Vec<Event>) -> StoreFuture<'_, ()> {
         let run = run.clone();
         self.writer.send(|reply| Job::Append { run, events, reply })
