@@ -29,6 +29,8 @@ pub(super) enum Command {
     Status(StatusArguments),
     /// Show one run: its steps, and what happened when
     Show(ShowArguments),
+    /// Explain in words where a run stands, whose turn it is, and what was decided why
+    Explain(ExplainArguments),
     /// Print the recorded events of a run as JSON lines
     Events(EventsArguments),
     /// Check plans; show every mistake with its place
@@ -149,6 +151,15 @@ pub(super) struct ShowArguments {
 
     #[command(flatten)]
     pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// The run, or the beginning of its id
+    pub(super) run: String,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod console;
 mod error;
 mod events;
 mod exit;
+mod explain;
 mod inputs;
 mod interrupt;
 mod outcome;
@@ -70,6 +71,7 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
         Command::Adopt(arguments) => adopt::adopt(arguments, console).await,
         Command::Status(arguments) => status::status(arguments, console).await,
         Command::Show(arguments) => show::show(arguments, console).await,
+        Command::Explain(arguments) => explain::explain(arguments, console).await,
         Command::Events(arguments) => events::events(arguments, console).await,
         Command::Check(arguments) => check::check(&arguments, console),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, console).await,

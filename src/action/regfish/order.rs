@@ -18,7 +18,7 @@ use crate::api::http::Effect;
 use crate::api::regfish::{Certificate, CertificateList, DcvMethod, OrderRequest, RegfishClient};
 use crate::pki::CertificateRequest;
 use crate::run::{
-    BindingKind, BoundCertificate, Call, Candidate, ErrorKind, Intent, Outcome, Retry, StepError,
+    BindingKind, BoundCertificate, Call, Candidate, ErrorKind, Intent, Outcome, StepError,
 };
 use crate::types::{CertificateId, DomainName};
 
