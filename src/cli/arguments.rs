@@ -35,6 +35,8 @@ pub(super) enum Command {
     Events(EventsArguments),
     /// Check plans; show every mistake with its place
     Check(CheckArguments),
+    /// Look whether state file, runs, keys and certificates are whole; changes nothing
+    Doctor(DoctorArguments),
     /// Serve an imitation of the regfish API, with a CA and a DNS server, on loopback
     Sandbox(SandboxArguments),
 }
@@ -176,6 +178,12 @@ pub(super) struct CheckArguments {
     /// The plan files
     #[arg(required = true)]
     pub(super) plans: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    #[command(flatten)]
+    pub(super) state: StateArguments,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ mod arguments;
 mod check;
 mod connections;
 mod console;
+mod doctor;
 mod error;
 mod events;
 mod exit;
@@ -74,6 +75,7 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
         Command::Explain(arguments) => explain::explain(arguments, console).await,
         Command::Events(arguments) => events::events(arguments, console).await,
         Command::Check(arguments) => check::check(&arguments, console),
+        Command::Doctor(arguments) => doctor::doctor(arguments, console).await,
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, console).await,
     }
 }

@@ -5,7 +5,7 @@ use super::console::Console;
 use super::error::{CliError, step_hint};
 use super::exit::ExitCode;
 use crate::report::RunResultView;
-use crate::run::{PauseReason, RunPhase, RunResult, RunState, StepState};
+use crate::run::{PauseReason, RunPhase, RunResult, RunState, StepRecord, StepState, WaitsFor};
 use crate::types::RunId;
 
 /// Where a run stands when the program is done with it.
@@ -128,6 +128,17 @@ fn hints(run: &RunId, state: &RunState) -> Vec<String> {
             ));
         }
         RunPhase::Paused(PauseReason::Parked | PauseReason::Interrupted) | RunPhase::Running => {
+            let person = |record: &StepRecord| {
+                matches!(&record.state, StepState::Parked { reason }
+                    if reason.waits_for == WaitsFor::Person)
+            };
+            if state.header.sandbox && state.steps.values().any(person) {
+                hints.push(
+                    "the sandbox ended with this program; `certplan sandbox --state-file \
+                     .certplan/sandbox/world.json` serves its Console again"
+                        .to_owned(),
+                );
+            }
             hints.push(format!("`certplan resume {run}` goes on{certificate}"));
         }
     }

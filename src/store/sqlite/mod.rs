@@ -53,6 +53,18 @@ impl SqliteStore {
         })
     }
 
+    /// What SQLite finds wrong with the file; empty when it is whole.
+    pub async fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare("PRAGMA integrity_check(20)")?;
+            let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+            let mut faults = rows.collect::<Result<Vec<String>, _>>()?;
+            faults.retain(|fault| fault != "ok");
+            Ok(faults)
+        })
+        .await
+    }
+
     /// Runs a query on the reading connection, off the async threads.
     fn read<T: Send + 'static>(
         &self,
