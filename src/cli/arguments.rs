@@ -31,6 +31,8 @@ pub(super) enum Command {
     Events(EventsArguments),
     /// Check plans; show every mistake with its place
     Check(CheckArguments),
+    /// Draw a plan, or a run with the state of each step
+    Graph(GraphArguments),
     /// Serve an imitation of the regfish API, with a CA and a DNS server, on loopback
     Sandbox(SandboxArguments),
 }
@@ -116,6 +118,40 @@ pub(super) struct CheckArguments {
     /// The plan files
     #[arg(required = true)]
     pub(super) plans: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GraphArguments {
+    /// The plan file; or a run, or the beginning of its id
+    #[arg(value_name = "PLAN|RUN")]
+    pub(super) subject: PathBuf,
+
+    /// What to draw it as
+    #[arg(short, long, value_enum, default_value_t = DrawingFormat::Text)]
+    pub(super) format: DrawingFormat,
+
+    /// Write the drawing to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+
+    /// Draw the edges too that longer paths imply
+    #[arg(long)]
+    pub(super) all_edges: bool,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DrawingFormat {
+    /// Boxes and lines for a terminal
+    Text,
+    /// A Mermaid flowchart, for Markdown on code hosts
+    Mermaid,
+    /// Graphviz's language
+    Dot,
+    /// A picture for browsers
+    Svg,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod console;
 mod error;
 mod events;
 mod exit;
+mod graph;
 mod inputs;
 mod interrupt;
 mod outcome;
@@ -68,6 +69,7 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
         Command::Status(arguments) => status::status(arguments, console).await,
         Command::Show(arguments) => show::show(arguments, console).await,
         Command::Events(arguments) => events::events(arguments, console).await,
+        Command::Graph(arguments) => graph::graph(arguments, console).await,
         Command::Check(arguments) => check::check(&arguments, console),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, console).await,
     }

@@ -15,6 +15,7 @@ mod model;
 mod node;
 mod policy;
 mod raw;
+mod references;
 mod render;
 mod scan;
 mod signature;

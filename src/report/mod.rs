@@ -3,6 +3,7 @@
 //! Live or replayed, the same events give the same text. Reporters make texts; who prints them is
 //! the command line.
 
+pub mod graph;
 mod progress;
 mod result;
 mod run_page;
