@@ -8,6 +8,7 @@
 mod advance;
 mod command;
 mod outcome;
+mod preview;
 mod rendering;
 mod resume;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use command::Command;
+pub use preview::{Answer, Prospect, StepPreview, preview};
 
 use crate::graph::{CycleError, StepGraph};
 use crate::plan::{Plan, Repeat, Signature, Step, find_signature};

@@ -13,6 +13,7 @@ mod inputs;
 mod limits;
 mod model;
 mod node;
+mod partial;
 mod policy;
 mod raw;
 mod references;
@@ -33,6 +34,9 @@ pub use diagnostic::{Diagnostic, Diagnostics, Entry, Label, Severity, Suggestion
 pub use filters::own_filters;
 pub use inputs::{GivenValue, InputError, resolve_inputs};
 pub use model::{Connection, Input, OnFailure, Plan, SecretSource, Share, Step, Template};
+pub use partial::{
+    Partly, check_fields, check_partly, condition_partly, placeholder, render_partly,
+};
 pub use policy::{OnTimeout, PollPolicy, RetryPolicy};
 pub use render::{Context, RenderError, evaluate_condition, render};
 pub use signature::{Repeat, Signature, find as find_signature, signatures};
