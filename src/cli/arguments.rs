@@ -31,6 +31,8 @@ pub(super) enum Command {
     Events(EventsArguments),
     /// Check plans; show every mistake with its place
     Check(CheckArguments),
+    /// Show what a run would do: every request, what is bought, what is not known yet
+    Preview(PreviewArguments),
     /// Draw a plan, or a run with the state of each step
     Graph(GraphArguments),
     /// Serve an imitation of the regfish API, with a CA and a DNS server, on loopback
@@ -118,6 +120,37 @@ pub(super) struct CheckArguments {
     /// The plan files
     #[arg(required = true)]
     pub(super) plans: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PreviewArguments {
+    /// The plan file
+    pub(super) plan: PathBuf,
+
+    /// Give an input of the plan a value
+    #[arg(short, long = "input", value_name = "NAME=VALUE")]
+    pub(super) inputs: Vec<String>,
+
+    /// Name the target; by default it is the plan's input `common_name`
+    #[arg(long, value_name = "NAME")]
+    pub(super) target: Option<String>,
+
+    /// Preview a run against an embedded sandbox
+    #[arg(long)]
+    pub(super) sandbox: bool,
+
+    /// Really ask for what only reads: products and organizations. Nothing else is sent
+    #[arg(long)]
+    pub(super) online: bool,
+
+    #[command(flatten)]
+    pub(super) settings: SettingArguments,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
 }
 
 #[derive(Debug, Args)]

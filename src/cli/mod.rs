@@ -15,6 +15,8 @@ mod inputs;
 mod interrupt;
 mod outcome;
 mod plan_file;
+mod preview;
+mod preview_summary;
 mod resume;
 mod run;
 mod sandbox;
@@ -69,6 +71,7 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
         Command::Status(arguments) => status::status(arguments, console).await,
         Command::Show(arguments) => show::show(arguments, console).await,
         Command::Events(arguments) => events::events(arguments, console).await,
+        Command::Preview(arguments) => preview::preview(arguments, console).await,
         Command::Graph(arguments) => graph::graph(arguments, console).await,
         Command::Check(arguments) => check::check(&arguments, console),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, console).await,

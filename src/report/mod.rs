@@ -4,6 +4,7 @@
 //! the command line.
 
 pub mod graph;
+pub mod preview;
 mod progress;
 mod result;
 mod run_page;

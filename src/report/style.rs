@@ -43,6 +43,11 @@ impl Style {
         format!("{style}{text}{style:#}")
     }
 
+    /// For what is not known yet.
+    pub(super) fn unknown(self, text: &str) -> String {
+        self.paint(AnsiColor::Cyan, text)
+    }
+
     /// For what matters less.
     pub fn faint(self, text: &str) -> String {
         if !self.colours {

@@ -3,4 +3,5 @@
 
 mod golden;
 mod graph;
+mod preview;
 mod tidy;

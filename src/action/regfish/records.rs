@@ -12,7 +12,7 @@ use crate::api::regfish::{CreateRecord, DnsRecord, NewRecord, RegfishClient, Zon
 use crate::run::{ErrorKind, Outcome};
 
 /// Every record that certplan makes carries a note that begins like this.
-const OWNERSHIP_MARK: &str = "managed by certplan";
+pub(in crate::action) const OWNERSHIP_MARK: &str = "managed by certplan";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
