@@ -16,6 +16,7 @@ mod interrupt;
 mod outcome;
 mod plan_file;
 mod preview;
+mod preview_asker;
 mod preview_summary;
 mod resume;
 mod run;

@@ -1,8 +1,7 @@
 //! `certplan preview`: what a run would do, and nothing done.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
@@ -12,21 +11,19 @@ use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::graph::costs_money;
+use super::inputs;
 use super::plan_file::load_plan;
+use super::preview_asker::Asker;
 use super::preview_summary::{Foreseen, World, summary};
 use super::state_directory::{StateDirectory, working_directory};
-use super::{PROGRAM, inputs};
-use crate::action::preview::{facts, may_be_asked, requests};
-use crate::action::{ActionCall, Actions, Performer};
-use crate::api::http::{BaseUrl, Method};
+use crate::action::preview::{Fact, facts, may_be_asked, requests};
+use crate::api::http::Method;
 use crate::engine::{Answer, Prospect, StepPreview, preview as evaluate};
 use crate::plan::{OnTimeout, Plan, Step};
 use crate::report::preview::{
     Count, PreviewStepView, PreviewView, ProspectView, RequestCount, RequestView,
 };
-use crate::run::{Call, Outcome};
-use crate::sandbox::{Sandbox, SandboxOptions};
-use crate::types::{Clock, RunId, StepId, SystemClock, format_duration};
+use crate::types::{StepId, format_duration};
 
 /// Where an embedded sandbox answers is known only once it runs.
 const SANDBOX_URL: &str = "http://‹sandbox›";
@@ -46,7 +43,7 @@ pub(super) async fn preview(
     };
     let here = working_directory()?;
     let keys = StateDirectory::find(&arguments.state)?.keys();
-    let keys = keys.strip_prefix(&here).map_or(keys.clone(), Path::to_owned);
+    let keys = keys.strip_prefix(&here).map_or_else(|_| keys.clone(), Path::to_owned);
 
     let subject = Subject { plan: &plan, inputs: &inputs, target: &target };
     let mut answers = BTreeMap::new();
@@ -119,61 +116,6 @@ impl Subject<'_> {
             let requests = requests(&step.uses, &preview.parameters);
             sent += u32::try_from(requests.len()).unwrap_or(u32::MAX);
             answers.insert(step.id.clone(), asker.ask(step, &preview).await);
-        }
-    }
-}
-
-/// Performs the reads of a preview, in the real world or in a sandbox that nobody keeps.
-struct Asker {
-    actions: Actions,
-    directory: PathBuf,
-    sandbox: Option<Sandbox>,
-}
-
-impl Asker {
-    async fn new(plan: &Plan, url: Option<&BaseUrl>, here: &Path) -> Result<Self, CliError> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (regfish, sandbox) = match url {
-            Some(url) => (connections::regfish(plan, url.clone(), Arc::clone(&clock)).await?, None),
-            None => {
-                let options = SandboxOptions::embedded(Arc::clone(&clock));
-                let key = options.api_key.clone();
-                let sandbox = Sandbox::start(options).await?;
-                let url = BaseUrl::parse(&sandbox.base_url())
-                    .map_err(|error| CliError::failure(error.to_string()))?;
-                (connections::client(url, key, Arc::clone(&clock))?, Some(sandbox))
-            }
-        };
-        // No step that is asked here makes a key; were one to try, it would find no folder.
-        let actions = Actions { regfish: Some(regfish), clock, key_directory: PathBuf::new() };
-        Ok(Self { actions, directory: here.to_owned(), sandbox })
-    }
-
-    async fn ask(&self, step: &Step, preview: &StepPreview) -> Answer {
-        let known = |(name, value): (&String, &crate::plan::Partly)| {
-            value.known().map(|value| (name.clone(), value.clone()))
-        };
-        let call = ActionCall {
-            run: RunId::from_random(0),
-            step: step.id.clone(),
-            uses: step.uses.clone(),
-            call: Call::Perform,
-            parameters: preview.parameters.iter().filter_map(known).collect(),
-            directory: self.directory.clone(),
-            owned_by_others: BTreeSet::new(),
-        };
-        let answer = tokio::time::timeout(step.timeout, self.actions.perform(call));
-        match answer.await {
-            Ok(Outcome::Succeeded { output, .. }) => Answer::Output(output),
-            Ok(Outcome::Failed { error, .. }) => Answer::Failed(error.message),
-            Ok(_) => Answer::Failed(format!("{PROGRAM} cannot preview `{}`", step.uses)),
-            Err(_) => Answer::Failed(format!("no answer within {}", format_duration(step.timeout))),
-        }
-    }
-
-    async fn end(self) {
-        if let Some(sandbox) = self.sandbox {
-            sandbox.stop().await;
         }
     }
 }
@@ -289,7 +231,6 @@ fn step_view(step: &Step, preview: &StepPreview, base: &str) -> PreviewStepView 
 
 /// How a step waits, and what it does beside requests.
 fn notes(step: &Step, preview: &StepPreview) -> Vec<String> {
-    use crate::action::preview::Fact;
     let mut notes = Vec::new();
     match facts(&step.uses, &preview.parameters) {
         Some(Fact::Key { kind }) => {

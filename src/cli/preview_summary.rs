@@ -187,6 +187,9 @@ fn answered(seen: &Foreseen<'_>, field: &str) -> Option<String> {
     }
 }
 
+/// An example is enough: the names themselves are listed above.
+const MOST_PLACES: usize = 3;
+
 fn records_rows(
     records: Option<&[crate::action::preview::PlannedRecord]>,
     from: &str,
@@ -210,7 +213,11 @@ fn records_rows(
         let bases: Vec<&str> =
             names.iter().map(|name| name.strip_prefix("*.").unwrap_or(name)).collect();
         let bases: BTreeSet<String> = bases.iter().map(|base| format!("_dnsauth.{base}")).collect();
-        let shown = bases.into_iter().collect::<Vec<_>>().join(", ");
+        let more = bases.len().saturating_sub(MOST_PLACES);
+        let mut shown = bases.into_iter().take(MOST_PLACES).collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            shown.push_str(&format!(" and {more} more"));
+        }
         texts.push(format!("as documented: CNAME at {shown}, or at a parent of it"));
     }
     texts

@@ -14,6 +14,7 @@ mod limits;
 mod model;
 mod node;
 mod partial;
+mod partial_check;
 mod policy;
 mod raw;
 mod references;
@@ -34,9 +35,8 @@ pub use diagnostic::{Diagnostic, Diagnostics, Entry, Label, Severity, Suggestion
 pub use filters::own_filters;
 pub use inputs::{GivenValue, InputError, resolve_inputs};
 pub use model::{Connection, Input, OnFailure, Plan, SecretSource, Share, Step, Template};
-pub use partial::{
-    Partly, check_fields, check_partly, condition_partly, placeholder, render_partly,
-};
+pub use partial::{Partly, condition_partly, placeholder, render_partly};
+pub use partial_check::check_fields;
 pub use policy::{OnTimeout, PollPolicy, RetryPolicy};
 pub use render::{Context, RenderError, evaluate_condition, render};
 pub use signature::{Repeat, Signature, find as find_signature, signatures};

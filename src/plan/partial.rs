@@ -9,9 +9,8 @@ use serde_json::{Map, Value as Json};
 
 use super::model::Template;
 use super::render::{Context, RenderError, evaluate_condition, render};
-use super::scan::{Scan, blocks, scan_expression, scan_text};
+use super::scan::{Scan, alternatives, blocks, scan_expression, scan_text};
 use super::template::{Parsed, parse};
-use super::value_type::{Field, Mismatch, Presence, ValueType, describe};
 use crate::types::{printable, shorten};
 
 /// A value that is known as a whole, in parts, or not at all.
@@ -121,8 +120,31 @@ pub fn render_partly(template: &Template, context: &Context) -> Result<Partly, R
 pub fn condition_partly(expression: &str, context: &Context) -> Result<Option<bool>, RenderError> {
     match evaluate_condition(expression, context) {
         Ok(holds) => Ok(Some(holds)),
-        Err(_) if touches_unknown(&scan_expression(expression), context) => Ok(None),
+        Err(_) if touches_unknown(&scan_expression(expression), context) => {
+            Ok(decided_anyway(expression, context))
+        }
         Err(error) => Err(error),
+    }
+}
+
+/// Whether a condition is decided by the parts of it that are known: one false part of an `and`,
+/// one true part of an `or`.
+fn decided_anyway(expression: &str, context: &Context) -> Option<bool> {
+    let alternatives = alternatives(expression)?;
+    let part = |part: &&str| evaluate_condition(part, context).ok();
+    let all = |parts: &Vec<&str>| {
+        let parts: Vec<Option<bool>> = parts.iter().map(part).collect();
+        if parts.contains(&Some(false)) {
+            Some(false)
+        } else {
+            parts.into_iter().collect::<Option<Vec<bool>>>().map(|_| true)
+        }
+    };
+    let alternatives: Vec<Option<bool>> = alternatives.iter().map(all).collect();
+    if alternatives.contains(&Some(true)) {
+        Some(true)
+    } else {
+        alternatives.into_iter().collect::<Option<Vec<bool>>>().map(|_| false)
     }
 }
 
@@ -174,84 +196,6 @@ fn text_partly(text: &str, context: &Context) -> Partly {
         Ok(Json::String(shown)) if !unknown.is_empty() => Partly::Text { shown, unknown },
         _ => Partly::Unknown(text.to_owned()),
     }
-}
-
-/// Checks the known parts of `value` against a type and gives them their normal form; what is
-/// unknown is checked when it is known.
-pub fn check_partly(value_type: &ValueType, value: &Partly) -> Result<Partly, Vec<Mismatch>> {
-    match (value_type, value) {
-        (_, Partly::Known(value)) => value_type.check(value).map(Partly::Known),
-        (_, Partly::Unknown(_)) => Ok(value.clone()),
-        (ValueType::Any, _) => Ok(value.clone()),
-        (value_type, Partly::Text { .. }) if value_type.is_text() => Ok(value.clone()),
-        (ValueType::List(item), Partly::List(items)) => {
-            let mut wrong = Vec::new();
-            let mut checked = Vec::new();
-            for (index, value) in items.iter().enumerate() {
-                match check_partly(item, value) {
-                    Ok(value) => checked.push(value),
-                    Err(found) => wrong.extend(within(&format!("[{index}]"), found)),
-                }
-            }
-            if wrong.is_empty() { Ok(Partly::List(checked)) } else { Err(wrong) }
-        }
-        (ValueType::Record(fields), Partly::Map(entries)) => {
-            check_fields(fields, entries).map(Partly::Map)
-        }
-        (ValueType::Map, Partly::Map(_)) => Ok(value.clone()),
-        _ => Err(vec![Mismatch {
-            at: String::new(),
-            expected: value_type.to_string(),
-            found: describe(&value.shown()),
-            reason: None,
-        }]),
-    }
-}
-
-/// Checks the known parts of a record; defaults are filled in.
-pub fn check_fields(
-    fields: &[Field],
-    entries: &IndexMap<String, Partly>,
-) -> Result<IndexMap<String, Partly>, Vec<Mismatch>> {
-    let mut wrong = Vec::new();
-    let mut checked = IndexMap::new();
-    for name in entries.keys().filter(|name| !fields.iter().any(|field| field.name == **name)) {
-        wrong.push(Mismatch {
-            at: printable(name),
-            expected: "a known field".to_owned(),
-            found: "an unknown one".to_owned(),
-            reason: None,
-        });
-    }
-    for field in fields {
-        let given = entries.get(&field.name).filter(|value| value.known() != Some(&Json::Null));
-        match (given, &field.presence) {
-            (Some(value), _) => match check_partly(&field.value_type, value) {
-                Ok(value) => {
-                    checked.insert(field.name.clone(), value);
-                }
-                Err(found) => wrong.extend(within(&field.name, found)),
-            },
-            (None, Presence::Optional) => {}
-            (None, Presence::Default(default)) => {
-                checked.insert(field.name.clone(), Partly::Known(default.clone()));
-            }
-            (None, Presence::Required) => wrong.push(Mismatch {
-                at: field.name.clone(),
-                expected: field.value_type.to_string(),
-                found: "nothing".to_owned(),
-                reason: None,
-            }),
-        }
-    }
-    if wrong.is_empty() { Ok(checked) } else { Err(wrong) }
-}
-
-fn within(place: &str, found: Vec<Mismatch>) -> impl Iterator<Item = Mismatch> {
-    found.into_iter().map(move |mismatch| {
-        let joint = if mismatch.at.is_empty() || mismatch.at.starts_with('[') { "" } else { "." };
-        Mismatch { at: format!("{place}{joint}{}", mismatch.at), ..mismatch }
-    })
 }
 
 #[cfg(test)]
@@ -345,21 +289,16 @@ mod tests {
             ("inputs.legacy and steps.order.action_required", Some(false)),
             ("steps.order.action_required", None),
             ("not steps.order.action_required", None),
+            ("steps.order.action_required and inputs.legacy", Some(false)),
+            ("steps.order.action_required or inputs.days == 90", Some(true)),
+            ("steps.a.b and inputs.legacy or inputs.days > 3", Some(true)),
+            ("steps.a.b and inputs.legacy or steps.a.b", None),
+            ("not (steps.a.b and inputs.legacy)", None),
+            ("inputs.legacy if steps.a.b else true and true", None),
+            ("steps.a.b == 'x and y' and inputs.days", None),
         ] {
             assert_eq!(condition_partly(condition, &context()), Ok(holds), "{condition}");
         }
         assert!(condition_partly("inputs.days", &context()).is_err());
-    }
-
-    #[test]
-    fn the_known_parts_of_a_list_are_checked_now() {
-        let domains = ValueType::List(Box::new(ValueType::Domain));
-        let list = |name: &str| {
-            Partly::List(vec![Partly::Known(json!(name)), Partly::Unknown("steps.a.b".to_owned())])
-        };
-        let checked = check_partly(&domains, &list("WWW.Example.com")).unwrap();
-        assert_eq!(checked.shown(), json!(["www.example.com", "‹steps.a.b›"]));
-        let wrong = check_partly(&domains, &list("a b")).unwrap_err();
-        assert!(wrong[0].to_string().starts_with("at `[0]`: expected domain"), "{}", wrong[0]);
     }
 }

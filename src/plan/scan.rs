@@ -4,7 +4,11 @@
 //! and not what follows them, and it overlooks a sliced list. This scanner never decides whether a
 //! template is right; where it is in doubt it reports more, so that the compiler refuses.
 
+mod blocks;
+
 use std::ops::Range;
+
+pub(super) use blocks::{alternatives, blocks};
 
 /// What a template's code consists of, as far as the compiler asks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -124,34 +128,6 @@ pub(super) fn scan_text(text: &str) -> Scan {
         }
     }
     scan
-}
-
-/// The insides of each `{{ … }}` of a text, in order; not of those in a comment or in `raw`.
-pub(super) fn blocks(text: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    let mut raw = false;
-    while let Some(open) = text[at..].find('{').map(|found| at + found) {
-        let rest = &text[open..];
-        let statement = rest.starts_with("{%");
-        if rest.starts_with("{#") && !raw {
-            at = rest.find("#}").map_or(text.len(), |end| open + end + 2);
-        } else if statement || (rest.starts_with("{{") && !raw) {
-            let inside = tokens(&text[open + 2..], open + 2);
-            let end = closing(text, open + 2, &inside, if statement { "%}" } else { "}}" });
-            let first = inside.iter().find(|token| token.kind == Kind::Ident);
-            match first.map(|token| token.text).filter(|_| statement) {
-                Some("raw") => raw = true,
-                Some("endraw") => raw = false,
-                _ if !statement => found.push(open + 2..end),
-                _ => {}
-            }
-            at = if raw && statement { open + 2 } else { (end + 2).min(text.len()) };
-        } else {
-            at = open + 1;
-        }
-    }
-    found
 }
 
 /// Where the block that begins at `from` ends: the first `closer` outside of a text.

@@ -180,8 +180,7 @@ async fn really_sent(plan: &str, names: &str) -> Vec<Arrived> {
     let engine = driver.drive(&run, engine, stop).await.unwrap();
     assert_eq!(engine.state().phase, RunPhase::Finished(RunResult::Succeeded));
     sandbox.stop().await;
-    let sent = log.lock().unwrap().clone();
-    sent
+    log.lock().unwrap().clone()
 }
 
 /// A request as the preview told it.
@@ -234,7 +233,7 @@ async fn a_run_sends_what_its_preview_said_and_nothing_else() {
                 told.at_least -= 1;
             }
         }
-        for told in told.iter().filter(|told| told.at_least > 0) {
+        if let Some(told) = told.iter().find(|told| told.at_least > 0) {
             panic!("{plan}: the preview says {} {}, which was not sent", told.method, told.path);
         }
         let at_least = preview["requests"]["at_least"].as_u64().unwrap();

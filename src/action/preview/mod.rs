@@ -42,3 +42,50 @@ fn plain(value: &Value) -> String {
         value => value.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Presence, signatures};
+    use serde_json::json;
+
+    fn unknown_parameters(uses: &str) -> PartlyKnown {
+        let signature = crate::plan::find_signature(uses).unwrap();
+        let required =
+            signature.parameters.iter().filter(|field| field.presence == Presence::Required);
+        required
+            .map(|field| (field.name.clone(), Partly::Unknown(format!("steps.x.{}", field.name))))
+            .collect()
+    }
+
+    #[test]
+    fn every_action_that_talks_to_an_api_says_what_it_sends() {
+        for signature in signatures() {
+            let requests = requests(signature.name, &unknown_parameters(signature.name));
+            assert_eq!(requests.is_empty(), signature.connection.is_none(), "{}", signature.name);
+        }
+    }
+
+    #[test]
+    fn only_reads_are_asked_and_only_when_all_is_known() {
+        for signature in signatures() {
+            let parameters = unknown_parameters(signature.name);
+            assert!(!may_be_asked(signature.name, &parameters), "{}", signature.name);
+            let known = parameters.keys().map(|name| (name.clone(), Partly::Known(json!("x"))));
+            let known: PartlyKnown = known.collect();
+            let writes = requests(signature.name, &known)
+                .iter()
+                .any(|request| request.method != crate::api::http::Method::Get);
+            assert!(!(may_be_asked(signature.name, &known) && writes), "{}", signature.name);
+        }
+    }
+
+    #[test]
+    fn known_ids_are_encoded_and_unknown_ones_are_shown() {
+        let with = |id: Partly| PartlyKnown::from([("certificate_id".to_owned(), id)]);
+        let path = |parameters| requests("regfish.wait_issued", &parameters).remove(0).path;
+        assert_eq!(path(with(Partly::Known(json!("a/b")))), "/tls/certificate/a%2Fb");
+        let unknown = Partly::Unknown("steps.order.certificate_id".to_owned());
+        assert_eq!(path(with(unknown)), "/tls/certificate/‹steps.order.certificate_id›");
+    }
+}

@@ -177,8 +177,7 @@ fn put_records(parameters: &PartlyKnown) -> Vec<PlannedRequest> {
         planned.push(stale);
     }
     for record in &known {
-        let field =
-            |name: &str| record.get(name).map_or_else(|| placeholder(name), |value| plain(value));
+        let field = |name: &str| record.get(name).map_or_else(|| placeholder(name), plain);
         let record = body(&field("type"), &dotted(&field("name")), &dotted(&field("value")));
         planned.push(make(record, "unless it is there already".to_owned()));
     }
