@@ -23,6 +23,8 @@ pub(super) enum Command {
     Run(RunArguments),
     /// Go on with a run that stopped, under the same certificate id
     Resume(ResumeArguments),
+    /// Settle what became of an order that is in doubt
+    Adopt(AdoptArguments),
     /// List the runs and where they stand
     Status(StatusArguments),
     /// Show one run: its steps, and what happened when
@@ -61,6 +63,9 @@ pub(super) struct RunArguments {
     pub(super) again: bool,
 
     #[command(flatten)]
+    pub(super) wait: WaitArguments,
+
+    #[command(flatten)]
     pub(super) settings: SettingArguments,
 
     #[command(flatten)]
@@ -73,7 +78,27 @@ pub(super) struct RunArguments {
 #[derive(Debug, Args)]
 pub(super) struct ResumeArguments {
     /// The run, or the beginning of its id; without it, the runs that can go on are listed
+    #[arg(conflicts_with_all = ["all", "parked", "failed"])]
     pub(super) run: Option<String>,
+
+    /// Go on with every run that has not succeeded, one after the other
+    #[arg(long, conflicts_with_all = ["parked", "failed"])]
+    pub(super) all: bool,
+
+    /// Go on with every run that is parked
+    #[arg(long)]
+    pub(super) parked: bool,
+
+    /// Go on with every run that failed
+    #[arg(long)]
+    pub(super) failed: bool,
+
+    /// Steps that are not done follow the plan file as it is now
+    #[arg(long)]
+    pub(super) use_current_plan: bool,
+
+    #[command(flatten)]
+    pub(super) wait: WaitArguments,
 
     #[command(flatten)]
     pub(super) settings: SettingArguments,
@@ -83,6 +108,30 @@ pub(super) struct ResumeArguments {
 
     #[command(flatten)]
     pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AdoptArguments {
+    /// The run, or the beginning of its id
+    pub(super) run: String,
+
+    /// The certificate that the order became
+    #[arg(long, value_name = "ID", required_unless_present = "none")]
+    pub(super) certificate_id: Option<String>,
+
+    /// The order never came to be: a resumed run orders anew
+    #[arg(long, conflicts_with = "certificate_id")]
+    pub(super) none: bool,
+
+    /// Do not ask for confirmation
+    #[arg(long, requires = "none")]
+    pub(super) yes: bool,
+
+    #[command(flatten)]
+    pub(super) settings: SettingArguments,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
 }
 
 #[derive(Debug, Args)]
@@ -227,6 +276,13 @@ pub(super) struct SettingArguments {
     /// Change a setting of a connection: `connections.regfish.base_url=…`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WaitArguments {
+    /// When another process works on the target, wait until it is done
+    #[arg(long)]
+    pub(super) wait: bool,
 }
 
 #[derive(Debug, Args)]

@@ -66,7 +66,7 @@ async fn recorded(arguments: &GraphArguments) -> Result<(Plan, String, RunState)
             "there is neither a plan file nor a run `{subject}`"
         ))));
     };
-    let run = find_run(&store, &subject).await.map_err(neither)?.id;
+    let run = find_run(store.as_ref(), &subject).await.map_err(neither)?.id;
     let stored = store.load_run(&run).await?;
     let corrupt = |what: &str, reason: String| StoreError::Corrupt {
         what: format!("{what} of run `{run}`"),

@@ -3,6 +3,7 @@
 //!
 //! Data goes to stdout, talk goes to stderr. Advice is given here and nowhere deeper.
 
+mod adopt;
 mod arguments;
 mod check;
 mod connections;
@@ -14,6 +15,7 @@ mod graph;
 mod inputs;
 mod interrupt;
 mod outcome;
+mod plan_edits;
 mod plan_file;
 mod preview;
 mod preview_asker;
@@ -69,6 +71,7 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
     match command {
         Command::Run(arguments) => run::run(arguments, console).await,
         Command::Resume(arguments) => resume::resume(arguments, console).await,
+        Command::Adopt(arguments) => adopt::adopt(arguments, console).await,
         Command::Status(arguments) => status::status(arguments, console).await,
         Command::Show(arguments) => show::show(arguments, console).await,
         Command::Events(arguments) => events::events(arguments, console).await,

@@ -9,8 +9,9 @@ use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::interrupt::watch_signals;
+use super::outcome::Ending;
 use super::plan_file::{LoadedPlan, load_plan};
-use super::session::{Session, holder, progress};
+use super::session::{Session, holder, lock, progress};
 use super::state_directory::{StateDirectory, working_directory};
 use super::{PROGRAM, inputs, outcome};
 use crate::engine::SEMANTICS;
@@ -38,7 +39,8 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     let key =
         TargetKey { plan: plan.name.clone(), target: target.clone(), sandbox: arguments.sandbox };
     let id = RunId::from_random(uuid::Uuid::new_v4().as_u64_pair().0);
-    let _lock = state.locks().lock(&key, &holder(&format!("run {id}")))?;
+    let holder = holder(&format!("run {id}"));
+    let _lock = lock(&state, &key, &holder, arguments.wait.wait, console).await?;
     let mut header = RunHeader {
         plan: PlanReference {
             name: plan.name.clone(),
@@ -56,18 +58,19 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     };
     if !arguments.again
         && let Some(code) =
-            earlier_run(&store, &header, &state, arguments.output.output, console).await?
+            earlier_run(store.as_ref(), &header, &state, arguments.output.output, console).await?
     {
         return Ok(code);
     }
 
-    console.talk(&format!("{} for {}: run {id}", header.plan.name, header.target));
     let observer = progress(console, header.steps.iter());
     let session = if arguments.sandbox {
-        Session::embedded(&state, store, None, observer, console).await?
+        Session::embedded(&state, &store, None, observer, console).await?
     } else {
-        Session::real(&state, store, &plan, base_url, observer).await?
+        Session::real(&state, &store, &plan, base_url, observer).await?
     };
+    // Not before the key is there: until then there is no run that could be resumed.
+    console.talk(&format!("{} for {}: run {id}", header.plan.name, header.target));
     if let Some(url) = &session.base_url {
         header.endpoints.insert("regfish".to_owned(), url.to_string());
     }
@@ -75,15 +78,9 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     let LoadedPlan { plan, stored, .. } = loaded;
     let engine = session.driver.start(id.clone(), plan, stored, header).await?;
     let engine = session.driver.drive(&id, engine, stop).await?;
-    let code = outcome::conclude(
-        &id,
-        engine.state(),
-        session.sandbox_root(),
-        arguments.output.output,
-        console,
-    );
+    let ending = Ending::new(&id, engine.state(), session.sandbox_root());
     session.end().await;
-    code
+    outcome::conclude(ending, arguments.output.output, console)
 }
 
 /// Whether an earlier run of the same plan for the same target makes a new one needless or
@@ -104,10 +101,8 @@ async fn earlier_run(
             CliError::failure(format!("run `{}` cannot be read: {error}", summary.id))
         })?;
         let (id, phase) = (&summary.id, earlier.phase.name());
-        let may_have_ordered = earlier.certificate_id.is_some()
-            || earlier.steps.values().any(|step| step.history.sent.is_some());
         match earlier.phase {
-            RunPhase::Finished(RunResult::Failed) if !may_have_ordered => {}
+            RunPhase::Finished(RunResult::Failed) if !earlier.may_have_ordered() => {}
             RunPhase::Finished(RunResult::Succeeded) => {
                 return repeated(id, &earlier, header, directory, format, console).map(Some);
             }
@@ -155,7 +150,7 @@ fn repeated(
     console.talk(&format!(
         "nothing to do: run {id} got this certificate already; `--again` orders a new one"
     ));
-    outcome::conclude(id, earlier, root, format, console)
+    outcome::conclude(Ending::new(id, earlier, root), format, console)
 }
 
 fn valid_until(state: &RunState) -> Option<Timestamp> {

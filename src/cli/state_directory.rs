@@ -1,6 +1,7 @@
 //! `StateDirectory`: where a project's runs, keys and locks are.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::arguments::StateArguments;
 use super::error::CliError;
@@ -27,12 +28,12 @@ impl StateDirectory {
     }
 
     /// Opens the store; makes it when this is the first run.
-    pub(super) fn open(&self) -> Result<SqliteStore, CliError> {
-        Ok(SqliteStore::open(&self.path.join("state.db"))?)
+    pub(super) fn open(&self) -> Result<Arc<SqliteStore>, CliError> {
+        Ok(Arc::new(SqliteStore::open(&self.path.join("state.db"))?))
     }
 
     /// Opens the store for looking; nothing is made where nothing is.
-    pub(super) fn open_existing(&self) -> Result<Option<SqliteStore>, CliError> {
+    pub(super) fn open_existing(&self) -> Result<Option<Arc<SqliteStore>>, CliError> {
         if !self.path.join("state.db").exists() {
             return Ok(None);
         }
@@ -65,10 +66,15 @@ impl StateDirectory {
     }
 }
 
-/// The folder that the program was started in.
+/// The folder that the program was started in. It is recorded with runs, so it must be text.
 pub(super) fn working_directory() -> Result<PathBuf, CliError> {
-    std::env::current_dir()
-        .map_err(|error| CliError::usage(format!("the working directory is not there: {error}")))
+    let path = std::env::current_dir()
+        .map_err(|error| CliError::usage(format!("the working directory is not there: {error}")))?;
+    if path.to_str().is_none() {
+        let message = format!("the name of the working directory `{}` is not text", path.display());
+        return Err(CliError::usage(message));
+    }
+    Ok(path)
 }
 
 /// The one run whose id begins with `text`.

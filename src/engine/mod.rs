@@ -8,8 +8,10 @@
 mod advance;
 mod command;
 mod outcome;
+mod plan_change;
 mod preview;
 mod rendering;
+mod reopen;
 mod resume;
 #[cfg(test)]
 mod tests;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use command::Command;
+pub use plan_change::StepChange;
 pub use preview::{Answer, Prospect, StepPreview, preview};
 
 use crate::graph::{CycleError, StepGraph};

@@ -57,7 +57,8 @@ impl Engine {
                 StepState::Started(_)
                 | StepState::Waiting { .. }
                 | StepState::Sent { .. }
-                | StepState::Unknown { .. },
+                | StepState::Unknown { .. }
+                | StepState::InDoubt { .. },
                 Outcome::Succeeded { output, certificate },
             ) => {
                 let mut events = bound(id, certificate);
@@ -70,7 +71,10 @@ impl Engine {
             (
                 StepState::Started(attempt) | StepState::Waiting { attempt, .. },
                 Outcome::NotYet { observation },
-            ) => self.not_yet(&step, &state, attempt, observation, now),
+            ) => match self.moved_on(&step, attempt, &observation) {
+                Some(reopened) => reopened,
+                None => self.not_yet(&step, &state, attempt, observation, now),
+            },
             (StepState::Started(_) | StepState::Waiting { .. }, Outcome::Parked { reason }) => {
                 vec![EventKind::StepParked { step: id.clone(), reason }]
             }

@@ -75,7 +75,7 @@ fn quiet_line(event: &Event, width: usize) -> Option<String> {
         EventKind::CertificateBound { certificate_id, .. } => {
             format!("owns certificate {certificate_id}")
         }
-        EventKind::StepReopened { reason, .. } => format!("reopened: {reason}"),
+        EventKind::StepReopened { .. } => "gets another chance".to_owned(),
         EventKind::RunFinished { .. } => return Some("  finished".to_owned()),
         _ => return None,
     };

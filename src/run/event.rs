@@ -33,6 +33,15 @@ pub enum EventKind {
         /// Name and version of the program.
         program: String,
     },
+    /// What has not begun follows another plan from here on.
+    PlanReplaced {
+        /// The plan.
+        plan: PlanReference,
+        /// Its steps, in its order; the steps that have begun are among them.
+        steps: Vec<StepId>,
+        /// The values of its inputs, defaults included.
+        inputs: Map<String, Value>,
+    },
     /// The condition of a step is false; its dependents go on without it.
     StepSkipped {
         /// The step.
@@ -136,7 +145,7 @@ pub enum EventKind {
         /// The step.
         step: StepId,
         /// Why.
-        reason: String,
+        reason: ReopenReason,
     },
     /// Nothing is left to do for now; `resume` goes on.
     RunPaused {
@@ -194,6 +203,23 @@ pub enum BindingKind {
     Adopted,
 }
 
+/// Why a step is done again from its beginning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ReopenReason {
+    /// It had failed, was parked or blocked, and the run was resumed.
+    Resumed,
+    /// What a step found is no longer so.
+    Changed {
+        /// The step that found it.
+        origin: StepId,
+        /// The step that sees something else now.
+        seen_by: StepId,
+    },
+    /// A person has said that its order never came to be.
+    NothingOrdered,
+}
+
 /// Why a run stands still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -235,6 +261,7 @@ impl EventKind {
             | Self::StepReopened { step, .. } => Some(step),
             Self::RunStarted(_)
             | Self::RunResumed { .. }
+            | Self::PlanReplaced { .. }
             | Self::RunPaused { .. }
             | Self::RunFinished { .. } => None,
         }
@@ -245,6 +272,7 @@ impl EventKind {
         match self {
             Self::RunStarted(_) => "run_started",
             Self::RunResumed { .. } => "run_resumed",
+            Self::PlanReplaced { .. } => "plan_replaced",
             Self::StepSkipped { .. } => "step_skipped",
             Self::StepStarted { .. } => "step_started",
             Self::IntentRecorded { .. } => "intent_recorded",

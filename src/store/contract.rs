@@ -123,6 +123,23 @@ pub(super) async fn keeps_the_contract(store: &dyn Store) {
     }
     assert_eq!(store.list_runs().await.unwrap().len(), 2);
 
+    // A run follows another plan once an event says so, and only one that is kept.
+    let other = StoredPlan { digest: "11".to_owned(), ..first.plan.clone() };
+    let replaced = |sequence| {
+        let plan = PlanReference {
+            name: "dv".to_owned(),
+            file: "plans/dv.yaml".to_owned(),
+            digest: "11".to_owned(),
+        };
+        event(sequence, EventKind::PlanReplaced { plan, steps: vec![step()], inputs: Map::new() })
+    };
+    let unknown = store.append(&two, vec![replaced(3)]).await.unwrap_err();
+    assert!(matches!(unknown, StoreError::NoSuchPlan(_)), "{unknown}");
+    store.keep_plan(other.clone()).await.unwrap();
+    store.append(&two, vec![replaced(3)]).await.unwrap();
+    assert_eq!(store.load_run(&two).await.unwrap().plan, other);
+    assert_eq!(store.load_run(&one).await.unwrap().plan, first.plan);
+
     // A run that is not there is said to be not there.
     let nobody = RunId::from_random(99);
     assert!(matches!(store.load_run(&nobody).await, Err(StoreError::NoSuchRun(_))));

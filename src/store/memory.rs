@@ -12,6 +12,7 @@ use crate::types::{CertificateId, RunId};
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     runs: Mutex<Vec<(RunId, StoredPlan, Vec<Event>)>>,
+    plans: Mutex<Vec<StoredPlan>>,
 }
 
 impl MemoryStore {
@@ -32,12 +33,21 @@ impl MemoryStore {
                 return Err(StoreError::CertificateOwned { certificate_id: id.clone(), owner });
             }
         }
-        let Some((_, _, stored)) = runs.iter_mut().find(|(id, _, _)| id == run) else {
+        let Some((_, plan, stored)) = runs.iter_mut().find(|(id, _, _)| id == run) else {
             return Err(StoreError::NoSuchRun(run.clone()));
         };
         let next = stored.last().map_or(1, |event| event.sequence + 1);
         if !events.iter().zip(next..).all(|(event, expected)| event.sequence == expected) {
             return Err(StoreError::Conflict(run.clone()));
+        }
+        for event in &events {
+            if let EventKind::PlanReplaced { plan: reference, .. } = &event.kind {
+                let plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+                match plans.iter().find(|kept| kept.digest == reference.digest) {
+                    Some(kept) => *plan = kept.clone(),
+                    None => return Err(StoreError::NoSuchPlan(reference.digest.clone())),
+                }
+            }
         }
         stored.extend(events);
         Ok(())
@@ -63,6 +73,11 @@ impl Store for MemoryStore {
             }
         };
         Box::pin(ready(result))
+    }
+
+    fn keep_plan(&self, plan: StoredPlan) -> StoreFuture<'_, ()> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner).push(plan);
+        Box::pin(ready(Ok(())))
     }
 
     fn append(&self, run: &RunId, events: Vec<Event>) -> StoreFuture<'_, ()> {

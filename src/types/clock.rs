@@ -18,6 +18,9 @@ pub trait Clock: fmt::Debug + Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
 
+    /// Whether time only passes when nobody is busy.
+    fn is_virtual(&self) -> bool;
+
     /// Says that somebody works: a virtual clock stands still while a [`Busy`] is held.
     fn busy(&self) -> Busy;
 
@@ -50,6 +53,10 @@ const LONGEST_NAP: Duration = Duration::from_secs(30);
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    fn is_virtual(&self) -> bool {
+        false
     }
 
     fn busy(&self) -> Busy {
@@ -143,6 +150,10 @@ impl VirtualClock {
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         self.lock().now
+    }
+
+    fn is_virtual(&self) -> bool {
+        true
     }
 
     fn busy(&self) -> Busy {

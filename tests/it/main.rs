@@ -1,7 +1,14 @@
 //! The one integration-test binary: the program as a whole, and the order of its rooms.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
 
+mod bad_input;
+mod end_to_end;
 mod golden;
 mod graph;
+mod harness;
+mod interruption;
 mod preview;
+mod readme;
+mod recovery;
+mod scene;
 mod tidy;

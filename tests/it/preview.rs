@@ -311,19 +311,26 @@ async fn an_online_preview_sends_two_reads_and_shows_no_key() {
 
 #[test]
 fn what_must_fail_is_said_before_any_money_is_spent() {
-    let (code, text) = preview(&[
-        "plans/ov-staged.yaml",
-        "--sandbox",
-        "--online",
-        "--input",
-        "organization=Nobody",
-    ]);
-    assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("✗ would fail: there is no organization `Nobody`"), "{text}");
-    assert!(text.contains("and the order would be placed all the same"), "{text}");
-    assert!(text.contains("not reached: needs `organization`"), "{text}");
-
     let folder = tempfile::tempdir().unwrap();
+    let asks = |plan: &str| {
+        std::fs::write(folder.path().join("plan.yaml"), plan).unwrap();
+        let arguments = ["preview", "plan.yaml", "--sandbox", "--online"];
+        let nobody = ["--input", "organization=Nobody"];
+        let output = certplan(folder.path(), &[&arguments[..], &nobody].concat(), &[]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains("✗ would fail: there is no organization `Nobody`"), "{text}");
+        text
+    };
+    let shipped = std::fs::read_to_string(root().join("plans/ov-staged.yaml")).unwrap();
+    let text = asks(&shipped);
+    assert!(text.contains("not reached: needs `organization`"), "{text}");
+    assert!(text.contains("none; nothing is bought"), "{text}");
+    // Without that one line the order would not wait for the organization.
+    let careless = shipped.replace("    needs: [organization]\n", "");
+    let text = asks(&careless);
+    assert!(text.contains("and the order would be placed all the same"), "{text}");
+
     let plan = "certplan: 1\nname: x\ninputs:\n  days: { type: integer, default: 900 }\nsteps:\n  \
                 - id: key\n    uses: x509.create_csr\n    with: { common_name: a.example.com }\n  \
                 - id: order\n    uses: regfish.create_order\n    with:\n      sku: RapidSSL\n      \

@@ -59,7 +59,8 @@ pub(in crate::action) async fn download(
         // This happens even after "issued" with the PEM announced (contract A.10).
         Err(error) if matches!(error.kind, ApiErrorKind::NotReady { .. }) => {
             let summary = "the download is not ready yet (409)".to_owned();
-            return Ok(Outcome::NotYet { observation: Observation { summary } });
+            let observation = Observation { summary, ..Observation::default() };
+            return Ok(Outcome::NotYet { observation });
         }
         Err(error) => return Err(give_up(error)),
     };

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::watch::read;
 use super::{api_failure, give_up, organization_id, step_error};
 use crate::action::{ActionCall, Result, fail, output_map, parameters};
 use crate::api::http::Effect;
@@ -48,6 +49,7 @@ pub(in crate::action) async fn order(client: &RegfishClient, call: &ActionCall) 
         Call::Prepare { earlier } => prepare(client, call, &wanted, earlier.as_ref()).await,
         Call::Send(_) => send(client, &wanted).await,
         Call::Reconcile(intent) => reconcile(client, call, intent).await,
+        Call::Adopt(intent, certificate) => adopt(client, call, intent, certificate).await,
         Call::Perform => fail(ErrorKind::Internal, "an order is never just performed"),
     }
 }
@@ -111,6 +113,33 @@ async fn send(client: &RegfishClient, wanted: &Parameters) -> Result<Outcome> {
 async fn reconcile(client: &RegfishClient, call: &ActionCall, intent: &Intent) -> Result<Outcome> {
     let listed = client.list_certificates().await.map_err(give_up)?;
     identify(&listed, intent, &call.owned_by_others)
+}
+
+/// A person says which certificate it is. The person may err, so it must be possible.
+async fn adopt(
+    client: &RegfishClient,
+    call: &ActionCall,
+    intent: &Intent,
+    id: &CertificateId,
+) -> Result<Outcome> {
+    if call.owned_by_others.contains(id) {
+        return fail(ErrorKind::Conflict, format!("certificate `{id}` belongs to another run"));
+    }
+    let Intent::Order { known_certificate_ids, sku, names, .. } = intent;
+    if known_certificate_ids.contains(id) {
+        let message = format!("certificate `{id}` was there before this run ordered");
+        return fail(ErrorKind::Conflict, message);
+    }
+    let certificate = read(client, id).await?;
+    if !fits(&certificate, intent) {
+        let message = format!(
+            "certificate `{id}` is {}; this run ordered {sku} for {}",
+            candidate(&certificate).description,
+            join(names)
+        );
+        return fail(ErrorKind::Conflict, message);
+    }
+    bound(&certificate, BindingKind::Adopted)
 }
 
 /// What the list says of an order whose answer was lost.

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::schema::translate;
 use crate::run::{Event, EventKind, RunHeader, RunPhase};
-use crate::store::{NewRun, StoreError, StoreFuture};
+use crate::store::{NewRun, StoreError, StoreFuture, StoredPlan};
 use crate::types::{CertificateId, RunId};
 
 /// More jobs than this are not put into one transaction, so that the first need not wait long.
@@ -24,6 +24,7 @@ type Reply = oneshot::Sender<Result<(), StoreError>>;
 /// Something to write.
 pub(super) enum Job {
     Create { run: Box<NewRun>, reply: Reply },
+    Keep { plan: Box<StoredPlan>, reply: Reply },
     Append { run: RunId, events: Vec<Event>, reply: Reply },
 }
 
@@ -90,6 +91,7 @@ fn commit(path: &std::path::Path, connection: &mut Connection, group: Vec<Job>) 
             let savepoint = transaction.savepoint()?;
             let result = match job {
                 Job::Create { run, .. } => create(&savepoint, run),
+                Job::Keep { plan, .. } => keep(&savepoint, plan),
                 Job::Append { run, events, .. } => append(&savepoint, run, events),
             };
             match result {
@@ -107,7 +109,7 @@ fn commit(path: &std::path::Path, connection: &mut Connection, group: Vec<Job>) 
     })();
     let mut answers = answers.into_iter();
     for job in group {
-        let (Job::Create { reply, .. } | Job::Append { reply, .. }) = job;
+        let (Job::Create { reply, .. } | Job::Keep { reply, .. } | Job::Append { reply, .. }) = job;
         let answer = match &committed {
             Ok(()) => answers.next().unwrap_or(Err(StoreError::Closed)),
             Err(error) => Err(translate(path, "write to", error)),
@@ -142,9 +144,7 @@ fn create(connection: &Connection, run: &NewRun) -> Result<(), WriteError> {
         return Err(StoreError::corrupt("the first event", "a run must start").into());
     };
     let plan = &run.plan;
-    connection
-        .prepare_cached("INSERT OR IGNORE INTO plans VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![plan.digest, plan.semantics, plan.text, plan.compiled])?;
+    keep(connection, plan)?;
     let RunHeader { target, sandbox, plan: reference, .. } = header;
     let inserted = connection
         .prepare_cached("INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8, ?8)")?
@@ -160,6 +160,30 @@ fn create(connection: &Connection, run: &NewRun) -> Result<(), WriteError> {
         ]);
     conflict(inserted, &run.id)?;
     insert(connection, &run.id, &run.events)
+}
+
+fn keep(connection: &Connection, plan: &StoredPlan) -> Result<(), WriteError> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO plans VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![plan.digest, plan.semantics, plan.text, plan.compiled])?;
+    Ok(())
+}
+
+/// From here on the run follows another plan, of the same rules.
+fn follow(connection: &Connection, run: &RunId, digest: &str) -> Result<(), WriteError> {
+    let kept = connection
+        .prepare_cached(
+            "SELECT 1 FROM plans p JOIN runs r ON p.semantics = r.semantics \
+             WHERE r.id = ?1 AND p.digest = ?2",
+        )?
+        .exists([run.as_str(), digest])?;
+    if !kept {
+        return Err(StoreError::NoSuchPlan(digest.to_owned()).into());
+    }
+    connection
+        .prepare_cached("UPDATE runs SET plan_digest = ?2 WHERE id = ?1")?
+        .execute([run.as_str(), digest])?;
+    Ok(())
 }
 
 fn append(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), WriteError> {
@@ -187,6 +211,9 @@ fn insert(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), 
         conflict(inserted, run)?;
         if let EventKind::CertificateBound { certificate_id, .. } = &event.kind {
             bind(connection, run, certificate_id)?;
+        }
+        if let EventKind::PlanReplaced { plan, .. } = &event.kind {
+            follow(connection, run, &plan.digest)?;
         }
         let phase = match &event.kind {
             EventKind::RunResumed { .. } => Some(RunPhase::Running),
