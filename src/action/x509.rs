@@ -153,6 +153,8 @@ mod tests {
             parameters: parameters.as_object().unwrap().clone(),
             directory: PathBuf::new(),
             owned_by_others: BTreeSet::new(),
+            unfinished_runs: BTreeSet::new(),
+            keys: Vec::new(),
         }
     }
 

@@ -138,6 +138,8 @@ impl HttpClient {
             }
             body.extend_from_slice(&chunk);
         }
+        // A server may echo the key in any field; from here on it is in none.
+        let body = self.api_key.mask_bytes(body);
         Ok(RawAnswer { call, status, content_type, retry_after, body })
     }
 

@@ -44,6 +44,7 @@ impl From<StoreError> for CliError {
             StoreError::Conflict(_) => Some("look at it with `certplan show`, then resume it"),
             StoreError::CertificateOwned { .. }
             | StoreError::NoSuchPlan(_)
+            | StoreError::NamesBeingOrdered { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Database { .. }
             | StoreError::Closed => None,

@@ -55,6 +55,7 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
         directory: directory.display().to_string(),
         semantics: SEMANTICS,
         program: PROGRAM.to_owned(),
+        earlier_runs: Vec::new(),
     };
     if !arguments.again
         && let Some(code) =

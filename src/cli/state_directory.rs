@@ -34,10 +34,16 @@ impl StateDirectory {
 
     /// Opens the store for looking; nothing is made where nothing is.
     pub(super) fn open_existing(&self) -> Result<Option<Arc<SqliteStore>>, CliError> {
-        if !self.path.join("state.db").exists() {
-            return Ok(None);
+        let file = self.path.join("state.db");
+        // What may not be looked at is not the same as what is not there.
+        match file.try_exists() {
+            Ok(true) => self.open().map(Some),
+            Ok(false) => Ok(None),
+            Err(error) => {
+                let message = format!("cannot look for `{}`: {error}", file.display());
+                Err(CliError::usage(message))
+            }
         }
-        self.open().map(Some)
     }
 
     /// Where private keys are kept.

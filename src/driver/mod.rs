@@ -9,16 +9,20 @@ mod flight;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::action::Performer;
 use crate::engine::{Engine, EngineError, EngineSettings};
 use crate::plan::Plan;
-use crate::run::{ErrorKind, Event, EventKind, Outcome, RunHeader, RunPhase, StepError};
+use crate::run::{ErrorKind, Event, EventKind, Outcome, Retry, RunHeader, RunPhase, StepError};
 use crate::store::{NewRun, Store, StoreError, StoredPlan};
 use crate::types::{CertificateId, Clock, RunId, StepId, Timestamp};
 use flight::Flights;
+
+/// How soon an order is tried again whose names another run is ordering.
+const NAMES_PAUSE: Duration = Duration::from_secs(15);
 
 /// Called with each event once it is stored.
 pub type Observer = Arc<dyn Fn(&RunId, &Event) + Send + Sync>;
@@ -126,25 +130,38 @@ impl Driver {
         mut stop: watch::Receiver<bool>,
     ) -> Result<Engine, DriveError> {
         let mut flights = Flights::new(self, run, &engine);
+        match self.turn(run, &mut engine, &mut stop, &mut flights).await {
+            Ok(()) => Ok(engine),
+            Err(error) => Err(flights.last_words(error).await),
+        }
+    }
+
+    async fn turn(
+        &self,
+        run: &RunId,
+        engine: &mut Engine,
+        stop: &mut watch::Receiver<bool>,
+        flights: &mut Flights,
+    ) -> Result<(), DriveError> {
         let mut busy = Some(self.clock.busy());
         let mut stopping = *stop.borrow();
         loop {
             if !stopping {
-                self.advance(run, &mut engine).await?;
+                self.advance(run, engine).await?;
             }
             if flights.is_empty() && engine.state().phase != RunPhase::Running {
-                return Ok(engine);
+                return Ok(());
             }
             let mut wake = None;
             if stopping {
                 if flights.is_empty() {
                     let decided = engine.interrupt();
-                    self.record(run, &mut engine, decided, self.clock.now()).await?;
-                    return Ok(engine);
+                    self.record(run, engine, decided, self.clock.now()).await?;
+                    return Ok(());
                 }
             } else {
                 wake = flights
-                    .start_due(&engine, self.clock.now())
+                    .start_due(engine, self.clock.now())
                     .into_iter()
                     .chain(engine.next_retry())
                     .min();
@@ -155,9 +172,10 @@ impl Driver {
             tokio::select! {
                 Some((step, outcome, mark)) = flights.next() => {
                     busy = Some(mark);
-                    let now = self.clock.now();
-                    let decided = engine.finished(&step, outcome, now)?;
-                    self.record(run, &mut engine, decided, now).await?;
+                    // An intent that nobody is going to send must not look like one that was sent.
+                    if !(stopping && matches!(outcome, Outcome::Prepared { .. })) {
+                        self.take_in(run, engine, &step, outcome).await?;
+                    }
                 }
                 mark = self.clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {
                     busy = Some(mark);
@@ -169,6 +187,30 @@ impl Driver {
                     stopping = true;
                 }
             }
+        }
+    }
+
+    /// Records what follows from the outcome of a call.
+    async fn take_in(
+        &self,
+        run: &RunId,
+        engine: &mut Engine,
+        step: &StepId,
+        outcome: Outcome,
+    ) -> Result<(), DriveError> {
+        let now = self.clock.now();
+        let decided = engine.finished(step, outcome, now)?;
+        match self.record(run, engine, decided, now).await {
+            // Another run was faster with an order for the same names. Nothing was sent.
+            Err(DriveError::Store {
+                source: busy @ StoreError::NamesBeingOrdered { .. }, ..
+            }) => {
+                let error = StepError::new(ErrorKind::Conflict, busy.to_string());
+                let retry = Retry::Later { after: Some(NAMES_PAUSE) };
+                let decided = engine.finished(step, Outcome::Failed { error, retry }, now)?;
+                self.record(run, engine, decided, now).await
+            }
+            result => result,
         }
     }
 
@@ -216,7 +258,8 @@ impl Driver {
         let directory = engine.state().header.directory.clone().into();
         let (store, performer) = (Arc::clone(&self.store), Arc::clone(&self.performer));
         let _busy = self.clock.busy();
-        match flight::carry_out(store, performer, run.clone(), directory, command).await {
+        let keys = flight::keys(engine.state());
+        match flight::carry_out(store, performer, run.clone(), directory, keys, command).await {
             Outcome::Failed { error, .. } => Ok(Err(error)),
             outcome => {
                 let now = self.clock.now();
@@ -251,6 +294,8 @@ impl Driver {
             return Ok(());
         }
         let events = engine.number(decided, now);
+        // What is stored is there for good, so it must make sense before.
+        engine.check(&events)?;
         self.store.append(run, events.clone()).await.map_err(|source| DriveError::Store {
             source,
             step: events.iter().find_map(|event| event.kind.step().cloned()),

@@ -119,6 +119,7 @@ impl Scene {
             directory: "/".to_owned(),
             semantics: SEMANTICS,
             program: "test".to_owned(),
+            earlier_runs: Vec::new(),
         };
         let stored = StoredPlan {
             digest: "0".to_owned(),

@@ -155,6 +155,15 @@ impl Engine {
             .collect()
     }
 
+    /// Whether events can be taken in, before they are stored. Fails as [`Engine::apply`] would.
+    pub fn check(&self, events: &[Event]) -> Result<(), EngineError> {
+        let mut state = self.state.clone();
+        for event in events {
+            state.apply(event)?;
+        }
+        Ok(())
+    }
+
     /// Takes stored events in.
     pub fn apply(&mut self, events: &[Event]) -> Result<(), EngineError> {
         for event in events {

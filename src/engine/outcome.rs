@@ -79,11 +79,12 @@ impl Engine {
                 vec![EventKind::StepParked { step: id.clone(), reason }]
             }
             (
-                StepState::Started(attempt)
-                | StepState::Waiting { attempt, .. }
-                | StepState::Sent { attempt, .. },
+                StepState::Started(attempt) | StepState::Waiting { attempt, .. },
                 Outcome::Failed { error, retry },
             ) => failed(&step, attempt, error, retry, now),
+            (StepState::Sent { attempt, .. }, Outcome::Failed { error, retry }) => {
+                refused(&step, attempt, error, retry, now)
+            }
             (StepState::Sent { .. }, Outcome::Unknown { error }) => {
                 vec![EventKind::OutcomeUnknown {
                     step: id.clone(),
@@ -242,6 +243,31 @@ fn failed(
     let backoff = poll.every.saturating_mul(1 << doublings).min(LONGEST_LOOK_BACKOFF);
     let delay = backoff.max(after.unwrap_or_default());
     vec![EventKind::AttemptFailed { step: id, error, retry_at: later(now, delay).min(deadline) }]
+}
+
+/// The server did not carry out what was sent. Where it may be sent again, the next attempt looks
+/// for it all the same before it does; where the answer is a plain no, the intent is withdrawn.
+fn refused(
+    step: &Step,
+    attempt: &Attempt,
+    error: StepError,
+    retry: Retry,
+    now: Timestamp,
+) -> Vec<EventKind> {
+    let delay = match retry {
+        Retry::Later { after } => step.retry.delay_after(attempt.failures + 1, after),
+        Retry::Never => None,
+    };
+    let id = step.id.clone();
+    match delay {
+        Some(delay) => {
+            vec![EventKind::AttemptFailed { step: id, error, retry_at: later(now, delay) }]
+        }
+        None => vec![
+            EventKind::IntentWithdrawn { step: id.clone() },
+            EventKind::StepFailed { step: id, error },
+        ],
+    }
 }
 
 fn time_is_over(step: &Step, last: &str) -> EventKind {

@@ -25,7 +25,9 @@ impl Progress {
     pub fn lines(&mut self, event: &Event) -> Vec<String> {
         let (style, at) = (self.style, event.at);
         match &event.kind {
-            EventKind::RunStarted(_) | EventKind::IntentRecorded { .. } => Vec::new(),
+            EventKind::RunStarted(_)
+            | EventKind::IntentRecorded { .. }
+            | EventKind::IntentWithdrawn { .. } => Vec::new(),
             EventKind::StepReopened { step, reason } => match reason {
                 ReopenReason::Changed { origin, seen_by } if step != seen_by => {
                     let text = format!(

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::outcome::{Candidate, Intent, Observation, ParkReason, StepError};
-use crate::types::{CertificateId, StepId, Timestamp};
+use crate::types::{CertificateId, RunId, StepId, Timestamp};
 
 /// A fact, its place in the run and its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +64,11 @@ pub enum EventKind {
         step: StepId,
         /// What will be sent, and what was there before.
         intent: Intent,
+    },
+    /// The server refused what was sent, for certain: nothing came of it.
+    IntentWithdrawn {
+        /// The step.
+        step: StepId,
     },
     /// A waiting step looked, and it is not there yet. Recorded when what it saw is new.
     StepWaiting {
@@ -180,6 +185,20 @@ pub struct RunHeader {
     pub semantics: u32,
     /// Name and version of the program.
     pub program: String,
+    /// Runs of the same plan and target that there were when this one was started all the same.
+    #[serde(default)]
+    pub earlier_runs: Vec<RunId>,
+}
+
+impl RunHeader {
+    /// Where the run orders: orders at different places cannot be mistaken for one another.
+    pub fn place(&self) -> String {
+        if self.sandbox {
+            return "sandbox".to_owned();
+        }
+        let endpoints: Vec<&str> = self.endpoints.values().map(String::as_str).collect();
+        endpoints.join(" ")
+    }
 }
 
 /// Which plan, exactly.
@@ -249,6 +268,7 @@ impl EventKind {
             Self::StepSkipped { step }
             | Self::StepStarted { step, .. }
             | Self::IntentRecorded { step, .. }
+            | Self::IntentWithdrawn { step }
             | Self::StepWaiting { step, .. }
             | Self::AttemptFailed { step, .. }
             | Self::OutcomeUnknown { step, .. }
@@ -276,6 +296,7 @@ impl EventKind {
             Self::StepSkipped { .. } => "step_skipped",
             Self::StepStarted { .. } => "step_started",
             Self::IntentRecorded { .. } => "intent_recorded",
+            Self::IntentWithdrawn { .. } => "intent_withdrawn",
             Self::StepWaiting { .. } => "step_waiting",
             Self::AttemptFailed { .. } => "attempt_failed",
             Self::OutcomeUnknown { .. } => "outcome_unknown",

@@ -211,6 +211,16 @@ pub enum Intent {
     },
 }
 
+impl Intent {
+    /// The names ordered, as one text: equal for equal sets of names.
+    pub fn names_key(&self) -> String {
+        let Self::Order { names, common_name, .. } = self;
+        let all: BTreeSet<&str> =
+            names.iter().chain([common_name]).map(DomainName::as_str).collect();
+        all.into_iter().collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// A certificate that a lost order may have made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {

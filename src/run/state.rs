@@ -247,12 +247,7 @@ impl RunState {
                 ReopenReason::NothingOrdered => record.history.sent = None,
             },
             EventKind::IntentRecorded { intent, .. } => record.history.sent = Some(intent.clone()),
-            // Straight from `Sent`, this is a refusal: nothing came of it.
-            EventKind::AttemptFailed { .. } | EventKind::StepFailed { .. }
-                if matches!(record.state, StepState::Sent { .. }) =>
-            {
-                record.history.sent = None;
-            }
+            EventKind::IntentWithdrawn { .. } => record.history.sent = None,
             _ => {}
         }
         record.state = next;

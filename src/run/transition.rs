@@ -223,6 +223,10 @@ impl StepState {
                 Self::Sent { attempt: attempt.clone(), intent: intent.clone() }
             }
 
+            (Self::Sent { attempt, .. }, E::IntentWithdrawn { .. }) => {
+                Self::Started(attempt.clone())
+            }
+
             (
                 Self::Started(attempt) | Self::Waiting { attempt, .. },
                 E::StepWaiting { observation, next_look, .. },
@@ -296,11 +300,7 @@ impl StepState {
             ) => Self::Succeeded { output: output.clone() },
 
             (
-                Self::Pending
-                | Self::Started(_)
-                | Self::Waiting { .. }
-                | Self::Retrying { .. }
-                | Self::Sent { .. },
+                Self::Pending | Self::Started(_) | Self::Waiting { .. } | Self::Retrying { .. },
                 E::StepFailed { error, .. },
             ) => Self::Failed { error: error.clone() },
 
@@ -431,6 +431,7 @@ mod tests {
                 deadline: None,
             },
             EventKind::IntentRecorded { step: step.clone(), intent: intent() },
+            EventKind::IntentWithdrawn { step: step.clone() },
             EventKind::StepWaiting {
                 step: step.clone(),
                 observation: Observation::default(),
@@ -466,19 +467,19 @@ mod tests {
 
     /// Every pair of state and event, with the state that follows; `-` is refused.
     const TABLE: &str = "
-                 skipped  started  intent  waiting  attempt   outcome  succeeded  failed  parked  in_doubt  blocked  reopened
-        pending  skipped  started  -       -        -         -        -          failed  -       -         blocked  -
-        started  -        started  sent    waiting  retrying  -        succeeded  failed  parked  -         -        pending
-        sent     -        -        -       -        retrying  unknown  succeeded  failed  -       in_doubt  -        -
-        waiting  -        started  -       waiting  retrying  -        succeeded  failed  parked  -         -        pending
-        retrying -        started  -       -        -         -        -          failed  parked  -         -        -
-        unknown  -        -        -       -        retrying  unknown  succeeded  -       -       in_doubt  -        -
-        succeeded -       -        -       -        -         -        -          -       -       -         -        pending
-        failed   -        -        -       -        -         -        -          -       -       -         -        pending
-        parked   -        -        -       -        -         -        -          -       -       -         -        pending
-        in_doubt -        -        -       -        -         unknown  succeeded  -       -       -         -        pending
-        skipped  -        -        -       -        -         -        -          -       -       -         -        pending
-        blocked  -        -        -       -        -         -        -          -       -       -         -        pending
+                 skipped  started  intent  withdrawn  waiting  attempt   outcome  succeeded  failed  parked  in_doubt  blocked  reopened
+        pending  skipped  started  -       -          -        -         -        -          failed  -       -         blocked  -
+        started  -        started  sent    -          waiting  retrying  -        succeeded  failed  parked  -         -        pending
+        sent     -        -        -       started    -        retrying  unknown  succeeded  -       -       in_doubt  -        -
+        waiting  -        started  -       -          waiting  retrying  -        succeeded  failed  parked  -         -        pending
+        retrying -        started  -       -          -        -         -        -          failed  parked  -         -        -
+        unknown  -        -        -       -          -        retrying  unknown  succeeded  -       -       in_doubt  -        -
+        succeeded -       -        -       -          -        -         -        -          -       -       -         -        pending
+        failed   -        -        -       -          -        -         -        -          -       -       -         -        pending
+        parked   -        -        -       -          -        -         -        -          -       -       -         -        pending
+        in_doubt -        -        -       -          -        -         unknown  succeeded  -       -       -         -        pending
+        skipped  -        -        -       -          -        -         -        -          -       -       -         -        pending
+        blocked  -        -        -       -          -        -         -        -          -       -       -         -        pending
     ";
 
     #[test]

@@ -5,7 +5,7 @@ use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{NewRun, RunSummary, Store, StoreError, StoreFuture, StoredPlan, StoredRun};
-use crate::run::{Event, EventKind, RunState};
+use crate::run::{Event, EventKind, Intent, ReopenReason, RunState};
 use crate::types::{CertificateId, RunId};
 
 /// Keeps everything in memory, with the same promises as the real store.
@@ -33,6 +33,13 @@ impl MemoryStore {
                 return Err(StoreError::CertificateOwned { certificate_id: id.clone(), owner });
             }
         }
+        for event in &events {
+            if let EventKind::IntentRecorded { intent, .. } = &event.kind
+                && let Some(owner) = ordering_elsewhere(&runs, run, intent)
+            {
+                return Err(StoreError::NamesBeingOrdered { names: intent.names_key(), owner });
+            }
+        }
         let Some((_, plan, stored)) = runs.iter_mut().find(|(id, _, _)| id == run) else {
             return Err(StoreError::NoSuchRun(run.clone()));
         };
@@ -52,6 +59,34 @@ impl MemoryStore {
         stored.extend(events);
         Ok(())
     }
+}
+
+/// Another run at the same place whose order for the same names is unanswered.
+fn ordering_elsewhere(
+    runs: &[(RunId, StoredPlan, Vec<Event>)],
+    run: &RunId,
+    intent: &Intent,
+) -> Option<String> {
+    let place = |events: &[Event]| match &events.first()?.kind {
+        EventKind::RunStarted(header) => Some(header.place()),
+        _ => None,
+    };
+    let here = runs.iter().find(|(id, _, _)| id == run).and_then(|(_, _, events)| place(events))?;
+    let orders = |events: &[Event]| {
+        events.iter().fold(None, |open, event| match &event.kind {
+            EventKind::IntentRecorded { intent, .. } => Some(intent.names_key()),
+            EventKind::IntentWithdrawn { .. }
+            | EventKind::CertificateBound { .. }
+            | EventKind::StepReopened { reason: ReopenReason::NothingOrdered, .. } => None,
+            _ => open,
+        })
+    };
+    let other = runs.iter().find(|(id, _, events)| {
+        id != run
+            && place(events).as_ref() == Some(&here)
+            && orders(events).as_ref() == Some(&intent.names_key())
+    });
+    other.map(|(id, _, _)| id.to_string())
 }
 
 fn bound(event: &Event) -> Option<&CertificateId> {

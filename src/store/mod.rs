@@ -34,7 +34,9 @@ pub trait Store: Send + Sync {
     /// Adds events to a run. Durable when it returns; all of them or none.
     ///
     /// Fails with [`StoreError::Conflict`] when another program has written to the run meanwhile,
-    /// and with [`StoreError::CertificateOwned`] when an event binds a certificate of another run.
+    /// with [`StoreError::CertificateOwned`] when an event binds a certificate of another run, and
+    /// with [`StoreError::NamesBeingOrdered`] when an intent is recorded while an order of another
+    /// run for the same names at the same place is unanswered.
     fn append(&self, run: &RunId, events: Vec<Event>) -> StoreFuture<'_, ()>;
 
     /// Reads a run with the plan that it follows now and all its events.
@@ -119,6 +121,14 @@ pub enum StoreError {
         /// The certificate.
         certificate_id: CertificateId,
         /// The run that owns it.
+        owner: String,
+    },
+    /// Another run has sent an order for the same names, and what became of it is open.
+    #[error("run `{owner}` is ordering for {names}, and the answer is open")]
+    NamesBeingOrdered {
+        /// The names.
+        names: String,
+        /// The run.
         owner: String,
     },
     /// The file is of a newer program.

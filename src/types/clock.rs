@@ -65,8 +65,12 @@ impl Clock for SystemClock {
 
     fn sleep_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = Busy> + Send + '_>> {
         Box::pin(async move {
-            // In naps, because a timer of the runtime does not see that the wall clock moved.
+            let whole = Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default();
+            let began = tokio::time::Instant::now();
+            // In naps, because a timer of the runtime does not see that the wall clock moved on;
+            // and no longer than meant, because the wall clock can be set back.
             while let Ok(left) = Duration::try_from(at.duration_since(Timestamp::now())) {
+                let left = left.min(whole.saturating_sub(began.elapsed()));
                 if left.is_zero() {
                     break;
                 }

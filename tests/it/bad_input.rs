@@ -516,6 +516,11 @@ fn a_state_folder_that_cannot_be_made_is_named() {
         let run = run.expect_code(2).expect_no_data().expect_talk("cannot make the folder of");
         expect_no_key(&project, &run.expect_talk("occupied"));
     }
+    for command in [&["status"][..], &["resume"], &["show", "a"], &["events", "a"]] {
+        let arguments = [command, &["--state-dir", "occupied"]].concat();
+        let finished = project.run(&arguments).expect_code(2).expect_no_data();
+        let _ = finished.expect_talk("cannot look for").expect_talk("occupied/state.db");
+    }
     let mut command = project.command_for(&world.base_url(), &["run", &plan]);
     command.env("CERTPLAN_STATE_DIR", "occupied");
     let _ = finish(command).expect_code(2).expect_talk("occupied");

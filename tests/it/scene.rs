@@ -245,6 +245,7 @@ impl Scene {
             sandbox: true,
             directory: self.folder.path().display().to_string(),
             semantics: SEMANTICS,
+            earlier_runs: Vec::new(),
             program: "certplan test".to_owned(),
         };
         let driver = self.driver(crash);

@@ -117,7 +117,7 @@ async fn ordered_names(client: &RegfishClient, id: &CertificateId) -> Result<Vec
     Ok(names)
 }
 
-async fn read_key(path: &Path) -> Result<PrivateKey> {
+pub(super) async fn read_key(path: &Path) -> Result<PrivateKey> {
     let (path, shown) = (path.to_owned(), path.display().to_string());
     let text = tokio::task::spawn_blocking(move || std::fs::read_to_string(path)).await;
     let text = match text {

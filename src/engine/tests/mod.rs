@@ -65,6 +65,7 @@ impl Scene {
             directory: "/".to_owned(),
             semantics: SEMANTICS,
             program: "test".to_owned(),
+            earlier_runs: Vec::new(),
         };
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let run = RunId::from_random(1);

@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use tokio::sync::oneshot;
 
 use super::schema::translate;
-use crate::run::{Event, EventKind, RunHeader, RunPhase};
+use crate::run::{Event, EventKind, Intent, ReopenReason, RunHeader, RunPhase};
 use crate::store::{NewRun, StoreError, StoreFuture, StoredPlan};
 use crate::types::{CertificateId, RunId};
 
@@ -147,7 +147,9 @@ fn create(connection: &Connection, run: &NewRun) -> Result<(), WriteError> {
     keep(connection, plan)?;
     let RunHeader { target, sandbox, plan: reference, .. } = header;
     let inserted = connection
-        .prepare_cached("INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8, ?8)")?
+        .prepare_cached(
+            "INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL, ?9, ?9)",
+        )?
         .execute(params![
             run.id.as_str(),
             plan.digest,
@@ -155,6 +157,7 @@ fn create(connection: &Connection, run: &NewRun) -> Result<(), WriteError> {
             reference.name,
             target,
             sandbox,
+            header.place(),
             RunPhase::Running.name(),
             at.to_string(),
         ]);
@@ -209,11 +212,18 @@ fn insert(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), 
             .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3)")?
             .execute(params![run.as_str(), event.sequence, body]);
         conflict(inserted, run)?;
-        if let EventKind::CertificateBound { certificate_id, .. } = &event.kind {
-            bind(connection, run, certificate_id)?;
-        }
-        if let EventKind::PlanReplaced { plan, .. } = &event.kind {
-            follow(connection, run, &plan.digest)?;
+        match &event.kind {
+            EventKind::IntentRecorded { intent, .. } => reserve(connection, run, intent)?,
+            EventKind::IntentWithdrawn { .. }
+            | EventKind::StepReopened { reason: ReopenReason::NothingOrdered, .. } => {
+                release(connection, run)?;
+            }
+            EventKind::CertificateBound { certificate_id, .. } => {
+                bind(connection, run, certificate_id)?;
+                release(connection, run)?;
+            }
+            EventKind::PlanReplaced { plan, .. } => follow(connection, run, &plan.digest)?,
+            _ => {}
         }
         let phase = match &event.kind {
             EventKind::RunResumed { .. } => Some(RunPhase::Running),
@@ -227,6 +237,35 @@ fn insert(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), 
             )?
             .execute(params![run.as_str(), event.at.to_string(), phase.map(RunPhase::name)])?;
     }
+    Ok(())
+}
+
+/// From here on no other run may order the same names at the same place: whose order a certificate
+/// is could not be told apart any more.
+fn reserve(connection: &Connection, run: &RunId, intent: &Intent) -> Result<(), WriteError> {
+    let place: String = connection
+        .prepare_cached("SELECT place FROM runs WHERE id = ?1")?
+        .query_row([run.as_str()], |row| row.get(0))?;
+    let key = format!("{place} {}", intent.names_key());
+    let owner: Option<String> = connection
+        .prepare_cached("SELECT id FROM runs WHERE ordering = ?1")?
+        .query([&key])?
+        .next()?
+        .map(|row| row.get(0))
+        .transpose()?;
+    if let Some(owner) = owner.filter(|owner| owner != run.as_str()) {
+        return Err(StoreError::NamesBeingOrdered { names: intent.names_key(), owner }.into());
+    }
+    connection
+        .prepare_cached("UPDATE runs SET ordering = ?2 WHERE id = ?1")?
+        .execute([run.as_str(), &key])?;
+    Ok(())
+}
+
+fn release(connection: &Connection, run: &RunId) -> Result<(), WriteError> {
+    connection
+        .prepare_cached("UPDATE runs SET ordering = NULL WHERE id = ?1")?
+        .execute([run.as_str()])?;
     Ok(())
 }
 
