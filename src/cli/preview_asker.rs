@@ -56,6 +56,8 @@ impl Asker {
             parameters: preview.parameters.iter().filter_map(known).collect(),
             directory: self.directory.clone(),
             owned_by_others: BTreeSet::new(),
+            unfinished_runs: BTreeSet::new(),
+            keys: Vec::new(),
         };
         let answer = tokio::time::timeout(step.timeout, self.actions.perform(call));
         match answer.await {

@@ -149,6 +149,7 @@ async fn really_sent(plan: &str, names: &str) -> Vec<Arrived> {
         inputs: resolve_inputs(&plan, &given).unwrap(),
         steps: plan.steps.keys().cloned().collect(),
         endpoints: BTreeMap::new(),
+        earlier_runs: Default::default(),
         sandbox: true,
         directory: folder.path().display().to_string(),
         semantics: SEMANTICS,
