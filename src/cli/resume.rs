@@ -15,12 +15,12 @@ use super::outcome::{self, Ending};
 use super::plan_edits::compare;
 use super::session::{Session, holder, lock, target_key};
 use super::state_directory::{StateDirectory, find_run, nothing_here};
-use super::status::lines;
+use super::status::{lines, name_stopped};
 use crate::driver::DriveError;
 use crate::engine::{Engine, EngineSettings};
 use crate::plan::Plan;
 use crate::report::run_table;
-use crate::run::{PauseReason, RunPhase, RunResult, RunState};
+use crate::run::{PauseReason, RunHeader, RunPhase, RunResult, RunState};
 use crate::store::{RunSummary, SqliteStore, Store, StoreError};
 use crate::types::RunId;
 
@@ -40,7 +40,7 @@ pub(super) async fn resume(
     }
     let selected = select(store.list_runs().await?, &arguments);
     match selected {
-        None => offer(&store, format, console).await,
+        None => offer(&store, &state, format, console).await,
         Some(runs) if runs.is_empty() => {
             console.talk("there is no such run to go on with");
             Ok(ExitCode::Success)
@@ -132,26 +132,41 @@ async fn refuse_second_order(
         return Ok(());
     }
     let header = &recorded.header;
-    let other = store.list_runs().await?.into_iter().find(|other| {
-        other.id != *run
-            && other.started_at > recorded.started_at
-            && other.certificate_id.is_some()
-            && other.plan == header.plan.name
-            && other.target == header.target
-            && other.sandbox == header.sandbox
-    });
-    match other {
-        None => Ok(()),
-        Some(other) => {
+    for other in runs_of_target(store, header).await? {
+        // Whoever started this run knew of those before it.
+        if other.id == *run || header.earlier_runs.contains(&other.id) {
+            continue;
+        }
+        if read_state(store, &other.id).await?.may_have_ordered() {
             let message = format!(
-                "run `{run}` has ordered nothing, and the later run `{}` has ordered for the same \
-                 target since; going on would order a second certificate",
+                "run `{run}` has ordered nothing, and run `{}` has, or may have, for the same \
+                 target; going on would order a second certificate",
                 other.id
             );
             let hint = format!("`certplan show {}` says what became of it", other.id);
-            Err(CliError::usage(message).hint(hint))
+            return Err(CliError::usage(message).hint(hint));
         }
     }
+    Ok(())
+}
+
+/// All runs of the same plan and target, in the same world.
+pub(super) async fn runs_of_target(
+    store: &dyn Store,
+    header: &RunHeader,
+) -> Result<Vec<RunSummary>, CliError> {
+    let mut runs = store.list_runs().await?;
+    runs.retain(|run| {
+        run.plan == header.plan.name && run.target == header.target && run.sandbox == header.sandbox
+    });
+    Ok(runs)
+}
+
+/// The state that a run's events make.
+pub(super) async fn read_state(store: &dyn Store, run: &RunId) -> Result<RunState, CliError> {
+    let events = store.load_run(run).await?.events;
+    RunState::fold(&events)
+        .map_err(|error| CliError::failure(format!("run `{run}` cannot be read: {error}")))
 }
 
 /// The run as it is stored.
@@ -167,11 +182,13 @@ pub(super) async fn load(store: &SqliteStore, run: &RunId) -> Result<Engine, Cli
 /// Without a run: which ones could go on.
 async fn offer(
     store: &SqliteStore,
+    state: &StateDirectory,
     format: OutputFormat,
     console: &Console,
 ) -> Result<ExitCode, CliError> {
     let mut runs = store.list_runs().await?;
     runs.retain(|run| run.phase != RunPhase::Finished(RunResult::Succeeded).name());
+    runs.iter_mut().for_each(|run| name_stopped(run, state));
     match format {
         OutputFormat::Json => console.json(&runs)?,
         OutputFormat::Text if runs.is_empty() => console.talk("no run has stopped on its way"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::connections::{self, Settings};
 use super::console::Console;
 use super::error::CliError;
+use super::exit::ExitCode;
 use super::state_directory::StateDirectory;
 use crate::action::Actions;
 use crate::api::http::BaseUrl;
@@ -64,7 +65,14 @@ impl Session {
             target: state.path().display().to_string(),
             sandbox: true,
         };
-        let lock = state.locks().lock(&key, &holder("runs in it"))?;
+        let lock = match state.locks().lock(&key, &holder("runs in the sandbox")) {
+            Err(LockError::Held { holder, .. }) => {
+                let message = format!("the embedded sandbox is in use by {holder}");
+                return Err(CliError { code: ExitCode::Locked, ..CliError::usage(message) }
+                    .hint("wait for it, or give this run a folder of its own with `--state-dir`"));
+            }
+            other => other?,
+        };
         let world = state.sandbox_world();
         let in_world = if world.exists() { peek_latest_time(&world)? } else { None };
         let start = [Some(Timestamp::now()), not_before, in_world].into_iter().flatten().max();

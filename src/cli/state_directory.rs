@@ -1,5 +1,6 @@
 //! `StateDirectory`: where a project's runs, keys and locks are.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +25,9 @@ impl StateDirectory {
             return Ok(Self { path: here.join(path) });
         }
         let found = here.ancestors().map(|folder| folder.join(NAME)).find(|path| path.is_dir());
+        if let Some(path) = &found {
+            refuse_strangers(path)?;
+        }
         Ok(Self { path: found.unwrap_or_else(|| here.join(NAME)) })
     }
 
@@ -61,6 +65,11 @@ impl StateDirectory {
         self.path.join("sandbox").join("world.json")
     }
 
+    /// Where runs against the embedded sandbox put their files.
+    pub(super) fn sandbox_files(&self) -> PathBuf {
+        self.path.join("sandbox").join("files")
+    }
+
     /// Where the root certificate of the embedded sandbox is.
     pub(super) fn sandbox_root(&self) -> PathBuf {
         self.path.join("sandbox").join("root.pem")
@@ -70,6 +79,27 @@ impl StateDirectory {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// A folder that was merely found is used only when nobody else can have prepared it: stored plans
+/// name commands, and keys are kept in it.
+fn refuse_strangers(path: &Path) -> Result<(), CliError> {
+    let look = |path: &Path| {
+        std::fs::metadata(path).map_err(|error| {
+            CliError::usage(format!("cannot look at `{}`: {error}", path.display()))
+        })
+    };
+    let folder = look(path)?;
+    // Who we are is what our own entry in /proc says; there is no other safe way in std.
+    let us = look(Path::new("/proc/self"))?.uid();
+    let others_write = folder.mode() & 0o022 != 0;
+    if folder.uid() == us && !others_write {
+        return Ok(());
+    }
+    let reason =
+        if others_write { "others may write to it" } else { "it belongs to somebody else" };
+    Err(CliError::usage(format!("`{}` is not used: {reason}", path.display()))
+        .hint("name the folder with `--state-dir` if it is the right one all the same"))
 }
 
 /// The folder that the program was started in. It is recorded with runs, so it must be text.
@@ -85,6 +115,11 @@ pub(super) fn working_directory() -> Result<PathBuf, CliError> {
 
 /// The one run whose id begins with `text`.
 pub(super) async fn find_run(store: &dyn Store, text: &str) -> Result<RunSummary, CliError> {
+    if text.is_empty() {
+        return Err(
+            CliError::usage("the run's id is empty").hint("`certplan status` lists all runs")
+        );
+    }
     let runs = store.list_runs().await?;
     let shown = crate::types::shorten(&crate::types::printable(text), 40);
     let mut matching = runs.into_iter().filter(|run| run.id.as_str().starts_with(text));

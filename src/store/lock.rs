@@ -89,6 +89,14 @@ impl TargetLocks {
     }
 }
 
+impl TargetLocks {
+    /// Whether some program holds the lock now. Makes nothing; what cannot be looked at is not held.
+    pub fn is_held(&self, key: &TargetKey) -> bool {
+        File::open(self.directory.join(file_name(key)))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+}
+
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
@@ -158,7 +166,9 @@ mod tests {
             "target `www.example.com` of plan `ov-staged` is being worked on by process 4711"
         );
         locks.lock(&key("api.example.com"), "process 4712").unwrap();
+        assert!(locks.is_held(&key("www.example.com")));
         drop(first);
+        assert!(!locks.is_held(&key("www.example.com")));
         locks.lock(&key("www.example.com"), "process 4712").unwrap();
     }
 

@@ -5,6 +5,9 @@ use std::net::TcpListener;
 
 use serde_json::Value;
 
+use certplan::store::{NewRun, SqliteStore, Store, StoredRun};
+use certplan::types::RunId;
+
 use crate::harness::{API_KEY, Finished, Project, World, finish, impatient_plan, shipped_plan};
 
 /// A plan that tries once and then gives up.
@@ -442,11 +445,14 @@ fn a_run_that_does_not_exist_or_is_not_the_only_one_is_said_so() {
     }
     assert!(!project.path().join(".certplan").exists());
     let plan = shipped_plan("dv.yaml");
-    for _ in 0..2 {
-        let _ = project.run(&["run", &plan, "--sandbox", "--again"]).expect_code(0);
-    }
+    let _ = project.run(&["run", &plan, "--sandbox"]).expect_code(0);
     let ids: Vec<String> =
         project.runs().iter().map(|run| run["id"].as_str().unwrap().to_owned()).collect();
+    // The first letter of an id is made of the lowest five bits.
+    let alike = [1, 33].map(RunId::from_random);
+    for id in &alike {
+        copy_run(&project, id);
+    }
     for command in ["show", "events", "resume"] {
         let _ = project
             .run(&[command, "nonesuch\u{1b}[2J"])
@@ -454,16 +460,25 @@ fn a_run_that_does_not_exist_or_is_not_the_only_one_is_said_so() {
             .expect_no_data()
             .expect_talk("there is no run `nonesuch")
             .expect_talk("`certplan status` lists all runs");
-        // Nothing at all is the beginning of both.
-        let _ = project
-            .run(&[command, ""])
-            .expect_code(2)
-            .expect_no_data()
-            .expect_talk(&ids[0])
-            .expect_talk(&ids[1])
-            .expect_talk("give more of the id");
+        let _ = project.run(&[command, ""]).expect_code(2).expect_talk("the run's id is empty");
+        let finished = project.run(&[command, "1"]).expect_code(2).expect_no_data();
+        let finished = finished.expect_talk("give more of the id");
+        let _ = finished.expect_talk(alike[0].as_str()).expect_talk(alike[1].as_str());
         let _ = project.run(&[command, &ids[0]]).expect_code(0);
     }
+}
+
+/// Stores the project's only real run once more, under another id.
+fn copy_run(project: &Project, id: &RunId) {
+    let path = project.path().join(".certplan/state.db");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = SqliteStore::open(&path).unwrap();
+        let known = store.list_runs().await.unwrap().pop().unwrap().id;
+        let StoredRun { plan, mut events } = store.load_run(&known).await.unwrap();
+        events.truncate(1);
+        store.create_run(NewRun { id: id.clone(), plan, events }).await.unwrap();
+    });
 }
 
 #[test]
@@ -531,11 +546,13 @@ fn a_state_folder_that_cannot_be_made_is_named() {
 #[test]
 fn a_certificate_folder_that_cannot_be_made_fails_the_run_and_keeps_the_order() {
     let project = Project::new();
-    project.write("certs", "a file");
+    let files = project.path().join(".certplan/sandbox/files");
+    std::fs::create_dir_all(&files).unwrap();
+    project.write(".certplan/sandbox/files/certs", "a file");
     let plan = shipped_plan("dv.yaml");
     let run = project.run(&["run", &plan, "--sandbox"]).expect_code(1).expect_talk("certs");
     let certificate = run.value("certificate");
-    std::fs::remove_file(project.path().join("certs")).unwrap();
+    std::fs::remove_file(files.join("certs")).unwrap();
     let resumed = project.run(&["resume", &run.value("run")]).expect_code(0);
     assert_eq!(resumed.value("certificate"), certificate);
 }

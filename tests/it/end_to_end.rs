@@ -43,7 +43,7 @@ fn the_staged_ov_plan_leads_to_a_certificate_that_openssl_accepts() {
     let run = project.run(&["run", &shipped_plan("ov-staged.yaml"), "--sandbox"]).expect_code(0);
     assert_eq!(run.value("state"), "succeeded");
     assert_eq!(run.value("certificate").len(), 13);
-    let folder = project.path().join("certs").join(COMMON_NAME);
+    let folder = project.path().join(".certplan/sandbox/files/certs").join(COMMON_NAME);
     let path = |name: &str| folder.join(name).display().to_string();
     let (certificate, chain) = (run.value("certificate file"), run.value("issuers"));
     let (key, root) = (run.value("private key"), run.value("sandbox root"));

@@ -356,3 +356,109 @@ fn join(names: &BTreeSet<DomainName>) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::regfish::{CertificateStatus, Validation};
+
+    fn id(text: &str) -> CertificateId {
+        CertificateId::parse(text).unwrap()
+    }
+
+    fn names(texts: &[&str]) -> BTreeSet<DomainName> {
+        texts.iter().map(|text| DomainName::parse(text).unwrap()).collect()
+    }
+
+    fn intent() -> Intent {
+        Intent::Order {
+            public_key_sha256: String::new(),
+            sku: "RapidSSL".to_owned(),
+            common_name: DomainName::parse("www.example.com").unwrap(),
+            names: names(&["www.example.com", "example.com"]),
+            organization_id: None,
+            validity_days: Some(199),
+            known_certificate_ids: BTreeSet::from([id("OLD")]),
+        }
+    }
+
+    fn certificate() -> Certificate {
+        Certificate {
+            id: id("NEW"),
+            status: CertificateStatus::Pending,
+            order_state: None,
+            common_name: Some("www.example.com".to_owned()),
+            dns_names: vec!["example.com".to_owned()],
+            product: Some("RapidSSL".to_owned()),
+            action_required: false,
+            pending_reason: None,
+            pending_message: None,
+            completion_url: None,
+            organization_id: None,
+            validation: Validation::default(),
+            validity_days: Some(199),
+            valid_from: None,
+            valid_until: None,
+            contract_valid_until: None,
+            serial_number: None,
+            pem_available: false,
+            renewal_supported: None,
+            reissue_supported: None,
+        }
+    }
+
+    #[test]
+    fn only_another_name_speaks_against_a_certificate_everything_else_leaves_doubt() {
+        type Change = fn(&mut Certificate);
+        let cases: [(&str, Change, Fit); 11] = [
+            ("as ordered", |_| {}, Fit::Yes),
+            ("product in another case", |c| c.product = Some("RAPIDSSL".into()), Fit::Yes),
+            ("no product", |c| c.product = None, Fit::Yes),
+            ("product in words", |c| c.product = Some("Rapid SSL".into()), Fit::Unclear),
+            ("no further names", |c| c.dns_names.clear(), Fit::Unclear),
+            ("one name more", |c| c.dns_names.push("api.example.com".into()), Fit::Unclear),
+            ("no common name", |c| c.common_name = None, Fit::Unclear),
+            ("another term", |c| c.validity_days = Some(90), Fit::Unclear),
+            ("another name", |c| c.common_name = Some("api.example.com".into()), Fit::No),
+            (
+                "no common name, other names",
+                |c| {
+                    c.common_name = None;
+                    c.dns_names = vec!["shop.example.org".into()];
+                },
+                Fit::No,
+            ),
+            (
+                "no names at all",
+                |c| {
+                    c.common_name = None;
+                    c.dns_names.clear();
+                },
+                Fit::Unclear,
+            ),
+        ];
+        for (case, change, expected) in cases {
+            let mut certificate = certificate();
+            change(&mut certificate);
+            assert_eq!(fit(&certificate, &intent()), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_lacks_what_was_there_before_proves_nothing() {
+        let list = |ids: &[&str], explicit| CertificateList {
+            certificates: ids
+                .iter()
+                .map(|text| Certificate { id: id(text), ..certificate() })
+                .collect(),
+            unreadable: Vec::new(),
+            explicit,
+        };
+        assert!(trustworthy(&list(&["OLD", "NEW"], true), &intent()).is_ok());
+        for untrue in [list(&["NEW"], true), list(&[], true), list(&["OLD"], false)] {
+            let outcome = *trustworthy(&untrue, &intent()).unwrap_err();
+            let later = Retry::Later { after: None };
+            assert!(matches!(&outcome, Outcome::Failed { retry, .. } if *retry == later));
+        }
+    }
+}
