@@ -5,6 +5,7 @@
 //! Waiting and repeating are the engine's, because they must be recorded.
 
 mod perform;
+pub mod preview;
 mod regfish;
 mod x509;
 

@@ -37,6 +37,10 @@ pub(super) enum Command {
     Check(CheckArguments),
     /// Look whether state file, runs, keys and certificates are whole; changes nothing
     Doctor(DoctorArguments),
+    /// Show what a run would do: every request, what is bought, what is not known yet
+    Preview(PreviewArguments),
+    /// Draw a plan, or a run with the state of each step
+    Graph(GraphArguments),
     /// Serve an imitation of the regfish API, with a CA and a DNS server, on loopback
     Sandbox(SandboxArguments),
 }
@@ -184,6 +188,71 @@ pub(super) struct CheckArguments {
 pub(super) struct DoctorArguments {
     #[command(flatten)]
     pub(super) state: StateArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PreviewArguments {
+    /// The plan file
+    pub(super) plan: PathBuf,
+
+    /// Give an input of the plan a value
+    #[arg(short, long = "input", value_name = "NAME=VALUE")]
+    pub(super) inputs: Vec<String>,
+
+    /// Name the target; by default it is the plan's input `common_name`
+    #[arg(long, value_name = "NAME")]
+    pub(super) target: Option<String>,
+
+    /// Preview a run against an embedded sandbox
+    #[arg(long)]
+    pub(super) sandbox: bool,
+
+    /// Really ask for what only reads: products and organizations. Nothing else is sent
+    #[arg(long)]
+    pub(super) online: bool,
+
+    #[command(flatten)]
+    pub(super) settings: SettingArguments,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GraphArguments {
+    /// The plan file; or a run, or the beginning of its id
+    #[arg(value_name = "PLAN|RUN")]
+    pub(super) subject: PathBuf,
+
+    /// What to draw it as
+    #[arg(short, long, value_enum, default_value_t = DrawingFormat::Text)]
+    pub(super) format: DrawingFormat,
+
+    /// Write the drawing to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+
+    /// Draw the edges too that longer paths imply
+    #[arg(long)]
+    pub(super) all_edges: bool,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DrawingFormat {
+    /// Boxes and lines for a terminal
+    Text,
+    /// A Mermaid flowchart, for Markdown on code hosts
+    Mermaid,
+    /// Graphviz's language
+    Dot,
+    /// A picture for browsers
+    Svg,
 }
 
 #[derive(Debug, Args)]

@@ -13,11 +13,15 @@ mod error;
 mod events;
 mod exit;
 mod explain;
+mod graph;
 mod inputs;
 mod interrupt;
 mod outcome;
 mod plan_edits;
 mod plan_file;
+mod preview;
+mod preview_asker;
+mod preview_summary;
 mod resume;
 mod run;
 mod sandbox;
@@ -74,6 +78,8 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
         Command::Show(arguments) => show::show(arguments, console).await,
         Command::Explain(arguments) => explain::explain(arguments, console).await,
         Command::Events(arguments) => events::events(arguments, console).await,
+        Command::Preview(arguments) => preview::preview(arguments, console).await,
+        Command::Graph(arguments) => graph::graph(arguments, console).await,
         Command::Check(arguments) => check::check(&arguments, console),
         Command::Doctor(arguments) => doctor::doctor(arguments, console).await,
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, console).await,

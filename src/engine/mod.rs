@@ -9,6 +9,7 @@ mod advance;
 mod command;
 mod outcome;
 mod plan_change;
+mod preview;
 mod rendering;
 mod reopen;
 mod resume;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 pub use command::Command;
 pub use plan_change::StepChange;
+pub use preview::{Answer, Prospect, StepPreview, preview};
 
 use crate::graph::{CycleError, StepGraph};
 use crate::plan::{Plan, Repeat, Signature, Step, find_signature};

@@ -56,6 +56,38 @@ impl Context {
         });
         Self { root: Value::from(Serde(root)) }
     }
+
+    /// The context before a run: there is no run id yet, and `steps` has only the steps whose
+    /// output is settled. What is not in it is unknown, and reading it is an error.
+    pub fn before_run(
+        inputs: &Map<String, Json>,
+        target: &str,
+        steps: impl IntoIterator<Item = (StepId, Json)>,
+    ) -> Self {
+        let steps: BTreeMap<String, Json> = steps
+            .into_iter()
+            .map(|(id, output)| (id.into(), if output.is_null() { json!({}) } else { output }))
+            .collect();
+        let root = json!({
+            "inputs": inputs,
+            "target": target,
+            "steps": steps,
+            "batch": { "id": null },
+        });
+        Self { root: Value::from(Serde(root)) }
+    }
+
+    /// Whether there is something at this path.
+    pub(super) fn has(&self, path: &[&str]) -> bool {
+        let mut value = self.root.clone();
+        for name in path {
+            match value.get_attr(name) {
+                Ok(inner) if !inner.is_undefined() => value = inner,
+                _ => return false,
+            }
+        }
+        true
+    }
 }
 
 /// The value of a template. Fails when an expression in it fails or its result is too large.

@@ -4,6 +4,8 @@
 //! the command line.
 
 mod explanation;
+pub mod graph;
+pub mod preview;
 mod progress;
 mod result;
 mod run_page;

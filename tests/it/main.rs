@@ -3,8 +3,11 @@
 
 mod bad_input;
 mod end_to_end;
+mod golden;
+mod graph;
 mod harness;
 mod interruption;
+mod preview;
 mod readme;
 mod recovery;
 mod scene;

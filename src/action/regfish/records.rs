@@ -16,7 +16,7 @@ use crate::run::{ErrorKind, Outcome, Retry, StepError};
 use crate::types::RunId;
 
 /// Every record that certplan makes carries a note that begins like this.
-const OWNERSHIP_MARK: &str = "managed by certplan";
+pub(in crate::action) const OWNERSHIP_MARK: &str = "managed by certplan";
 
 /// How soon a name is tried again that another run holds.
 const NAME_PAUSE: Duration = Duration::from_secs(60);
