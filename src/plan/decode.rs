@@ -180,14 +180,25 @@ impl<'a> Decoder<'a> {
         name: &str,
         words: &[(&str, T)],
     ) -> Option<T> {
-        let text = self.text(fields, name)?;
+        let (_, node) = fields.get(name)?;
+        self.word_of(node, &fields.name_of(name), words)
+    }
+
+    /// `node`, which must be among `words`.
+    pub(super) fn word_of<T: Copy>(
+        &mut self,
+        node: &Node,
+        what: &str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
+        let text = self.text_of(node, what)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
             return Some(*value);
         }
         let known = words.iter().map(|(word, _)| *word);
         let diagnostic = Diagnostic::error(
             "wrong-word",
-            format!("{} cannot be `{}`", fields.name_of(name), printable(&text.value)),
+            format!("{what} cannot be `{}`", printable(&text.value)),
         )
         .at(text.span, format!("expected one of {}", list(known.clone())));
         self.push(match nearest(&text.value, known) {

@@ -29,10 +29,10 @@ mod yaml_error;
 mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Entry, Label, Severity, Suggestion};
-pub use filters::own_filters;
+pub use filters::{FilterDoc, builtin_filters, own_filters};
 pub use inputs::{GivenValue, InputError, resolve_inputs};
 pub use model::{Connection, Input, OnFailure, Plan, SecretSource, Share, Step, Template};
-pub use policy::{OnTimeout, PollPolicy, RetryPolicy};
+pub use policy::{OnTimeout, PassingFailure, PollPolicy, RetryPolicy};
 pub use render::{Context, RenderError, evaluate_condition, render};
 pub use signature::{Repeat, Signature, find as find_signature, signatures};
 pub use source::{Position, SourceFile, Span};

@@ -6,7 +6,7 @@
 use super::decode::{Decoder, Fields, Located};
 use super::diagnostic::Diagnostic;
 use super::node::{Key, Kind, Node};
-use super::policy::OnTimeout;
+use super::policy::{OnTimeout, PassingFailure};
 use super::source::Span;
 use super::{OnFailure, Share};
 use crate::types::StepId;
@@ -17,8 +17,10 @@ const FORMAT_VERSION: i64 = 1;
 const PLAN_KEYS: [&str; 6] = ["certplan", "name", "description", "inputs", "connections", "steps"];
 const STEP_KEYS: [&str; 10] =
     ["id", "uses", "needs", "when", "with", "retry", "poll", "timeout", "on_failure", "share"];
-const INPUT_KEYS: [&str; 7] =
-    ["type", "items", "values", "minimum", "maximum", "default", "description"];
+const INPUT_KEYS: [&str; 8] =
+    ["type", "items", "values", "minimum", "maximum", "pattern", "default", "description"];
+const RETRY_KEYS: [&str; 4] = ["attempts", "backoff", "max_delay", "on"];
+const POLL_KEYS: [&str; 3] = ["every", "timeout", "on_timeout"];
 
 /// A plan as written.
 pub(super) struct RawPlan<'n> {
@@ -37,6 +39,7 @@ pub(super) struct RawInput<'n> {
     pub(super) values: Option<&'n Node>,
     pub(super) minimum: Option<Located<i64>>,
     pub(super) maximum: Option<Located<i64>>,
+    pub(super) pattern: Option<Located<String>>,
     pub(super) default: Option<&'n Node>,
     pub(super) description: Option<String>,
 }
@@ -61,6 +64,7 @@ pub(super) struct RawRetry {
     pub(super) attempts: Option<Located<i64>>,
     pub(super) backoff: Option<Located<String>>,
     pub(super) max_delay: Option<Located<String>>,
+    pub(super) on: Option<Vec<PassingFailure>>,
 }
 
 /// `poll:` as written.
@@ -176,6 +180,7 @@ fn decode_inputs<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawI
             values: fields.get("values").map(|(_, node)| node),
             minimum: decoder.integer(&fields, "minimum"),
             maximum: decoder.integer(&fields, "maximum"),
+            pattern: decoder.text(&fields, "pattern"),
             default: fields.get("default").map(|(_, node)| node),
             description: decoder.text(&fields, "description").map(|text| text.value),
         });
@@ -290,18 +295,33 @@ fn decode_with<'n>(
 fn decode_retry(fields: &Fields<'_>, what: &str, decoder: &mut Decoder<'_>) -> Option<RawRetry> {
     let (key, node) = fields.get("retry")?;
     let what = format!("`retry` of {what}");
-    let fields = decoder.fields(node, key.span, &what, &["attempts", "backoff", "max_delay"])?;
+    let fields = decoder.fields(node, key.span, &what, &RETRY_KEYS)?;
     Some(RawRetry {
         attempts: decoder.integer(&fields, "attempts"),
         backoff: decoder.duration_text(&fields, "backoff"),
         max_delay: decoder.duration_text(&fields, "max_delay"),
+        on: decode_retry_on(&fields, decoder),
     })
+}
+
+fn decode_retry_on(fields: &Fields<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<PassingFailure>> {
+    let (key, _) = fields.get("on")?;
+    let items = decoder.items(fields, "on")?;
+    if items.is_empty() {
+        decoder.push(
+            Diagnostic::error("empty-range", format!("{} names no failure", fields.name_of("on")))
+                .at(key.span, "nothing would ever be tried again")
+                .help("leave `on` out for all that can pass, or write `attempts: 1` for none"),
+        );
+    }
+    let words = PassingFailure::WORDS.map(|(word, failure, _)| (word, failure));
+    Some(items.iter().filter_map(|item| decoder.word_of(item, "an item of `on`", &words)).collect())
 }
 
 fn decode_poll(fields: &Fields<'_>, what: &str, decoder: &mut Decoder<'_>) -> Option<RawPoll> {
     let (key, node) = fields.get("poll")?;
     let what = format!("`poll` of {what}");
-    let fields = decoder.fields(node, key.span, &what, &["every", "timeout", "on_timeout"])?;
+    let fields = decoder.fields(node, key.span, &what, &POLL_KEYS)?;
     Some(RawPoll {
         key: key.span,
         every: decoder.duration_text(&fields, "every"),

@@ -118,7 +118,12 @@ fn words(words: &[&str]) -> ValueType {
 
 /// A read or a change that is safe to send again: a few quick tries, then it is somebody's turn.
 fn retry_requests() -> RetryPolicy {
-    RetryPolicy { attempts: 6, backoff: Duration::from_secs(2), max_delay: Duration::from_secs(60) }
+    RetryPolicy {
+        attempts: 6,
+        backoff: Duration::from_secs(2),
+        max_delay: Duration::from_secs(60),
+        on: None,
+    }
 }
 
 fn poll_policy(every_seconds: u64, timeout_seconds: u64) -> PollPolicy {
