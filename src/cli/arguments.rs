@@ -113,9 +113,36 @@ pub(super) struct EventsArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArguments {
-    /// The plan files
-    #[arg(required = true)]
-    pub(super) plans: Vec<PathBuf>,
+    /// Plan files, and folders with plans (all `*.yaml` and `*.yml` below, hidden folders aside)
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// How the result is written to standard output
+    #[arg(short, long, value_enum, default_value_t = CheckFormat::Text)]
+    pub(super) output: CheckFormat,
+
+    /// Let warnings fail the check, too
+    #[arg(long)]
+    pub(super) deny_warnings: bool,
+
+    /// Check as on this day: which terms the CA allows depends on it [default: today]
+    #[arg(long, value_name = "DATE")]
+    pub(super) on: Option<jiff::civil::Date>,
+
+    /// How long certificates may be valid from which day on, instead of DigiCert's own limits: a
+    /// YAML list such as `- { from: 2027-03-15, days: 99 }`
+    #[arg(long, value_name = "FILE")]
+    pub(super) validity_schedule: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CheckFormat {
+    /// For people: mistakes on standard error
+    Text,
+    /// For programs
+    Json,
+    /// For code hosts and editors: SARIF 2.1.0
+    Sarif,
 }
 
 #[derive(Debug, Args)]

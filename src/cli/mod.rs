@@ -5,6 +5,7 @@
 
 mod arguments;
 mod check;
+mod checked_file;
 mod connections;
 mod console;
 mod error;
@@ -14,9 +15,11 @@ mod inputs;
 mod interrupt;
 mod outcome;
 mod plan_file;
+mod plan_search;
 mod resume;
 mod run;
 mod sandbox;
+mod sarif;
 mod session;
 mod show;
 mod state_directory;

@@ -3,16 +3,22 @@
 //! It checks the shape of the file: keys, kinds, ids. What names refer to and whether values have
 //! their types is the compiler's part.
 
+use std::collections::HashMap;
+
 use super::decode::{Decoder, Fields, Located};
 use super::diagnostic::Diagnostic;
 use super::node::{Key, Kind, Node};
 use super::policy::{OnTimeout, PassingFailure};
 use super::source::Span;
+use super::suggest::nearest;
 use super::{OnFailure, Share};
 use crate::types::StepId;
 
 /// The version of the format that this program knows.
 const FORMAT_VERSION: i64 = 1;
+
+/// A plan orders one certificate; with more steps something else is meant.
+const MOST_STEPS: usize = 2_000;
 
 const PLAN_KEYS: [&str; 6] = ["certplan", "name", "description", "inputs", "connections", "steps"];
 const STEP_KEYS: [&str; 10] =
@@ -89,6 +95,16 @@ pub(super) fn decode<'n>(root: &'n Node, decoder: &mut Decoder<'_>) -> Option<Ra
         decoder.wrong_kind(root, "a plan", "a map");
         return None;
     };
+    let plan_like = |key: &Key| nearest(&key.name, ["certplan"]).is_some() || key.name == "steps";
+    if !entries.iter().any(|(key, _)| plan_like(key)) {
+        let start = entries.first().map_or(root.span, |(key, _)| key.span);
+        decoder.push(
+            Diagnostic::error("not-a-plan", "the file is YAML, but no plan")
+                .at(start, "a plan begins with `certplan: 1`")
+                .help("`certplan init` writes a plan to start from"),
+        );
+        return None;
+    }
     check_version(entries, root, decoder)?;
     let start = entries.first().map_or(root.span, |(key, _)| key.span);
     let fields = decoder.fields(root, start, "the plan", &PLAN_KEYS)?;
@@ -200,21 +216,30 @@ fn decode_steps<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawSt
                 .at(key.span, "this list is empty"),
         );
     }
-    let mut steps: Vec<RawStep<'n>> = Vec::with_capacity(items.len());
-    for (index, item) in items.iter().enumerate() {
+    if let Some(beyond) = items.get(MOST_STEPS) {
+        decoder.push(
+            Diagnostic::error("too-many-steps", format!("the plan has {} steps", items.len()))
+                .at(beyond.span, format!("a plan may have {MOST_STEPS} at most"))
+                .help("write a plan for one certificate and run it for many targets"),
+        );
+    }
+    let mut steps: Vec<RawStep<'n>> = Vec::new();
+    let mut seen: HashMap<StepId, Span> = HashMap::new();
+    for (index, item) in items.iter().enumerate().take(MOST_STEPS) {
         let Some(step) = decode_step(item, index, decoder) else { continue };
-        if let Some(first) = steps.iter().find(|first| first.id.value == step.id.value) {
+        if let Some(first) = seen.get(&step.id.value) {
             decoder.push(
                 Diagnostic::error(
                     "duplicate-step",
                     format!("two steps are called `{}`", step.id.value),
                 )
                 .at(step.id.span, "this name is taken")
-                .also(first.id.span, "by this step")
+                .also(*first, "by this step")
                 .help("give each step a name of its own"),
             );
             continue;
         }
+        seen.insert(step.id.value.clone(), step.id.span);
         steps.push(step);
     }
     steps
