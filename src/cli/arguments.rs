@@ -31,6 +31,12 @@ pub(super) enum Command {
     Events(EventsArguments),
     /// Check plans; show every mistake with its place
     Check(CheckArguments),
+    /// Write a commented plan to start from
+    Init(InitArguments),
+    /// List what steps can do, or explain one action
+    Actions(ActionsArguments),
+    /// Print the JSON Schema of plans, for editors
+    Schema(SchemaArguments),
     /// Serve an imitation of the regfish API, with a CA and a DNS server, on loopback
     Sandbox(SandboxArguments),
 }
@@ -143,6 +149,50 @@ pub(super) enum CheckFormat {
     Json,
     /// For code hosts and editors: SARIF 2.1.0
     Sarif,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArguments {
+    /// The file to write; `-` shows the plan instead
+    #[arg(default_value = "plan.yaml")]
+    pub(super) file: PathBuf,
+
+    /// Replace files that are there
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ActionsArguments {
+    /// The action to explain, such as `regfish.create_order`
+    pub(super) name: Option<String>,
+
+    /// How it is written
+    #[arg(short, long, value_enum, default_value_t = ManualFormat::Text)]
+    pub(super) output: ManualFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ManualFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// As a page of documentation
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArguments {
+    /// What the schema describes
+    #[arg(value_enum, default_value_t = SchemaOf::Plan)]
+    pub(super) of: SchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// A plan
+    Plan,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 //!
 //! Data goes to stdout, talk goes to stderr. Advice is given here and nowhere deeper.
 
+mod actions;
 mod arguments;
 mod check;
 mod checked_file;
@@ -11,6 +12,7 @@ mod console;
 mod error;
 mod events;
 mod exit;
+mod init;
 mod inputs;
 mod interrupt;
 mod outcome;
@@ -20,6 +22,7 @@ mod resume;
 mod run;
 mod sandbox;
 mod sarif;
+mod schema;
 mod session;
 mod show;
 mod state_directory;
@@ -72,6 +75,9 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
         Command::Show(arguments) => show::show(arguments, console).await,
         Command::Events(arguments) => events::events(arguments, console).await,
         Command::Check(arguments) => check::check(&arguments, console),
+        Command::Init(arguments) => init::init(&arguments, console),
+        Command::Actions(arguments) => actions::actions(&arguments, console),
+        Command::Schema(arguments) => schema::schema(&arguments, console),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, console).await,
     }
 }

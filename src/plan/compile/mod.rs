@@ -117,7 +117,7 @@ fn unknown_action(uses: &Located<String>) -> Diagnostic {
         format!("there is no action `{}`", printable(&uses.value)),
     )
     .at(uses.span, "unknown action");
-    match suggest::nearest(&uses.value, names()) {
+    match signature::nearest_action(&uses.value) {
         Some(near) => diagnostic.suggest(uses.span, near, format!("did you mean `{near}`?")),
         None => diagnostic.help(format!("actions: {}", suggest::list(names()))),
     }

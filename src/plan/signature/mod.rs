@@ -33,6 +33,8 @@ pub struct Signature {
     pub retry: RetryPolicy,
     /// For an action that waits: how often it looks, and for how long.
     pub poll: Option<PollPolicy>,
+    /// A step as it stands in a plan, with what it reads from other steps.
+    pub example: &'static str,
 }
 
 /// What a started step without a finish means after a crash (design, section 5).
@@ -68,6 +70,11 @@ pub fn signatures() -> &'static [Signature] {
 /// The action called `name`.
 pub fn find(name: &str) -> Option<&'static Signature> {
     signatures().iter().find(|signature| signature.name == name)
+}
+
+/// The action that was probably meant by `name`, if any.
+pub fn nearest_action(name: &str) -> Option<&'static str> {
+    super::suggest::nearest(name, signatures().iter().map(|signature| signature.name))
 }
 
 impl Signature {
