@@ -112,7 +112,7 @@ fn collect(fields: &[Field], prefix: &str, docs: &mut Vec<FieldDoc>) {
             ValueType::Record(parts) => ("record".to_owned(), Some((parts, "."))),
             ValueType::List(item) => match &**item {
                 ValueType::Record(parts) => ("list of records".to_owned(), Some((parts, "[]."))),
-                item => (format!("list of {item}"), None),
+                _ => (field.value_type.to_string(), None),
             },
             other => (other.to_string(), None),
         };

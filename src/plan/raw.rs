@@ -58,6 +58,8 @@ pub(super) struct RawStep<'n> {
     pub(super) when: Option<&'n Node>,
     /// The key `with` and what stands under it.
     pub(super) with: Option<(Span, &'n [(Key, Node)])>,
+    /// Whether `with` is there but no map, so that nothing can be said about what it lacks.
+    pub(super) with_is_unreadable: bool,
     pub(super) retry: Option<RawRetry>,
     pub(super) poll: Option<RawPoll>,
     pub(super) timeout: Option<Located<String>>,
@@ -158,7 +160,12 @@ fn entries_of<'n>(fields: &Fields<'n>, name: &str, decoder: &mut Decoder<'_>) ->
         Some((_, Node { kind: Kind::Map(entries), .. })) => entries,
         None | Some((_, Node { kind: Kind::Null, .. })) => &[],
         Some((_, node)) => {
-            decoder.wrong_kind(node, &fields.name_of(name), "a map");
+            let help = match name {
+                "inputs" => "give each input a name, for example `common_name: { type: domain }`",
+                "connections" => "for example `regfish: { api_key: { env: REGFISH_API_KEY } }`",
+                _ => "give each parameter by its name, for example `common_name: www.example.com`",
+            };
+            decoder.wrong_kind_because(node, &fields.name_of(name), "a map", Some(help));
             &[]
         }
     }
@@ -247,7 +254,9 @@ fn decode_steps<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawSt
 
 fn decode_step<'n>(node: &'n Node, index: usize, decoder: &mut Decoder<'_>) -> Option<RawStep<'n>> {
     let Kind::Map(entries) = &node.kind else {
-        decoder.wrong_kind(node, &format!("step number {}", index + 1), "a map");
+        let help = "a step begins with its name, `- id: …`; below it stand `uses: …` and `with: …`";
+        let what = format!("step number {}", index + 1);
+        decoder.wrong_kind_because(node, &what, "a map", Some(help));
         return None;
     };
     let start = entries.first().map_or(node.span, |(key, _)| key.span);
@@ -267,6 +276,9 @@ fn decode_step<'n>(node: &'n Node, index: usize, decoder: &mut Decoder<'_>) -> O
         needs: decode_needs(&fields, decoder),
         when: fields.get("when").map(|(_, node)| node),
         with: decode_with(&fields, decoder),
+        with_is_unreadable: fields
+            .get("with")
+            .is_some_and(|(_, node)| !matches!(node.kind, Kind::Map(_) | Kind::Null)),
         retry: decode_retry(&fields, &what, decoder),
         poll: decode_poll(&fields, &what, decoder),
         timeout: decoder.duration_text(&fields, "timeout"),

@@ -224,13 +224,23 @@ fn check_default(
     decoder: &mut Decoder<'_>,
 ) -> Option<Value> {
     let what = format!("the default of {what}");
-    if node.as_str().is_some_and(has_code) {
+    if let Some(template) = find_template(node) {
         decoder.push(
             Diagnostic::error("template-in-default", format!("{what} cannot hold a template"))
-                .at(node.span, "inputs are known before anything else")
+                .at(template.span, "inputs are known before anything else")
                 .help("use the template in the step that reads the input"),
         );
         return None;
     }
     explain_mismatches(node, value_type, &what, decoder)
+}
+
+/// The first text with a template in it.
+fn find_template(node: &Node) -> Option<&Node> {
+    match &node.kind {
+        Kind::String(text) => has_code(text).then_some(node),
+        Kind::Seq(items) => items.iter().find_map(find_template),
+        Kind::Map(entries) => entries.iter().find_map(|(_, value)| find_template(value)),
+        Kind::Null | Kind::Bool(_) | Kind::Integer(_) | Kind::Float(_) => None,
+    }
 }

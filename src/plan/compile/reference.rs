@@ -70,7 +70,7 @@ impl Checker<'_, '_, '_> {
             "inputs" => (self.input(path, span, place)?, 2),
             _ => (self.step_field(path, scan, span, place)?, 3),
         };
-        let (value_type, rest) = self.descend(value_type, path, used, span)?;
+        let (value_type, rest) = self.descend(value_type, path, used, span, place)?;
         match path.follows {
             Follows::Call => {
                 let name = path.segments.last().and_then(|segment| match segment {
@@ -222,6 +222,7 @@ impl Checker<'_, '_, '_> {
         path: &Path,
         from: usize,
         span: Span,
+        place: Place<'_>,
     ) -> Option<(ValueType, bool)> {
         for segment in path.segments.iter().skip(from) {
             value_type = match (value_type, segment) {
@@ -233,14 +234,8 @@ impl Checker<'_, '_, '_> {
                         None => {
                             let names: Vec<&str> =
                                 fields.iter().map(|field| field.name.as_str()).collect();
-                            self.decoder.push(
-                                Diagnostic::error(
-                                    "unknown-field",
-                                    format!("there is no field `{}`", name.text),
-                                )
-                                .at(span, "in this path")
-                                .help(format!("fields: {}", list(names.iter().copied()))),
-                            );
+                            let span = self.span(place, &name.range);
+                            self.unknown("field", "there is no field", name, span, &names);
                             return None;
                         }
                     }

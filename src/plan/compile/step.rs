@@ -161,7 +161,7 @@ fn parameters(
         // Templates in it are checked in any case.
         with.insert(key.name.clone(), checker.field(node, parameter, &key.name));
     }
-    if let Some(signature) = info.signature {
+    if let (Some(signature), false) = (info.signature, raw.with_is_unreadable) {
         missing_parameters(raw, signature, checker.decoder);
     }
     with
