@@ -33,6 +33,12 @@ pub(super) fn find_plans(paths: &[PathBuf]) -> Result<Found, CliError> {
         }
         let mut files = Vec::new();
         search(path, DEEPEST, &mut files)?;
+        // `./plan.yaml` is `plan.yaml` to everybody else.
+        if path == Path::new(".") {
+            for file in &mut files {
+                *file = file.strip_prefix(".").unwrap_or(file).to_owned();
+            }
+        }
         let (plans, others): (Vec<PathBuf>, Vec<PathBuf>) =
             files.into_iter().partition(|file| looks_like_a_plan(file));
         if plans.is_empty() {
