@@ -41,6 +41,12 @@ pub(super) enum Command {
     Preview(PreviewArguments),
     /// Draw a plan, or a run with the state of each step
     Graph(GraphArguments),
+    /// Write a commented plan to start from
+    Init(InitArguments),
+    /// List what steps can do, or explain one action
+    Actions(ActionsArguments),
+    /// Print the JSON Schema of plans, for editors
+    Schema(SchemaArguments),
     /// Serve an imitation of the regfish API, with a CA and a DNS server, on loopback
     Sandbox(SandboxArguments),
 }
@@ -179,9 +185,80 @@ pub(super) struct EventsArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArguments {
-    /// The plan files
-    #[arg(required = true)]
-    pub(super) plans: Vec<PathBuf>,
+    /// Plan files, and folders with plans (all `*.yaml` and `*.yml` below, hidden folders aside)
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// How the result is written to standard output
+    #[arg(short, long, value_enum, default_value_t = CheckFormat::Text)]
+    pub(super) output: CheckFormat,
+
+    /// Let warnings fail the check, too
+    #[arg(long)]
+    pub(super) deny_warnings: bool,
+
+    /// Check as on this day: which terms the CA allows depends on it [default: today]
+    #[arg(long, value_name = "DATE")]
+    pub(super) on: Option<jiff::civil::Date>,
+
+    /// How long certificates may be valid from which day on, instead of DigiCert's own limits: a
+    /// YAML list such as `- { from: 2027-03-15, days: 99 }`
+    #[arg(long, value_name = "FILE")]
+    pub(super) validity_schedule: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CheckFormat {
+    /// For people: mistakes on standard error
+    Text,
+    /// For programs
+    Json,
+    /// For code hosts and editors: SARIF 2.1.0
+    Sarif,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArguments {
+    /// The file to write; `-` shows the plan instead
+    #[arg(default_value = "plan.yaml")]
+    pub(super) file: PathBuf,
+
+    /// Replace files that are there
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ActionsArguments {
+    /// The action to explain, such as `regfish.create_order`
+    pub(super) name: Option<String>,
+
+    /// How it is written
+    #[arg(short, long, value_enum, default_value_t = ManualFormat::Text)]
+    pub(super) output: ManualFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ManualFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// As a page of documentation
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArguments {
+    /// What the schema describes
+    #[arg(value_enum, default_value_t = SchemaOf::Plan)]
+    pub(super) of: SchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// A plan
+    Plan,
 }
 
 #[derive(Debug, Args)]

@@ -3,9 +3,11 @@
 //!
 //! Data goes to stdout, talk goes to stderr. Advice is given here and nowhere deeper.
 
+mod actions;
 mod adopt;
 mod arguments;
 mod check;
+mod checked_file;
 mod connections;
 mod console;
 mod doctor;
@@ -14,17 +16,21 @@ mod events;
 mod exit;
 mod explain;
 mod graph;
+mod init;
 mod inputs;
 mod interrupt;
 mod outcome;
 mod plan_edits;
 mod plan_file;
+mod plan_search;
 mod preview;
 mod preview_asker;
 mod preview_summary;
 mod resume;
 mod run;
 mod sandbox;
+mod sarif;
+mod schema;
 mod session;
 mod show;
 mod state_directory;
@@ -82,6 +88,9 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
         Command::Graph(arguments) => graph::graph(arguments, console).await,
         Command::Check(arguments) => check::check(&arguments, console),
         Command::Doctor(arguments) => doctor::doctor(arguments, console).await,
+        Command::Init(arguments) => init::init(&arguments, console),
+        Command::Actions(arguments) => actions::actions(&arguments, console),
+        Command::Schema(arguments) => schema::schema(&arguments, console),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, console).await,
     }
 }

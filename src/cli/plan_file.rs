@@ -56,7 +56,8 @@ pub(super) fn compile(path: &Path, console: &Console) -> Result<(Plan, SourceFil
     }
 }
 
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+/// The bytes of a file, up to more than a plan may have.
+pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(LARGEST_FILE).read_to_end(&mut bytes)?;

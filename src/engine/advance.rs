@@ -90,12 +90,12 @@ impl Engine {
             step: step.id.clone(),
             error: StepError::new(ErrorKind::Value, message),
         };
-        match self.condition(step) {
+        match self.condition(step, now) {
             Ok(true) => {}
             Ok(false) => return EventKind::StepSkipped { step: step.id.clone() },
             Err(message) => return fail(message),
         }
-        match self.parameters(step) {
+        match self.parameters(step, now) {
             Ok(parameters) => self.started(step, parameters, now),
             Err(message) => fail(message),
         }

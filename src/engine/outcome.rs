@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Engine, EngineError};
-use crate::plan::{OnTimeout, Step};
+use crate::plan::{OnTimeout, PassingFailure, Step};
 use crate::run::{
     Attempt, BoundCertificate, ErrorKind, EventKind, Observation, Outcome, ParkReason, Retry,
     StepError, StepState, WaitsFor,
@@ -81,8 +81,12 @@ impl Engine {
             (
                 StepState::Started(attempt) | StepState::Waiting { attempt, .. },
                 Outcome::Failed { error, retry },
-            ) => failed(&step, attempt, error, retry, now),
+            ) => {
+                let retry = wanted(&step, &error, retry);
+                failed(&step, attempt, error, retry, now)
+            }
             (StepState::Sent { attempt, .. }, Outcome::Failed { error, retry }) => {
+                let retry = wanted(&step, &error, retry);
                 refused(&step, attempt, error, retry, now)
             }
             (StepState::Sent { .. }, Outcome::Unknown { error }) => {
@@ -214,6 +218,29 @@ fn bound(id: &StepId, certificate: Option<BoundCertificate>) -> Vec<EventKind> {
         binding: certificate.binding,
     });
     event.into_iter().collect()
+}
+
+/// What the plan wants of a retry that would make sense: `retry: { on: … }` can rule it out.
+fn wanted(step: &Step, error: &StepError, retry: Retry) -> Retry {
+    let failure = match error.kind {
+        ErrorKind::Unreachable => PassingFailure::Unreachable,
+        ErrorKind::Timeout => PassingFailure::Timeout,
+        ErrorKind::RateLimited => PassingFailure::RateLimited,
+        ErrorKind::Server => PassingFailure::Server,
+        ErrorKind::Unreadable => PassingFailure::Unreadable,
+        ErrorKind::Refused => PassingFailure::Refused,
+        ErrorKind::Conflict => PassingFailure::Conflict,
+        ErrorKind::Value
+        | ErrorKind::Credentials
+        | ErrorKind::Unauthorized
+        | ErrorKind::NotFound
+        | ErrorKind::CertificateEnded
+        | ErrorKind::Proof
+        | ErrorKind::File
+        | ErrorKind::Interrupted
+        | ErrorKind::Internal => return retry,
+    };
+    if step.retry.covers(failure) { retry } else { Retry::Never }
 }
 
 fn failed(

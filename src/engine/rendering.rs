@@ -5,23 +5,27 @@ use serde_json::{Map, Value};
 use super::Engine;
 use crate::plan::{Context, Presence, Step, ValueType, evaluate_condition, find_signature, render};
 use crate::run::StepState;
-use crate::types::StepId;
+use crate::types::{StepId, Timestamp};
 
 impl Engine {
     /// Whether the step's condition holds; the error is a sentence for people.
-    pub(super) fn condition(&self, step: &Step) -> Result<bool, String> {
+    pub(super) fn condition(&self, step: &Step, now: Timestamp) -> Result<bool, String> {
         match &step.when {
             None => Ok(true),
-            Some(expression) => evaluate_condition(expression, &self.context(step))
+            Some(expression) => evaluate_condition(expression, &self.context(step, now))
                 .map_err(|error| format!("`when`: {error}")),
         }
     }
 
     /// The step's parameters in their normal form; the error is a sentence for people.
-    pub(super) fn parameters(&self, step: &Step) -> Result<Map<String, Value>, String> {
+    pub(super) fn parameters(
+        &self,
+        step: &Step,
+        now: Timestamp,
+    ) -> Result<Map<String, Value>, String> {
         let signature = find_signature(&step.uses)
             .ok_or_else(|| format!("the action `{}` does not exist", step.uses))?;
-        let context = self.context(step);
+        let context = self.context(step, now);
         let mut values = Map::new();
         for (name, template) in &step.with {
             let value = render(template, &context)
@@ -40,14 +44,14 @@ impl Engine {
     }
 
     /// What the step's templates may see: inputs, target, run, and the outputs of its ancestors.
-    fn context(&self, step: &Step) -> Context {
+    fn context(&self, step: &Step, now: Timestamp) -> Context {
         let header = &self.state.header;
         let ancestors = self.graph.ancestors(&step.id);
         let outputs = ancestors.into_iter().filter_map(|id| {
             let output = self.visible_output(&id)?;
             Some((id, output))
         });
-        Context::new(&header.inputs, &header.target, outputs, &self.run, None)
+        Context::new(&header.inputs, &header.target, outputs, &self.run, None).with_now(now)
     }
 
     /// A succeeded step shows all its fields, absent ones as null. A step that was skipped or may

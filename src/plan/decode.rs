@@ -39,6 +39,17 @@ impl<'a> Decoder<'a> {
 
     /// Reports that `node` is not what is needed.
     pub(super) fn wrong_kind(&mut self, node: &Node, what: &str, expected: &str) {
+        self.wrong_kind_because(node, what, expected, None);
+    }
+
+    /// The same with a hint how it is written.
+    pub(super) fn wrong_kind_because(
+        &mut self,
+        node: &Node,
+        what: &str,
+        expected: &str,
+        help: Option<&str>,
+    ) {
         if node.is_unquoted_template(self.file) {
             return;
         }
@@ -47,10 +58,12 @@ impl<'a> Decoder<'a> {
             Kind::Seq(_) => "list".to_owned(),
             _ => describe(&node.to_value()),
         };
-        self.push(
-            Diagnostic::error("wrong-type", format!("{what} must be {expected}"))
-                .at(node.span, format!("this is {}", with_article(&found))),
-        );
+        let diagnostic = Diagnostic::error("wrong-type", format!("{what} must be {expected}"))
+            .at(node.span, format!("this is {}", with_article(&found)));
+        self.push(match help {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        });
     }
 
     /// The entries of the map `node`, whose keys must be among `known`.
@@ -166,6 +179,17 @@ impl<'a> Decoder<'a> {
         let (_, node) = fields.get(name)?;
         match &node.kind {
             Kind::Integer(value) => Some(Located { value: *value, span: node.span }),
+            Kind::String(text) if text.parse::<i64>().is_ok() => {
+                self.push(
+                    Diagnostic::error(
+                        "wrong-type",
+                        format!("{} must be a whole number", fields.name_of(name)),
+                    )
+                    .at(node.span, format!("this is {}", with_article(&describe(&node.to_value()))))
+                    .suggest(node.span, text, "leave out the quotes"),
+                );
+                None
+            }
             _ => {
                 self.wrong_kind(node, &fields.name_of(name), "a whole number");
                 None
@@ -180,14 +204,25 @@ impl<'a> Decoder<'a> {
         name: &str,
         words: &[(&str, T)],
     ) -> Option<T> {
-        let text = self.text(fields, name)?;
+        let (_, node) = fields.get(name)?;
+        self.word_of(node, &fields.name_of(name), words)
+    }
+
+    /// `node`, which must be among `words`.
+    pub(super) fn word_of<T: Copy>(
+        &mut self,
+        node: &Node,
+        what: &str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
+        let text = self.text_of(node, what)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
             return Some(*value);
         }
         let known = words.iter().map(|(word, _)| *word);
         let diagnostic = Diagnostic::error(
             "wrong-word",
-            format!("{} cannot be `{}`", fields.name_of(name), printable(&text.value)),
+            format!("{what} cannot be `{}`", printable(&text.value)),
         )
         .at(text.span, format!("expected one of {}", list(known.clone())));
         self.push(match nearest(&text.value, known) {
@@ -225,7 +260,7 @@ impl<'n> Fields<'n> {
 /// "string `x`" → "a string `x`".
 pub(super) fn with_article(found: &str) -> String {
     match found.chars().next() {
-        _ if found == "null" => found.to_owned(),
+        _ if found == "null" || found.starts_with("one of ") => found.to_owned(),
         Some('a' | 'e' | 'i' | 'o') => format!("an {found}"),
         _ => format!("a {found}"),
     }

@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use super::source::{SourceFile, Span};
 
+/// So many are shown of one file; who has more does not read them to the end.
+pub(super) const MOST_SHOWN: usize = 200;
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -116,6 +119,8 @@ pub struct Diagnostics {
     file: SourceFile,
     items: Vec<Diagnostic>,
     masked: Vec<Span>,
+    /// Errors beyond [`MOST_SHOWN`].
+    omitted: usize,
 }
 
 /// A diagnostic as plain data, for machines.
@@ -139,18 +144,40 @@ pub struct Entry<'a> {
     pub end_column: usize,
     /// How to mend it.
     pub help: Vec<&'a str>,
+    /// How to mend it, as a change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<SuggestedChange<'a>>,
+}
+
+/// A change as plain data: the text from the first place up to the second becomes `replacement`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SuggestedChange<'a> {
+    /// The first line, from 1.
+    pub line: usize,
+    /// The first column, from 1, in characters.
+    pub column: usize,
+    /// The last line.
+    pub end_line: usize,
+    /// The column after the last character.
+    pub end_column: usize,
+    /// What takes its place.
+    pub replacement: &'a str,
 }
 
 impl Diagnostics {
     /// Nothing yet, about `file`.
     pub fn new(file: &SourceFile) -> Self {
-        Self { file: file.clone(), items: Vec::new(), masked: Vec::new() }
+        Self { file: file.clone(), items: Vec::new(), masked: Vec::new(), omitted: 0 }
     }
 
     /// Adds a diagnostic. The order of the file is kept; what was said already is not repeated, so
     /// that an alias does not repeat the mistakes of its anchor.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         if self.items.contains(&diagnostic) {
+            return;
+        }
+        if self.is_full() {
+            self.omitted += usize::from(diagnostic.severity == Severity::Error);
             return;
         }
         let place = |item: &Diagnostic| item.primary.as_ref().map(|label| label.span);
@@ -163,9 +190,25 @@ impl Diagnostics {
         self.masked.push(span);
     }
 
+    /// Whether no more are shown. Whoever would have to search for a good suggestion can spare it.
+    pub(super) fn is_full(&self) -> bool {
+        self.items.len() >= MOST_SHOWN
+    }
+
+    /// How many errors there are beyond those that are shown.
+    pub fn omitted(&self) -> usize {
+        self.omitted
+    }
+
+    /// How many there are of this severity, the omitted ones included.
+    pub fn count(&self, severity: Severity) -> usize {
+        let shown = self.items.iter().filter(|item| item.severity == severity).count();
+        shown + if severity == Severity::Error { self.omitted } else { 0 }
+    }
+
     /// Whether anything is an error.
     pub fn has_errors(&self) -> bool {
-        self.items.iter().any(|item| item.severity == Severity::Error)
+        self.omitted > 0 || self.items.iter().any(|item| item.severity == Severity::Error)
     }
 
     /// Whether there is nothing.
@@ -188,6 +231,17 @@ impl Diagnostics {
         self.items.iter().map(|item| {
             let span = item.primary.as_ref().map_or_else(Span::default, |label| label.span);
             let (start, end) = (self.file.position(span.start), self.file.position(span.end));
+            let suggestion = item.suggestion.as_ref().map(|suggestion| {
+                let span = suggestion.span;
+                let (start, end) = (self.file.position(span.start), self.file.position(span.end));
+                SuggestedChange {
+                    line: start.line,
+                    column: start.column,
+                    end_line: end.line,
+                    end_column: end.column,
+                    replacement: &suggestion.replacement,
+                }
+            });
             let change = item.suggestion.as_ref().map(|suggestion| suggestion.text.as_str());
             Entry {
                 severity: item.severity,
@@ -199,6 +253,7 @@ impl Diagnostics {
                 end_line: end.line,
                 end_column: end.column,
                 help: change.into_iter().chain(item.help.iter().map(String::as_str)).collect(),
+                suggestion,
             }
         })
     }
@@ -211,14 +266,15 @@ impl Diagnostics {
     /// The text of the file as it may be shown: as long as the file's, with masked places blotted
     /// out byte by byte.
     pub(super) fn shown_text(&self) -> String {
-        let mut text = self.file.text().to_owned();
+        let mut text = self.file.text().as_bytes().to_vec();
         for span in self.masked.iter().map(|span| self.file.clamp(*span)) {
-            let blot =
-                |byte: u8| if matches!(byte, b'\n' | b'\r') { char::from(byte) } else { '*' };
-            let blotted: String = self.file.slice(span).bytes().map(blot).collect();
-            text.replace_range(span.start..span.end, &blotted);
+            let hidden = text.iter_mut().take(span.end).skip(span.start);
+            for byte in hidden.filter(|byte| !matches!(byte, b'\n' | b'\r')) {
+                *byte = b'*';
+            }
         }
-        text
+        // Whole characters were blotted out, so what is left is text.
+        String::from_utf8_lossy(&text).into_owned()
     }
 }
 
@@ -237,6 +293,18 @@ mod tests {
         let lines: Vec<(usize, &str)> =
             diagnostics.entries().map(|entry| (entry.line, entry.message)).collect();
         assert_eq!(lines, [(1, "early"), (2, "late")]);
+    }
+
+    #[test]
+    fn more_mistakes_than_anybody_reads_are_only_counted() {
+        let file = SourceFile::new("plan.yaml", "a\n");
+        let mut diagnostics = Diagnostics::new(&file);
+        for number in 0..MOST_SHOWN + 7 {
+            diagnostics.push(Diagnostic::error("x", number.to_string()));
+        }
+        assert_eq!(diagnostics.omitted(), 7);
+        assert_eq!(diagnostics.count(Severity::Error), MOST_SHOWN + 7);
+        assert!(diagnostics.render(false).contains("7 more mistakes are not shown"));
     }
 
     #[test]

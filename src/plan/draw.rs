@@ -3,15 +3,26 @@
 //! The only place that knows annotate-snippets. A pure function from data to text; printing it is
 //! somebody else's work.
 
+use std::ops::Range;
+
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 
-use super::diagnostic::{Diagnostic, Diagnostics, Severity};
+use super::diagnostic::{Diagnostic, Diagnostics, Label, Severity};
 use super::source::{SourceFile, Span};
 
 /// Wide enough for every line of a plan that is pleasant to read; longer ones are cut around the
 /// caret. Fixed, so that the same mistake reads the same everywhere.
 const WIDTH: usize = 140;
+
+/// Lines around a place that are kept, though only those with a remark are shown.
+const SLACK: usize = 2;
+
+/// Places further apart than this are not shown in one piece.
+const LARGEST_WINDOW: usize = 64 * 1024;
+
+/// A line longer than this is not shown; its number says where it is.
+const LONGEST_LINE: usize = 2_000;
 
 /// All diagnostics, one after the other, each followed by an empty line.
 pub(super) fn draw(diagnostics: &Diagnostics, colour: bool) -> String {
@@ -24,7 +35,42 @@ pub(super) fn draw(diagnostics: &Diagnostics, colour: bool) -> String {
         text.push_str(&renderer.render(&groups));
         text.push_str("\n\n");
     }
+    if diagnostics.omitted() > 0 {
+        let message = format!("{} more mistakes are not shown", diagnostics.omitted());
+        let title = Level::ERROR.primary_title(&message);
+        text.push_str(&renderer.render(&[Group::with_title(title)]));
+        text.push_str("\n\n");
+    }
     text
+}
+
+/// The lines of the file that a snippet can touch: drawing takes time for every line it is given.
+struct Window<'a> {
+    file: &'a SourceFile,
+    text: &'a str,
+    start: usize,
+    line: usize,
+}
+
+impl<'a> Window<'a> {
+    fn around(spans: impl Iterator<Item = Span>, file: &'a SourceFile, shown: &'a str) -> Self {
+        let whole = spans
+            .reduce(|one, other| Span::new(one.start.min(other.start), one.end.max(other.end)));
+        let (window, line) = file.lines_around(whole.unwrap_or_default(), SLACK);
+        let text = shown.get(window.start..window.end).unwrap_or_default();
+        Self { file, text, start: window.start, line }
+    }
+
+    /// Whether anybody could read it: no line is endless.
+    fn can_be_shown(&self) -> bool {
+        self.text.lines().all(|line| line.len() <= LONGEST_LINE)
+    }
+
+    fn range(&self, span: Span) -> Range<usize> {
+        let span = self.file.clamp(span);
+        let inside = |offset: usize| offset.saturating_sub(self.start).min(self.text.len());
+        inside(span.start)..inside(span.end)
+    }
 }
 
 fn groups<'a>(diagnostic: &'a Diagnostic, file: &'a SourceFile, shown: &'a str) -> Vec<Group<'a>> {
@@ -33,37 +79,90 @@ fn groups<'a>(diagnostic: &'a Diagnostic, file: &'a SourceFile, shown: &'a str) 
         Severity::Warning => Level::WARNING,
     };
     let mut group = Group::with_title(level.primary_title(&diagnostic.message).id(diagnostic.code));
-    let range = |span: Span| {
-        let span = file.clamp(span);
-        span.start..span.end
-    };
-    match &diagnostic.primary {
-        None => group = group.element(Origin::path(file.name())),
-        Some(primary) => {
-            let mut snippet = Snippet::source(shown).path(file.name()).annotation(
-                AnnotationKind::Primary.span(range(primary.span)).label(label(&primary.text)),
-            );
-            for secondary in &diagnostic.secondary {
-                let annotation = AnnotationKind::Context.span(range(secondary.span));
+    if let Some(primary) = &diagnostic.primary {
+        let near = |label: &&Label| label.span.start.abs_diff(primary.span.start) < LARGEST_WINDOW;
+        let (near, far): (Vec<&Label>, Vec<&Label>) = diagnostic.secondary.iter().partition(near);
+        let spans = std::iter::once(primary).chain(near.iter().copied()).map(|label| label.span);
+        let window = Window::around(spans, file, shown);
+        if window.can_be_shown() {
+            let annotation = AnnotationKind::Primary.span(window.range(primary.span));
+            let mut snippet = Snippet::source(window.text)
+                .line_start(window.line)
+                .path(file.name())
+                .annotation(annotation.label(label(&primary.text)));
+            for secondary in near {
+                let annotation = AnnotationKind::Context.span(window.range(secondary.span));
                 snippet = snippet.annotation(annotation.label(label(&secondary.text)));
             }
             group = group.element(snippet);
+        } else {
+            let place = file.position(primary.span.start);
+            let origin = Origin::path(file.name()).line(place.line).char_column(place.column);
+            group = group.element(origin);
+            group = group.elements(label(&primary.text).map(|text| Level::NOTE.message(text)));
         }
+        for far in far {
+            let line = file.position(far.span.start).line;
+            group = group.element(Level::NOTE.message(format!("line {line}: {}", far.text)));
+        }
+    } else {
+        group = group.element(Origin::path(file.name()));
     }
     for help in &diagnostic.help {
         group = group.element(Level::HELP.message(help));
     }
     let mut groups = vec![group];
     if let Some(suggestion) = &diagnostic.suggestion {
-        let patch = Patch::new(range(suggestion.span), &suggestion.replacement);
-        groups.push(
-            Group::with_title(Level::HELP.secondary_title(&suggestion.text))
-                .element(Snippet::source(shown).path(file.name()).patch(patch)),
-        );
+        let window = Window::around(std::iter::once(suggestion.span), file, shown);
+        let title = Group::with_title(Level::HELP.secondary_title(&suggestion.text));
+        if window.can_be_shown() {
+            let patch = Patch::new(window.range(suggestion.span), &suggestion.replacement);
+            let snippet = Snippet::source(window.text).line_start(window.line).path(file.name());
+            groups.push(title.element(snippet.patch(patch)));
+        } else {
+            groups.push(title);
+        }
     }
     groups
 }
 
 fn label(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draw_one(text: &str, diagnostic: Diagnostic) -> String {
+        let file = SourceFile::new("plan.yaml", text);
+        let mut diagnostics = Diagnostics::new(&file);
+        diagnostics.push(diagnostic);
+        draw(&diagnostics, false)
+    }
+
+    #[test]
+    fn an_endless_line_is_named_and_not_shown() {
+        let text = format!("a: 1\nb: {}\n", "x".repeat(100_000));
+        let diagnostic = Diagnostic::error("x", "too much").at(Span::new(8, 9), "this").suggest(
+            Span::new(8, 9),
+            "y",
+            "write `y`",
+        );
+        let drawn = draw_one(&text, diagnostic);
+        assert!(drawn.contains("plan.yaml:2:4") && drawn.contains("this"), "{drawn}");
+        assert!(drawn.contains("write `y`") && drawn.len() < 300, "{drawn}");
+    }
+
+    #[test]
+    fn a_place_far_away_is_told_by_its_line() {
+        let text = format!("a: 1\n{}a: 2\n", "# x\n".repeat(100_000));
+        let at = text.len() - 5;
+        let diagnostic = Diagnostic::error("x", "twice")
+            .at(Span::new(at, at + 1), "again")
+            .also(Span::new(0, 1), "first given here");
+        let drawn = draw_one(&text, diagnostic);
+        assert!(drawn.contains("plan.yaml:100002:1"), "{drawn}");
+        assert!(drawn.contains("line 1: first given here"), "{drawn}");
+    }
 }

@@ -6,11 +6,13 @@
 
 use std::sync::LazyLock;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use minijinja::value::{Kwargs, Rest};
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
 
 use super::limits::{LARGEST_TEXT, to_json};
-use crate::types::DomainName;
+use crate::types::{DomainName, Timestamp};
 
 /// Instructions that one evaluation may take; some 0.5 ms.
 const FUEL: u64 = 50_000;
@@ -19,48 +21,81 @@ const FUEL: u64 = 50_000;
 struct Filter {
     name: &'static str,
     summary: &'static str,
+    /// As it stands in a plan.
+    example: &'static str,
     add: fn(&mut Environment<'static>, &'static str),
+}
+
+/// A filter of this program, for documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilterDoc {
+    /// The name behind the `|`.
+    pub name: &'static str,
+    /// What it gives.
+    pub summary: &'static str,
+    /// As it stands in a plan.
+    pub example: &'static str,
 }
 
 const OWN_FILTERS: &[Filter] = &[
     Filter {
         name: "basename",
         summary: "the last part of a path",
+        example: "{{ steps.key.key_file | basename }}",
         add: |env, name| env.add_filter(name, basename),
     },
     Filter {
         name: "d",
         summary: "short for `default`",
+        example: "{{ steps.complete.status | d('none') }}",
         add: |env, name| env.add_filter(name, default),
+    },
+    Filter {
+        name: "days_until",
+        summary: "the whole days from now until a time or date; negative when it is over",
+        example: "{{ steps.issued.valid_until | days_until }}",
+        add: |env, name| env.add_filter(name, days_until),
     },
     Filter {
         name: "default",
         summary: "stands in for a value that is missing or null",
+        example: "{{ steps.complete.status | default('none') }}",
         add: |env, name| env.add_filter(name, default),
     },
     Filter {
         name: "join",
         summary: "the items of a list as one text",
+        example: "{{ inputs.dns_names | join(', ') }}",
         add: |env, name| env.add_filter(name, join),
     },
     Filter {
         name: "punycode",
         summary: "a domain name in its ASCII form",
+        example: "{{ 'münchen.example' | punycode }}",
         add: |env, name| env.add_filter(name, punycode),
+    },
+    Filter {
+        name: "registrable_domain",
+        summary: "the part of a domain name that can be registered, by the public suffix list",
+        example: "{{ inputs.common_name | registrable_domain }}",
+        add: |env, name| env.add_filter(name, registrable_domain),
     },
     Filter {
         name: "replace",
         summary: "one part of a text replaced by another, everywhere",
+        example: "{{ inputs.common_name | replace('.', '_') }}",
         add: |env, name| env.add_filter(name, replace),
     },
     Filter {
         name: "tojson",
         summary: "a value as JSON",
+        example: "{{ inputs.dns_names | tojson }}",
         add: |env, name| env.add_filter(name, tojson),
     },
     Filter {
         name: "wildcard_base",
         summary: "a domain name without a leading `*.`",
+        example: "certs/{{ inputs.common_name | wildcard_base }}",
         add: |env, name| env.add_filter(name, wildcard_base),
     },
 ];
@@ -152,8 +187,17 @@ pub(super) fn filter_names() -> impl Iterator<Item = &'static str> + Clone {
 }
 
 /// The filters of this program and what they do, for documentation.
-pub fn own_filters() -> impl Iterator<Item = (&'static str, &'static str)> {
-    OWN_FILTERS.iter().map(|filter| (filter.name, filter.summary))
+pub fn own_filters() -> impl Iterator<Item = FilterDoc> {
+    OWN_FILTERS.iter().map(|filter| FilterDoc {
+        name: filter.name,
+        summary: filter.summary,
+        example: filter.example,
+    })
+}
+
+/// The filters that come with the template language.
+pub fn builtin_filters() -> impl Iterator<Item = &'static str> {
+    BUILTIN_FILTERS.iter().copied()
 }
 
 /// The names of all tests.
@@ -208,6 +252,37 @@ fn punycode(value: &Value) -> Result<String, Error> {
         Ok(name) => Ok(name.to_string()),
         Err(error) => Err(refuse(format!("`punycode` needs a domain name: {}", error.reason))),
     }
+}
+
+fn registrable_domain(value: &Value) -> Result<String, Error> {
+    let name = match DomainName::parse(text(value, "registrable_domain")?) {
+        Ok(name) => name,
+        Err(error) => {
+            let reason = error.reason;
+            return Err(refuse(format!("`registrable_domain` needs a domain name: {reason}")));
+        }
+    };
+    // A suffix that the list does not know counts as one label, as the list itself says.
+    psl::domain_str(name.without_wildcard())
+        .map(str::to_owned)
+        .ok_or_else(|| refuse("`registrable_domain`: the name is a public suffix itself"))
+}
+
+/// The name of the variable that holds the time; no template can write it.
+pub(super) const NOW: &str = " now";
+
+fn days_until(state: &State<'_, '_>, value: &Value) -> Result<i64, Error> {
+    let written = text(value, "days_until")?;
+    let until = written.parse::<Timestamp>().or_else(|_| {
+        let midnight = written.parse::<Date>()?.to_zoned(TimeZone::UTC)?;
+        Ok::<Timestamp, jiff::Error>(midnight.timestamp())
+    });
+    let until = until.map_err(|_| {
+        refuse("`days_until` needs a time such as `2027-01-31T12:00:00Z`, or a date")
+    })?;
+    let now = state.lookup(NOW).and_then(|now| now.as_i64());
+    let now = now.ok_or_else(|| refuse("`days_until` is not told what time it is"))?;
+    Ok((until.as_second() - now).div_euclid(86_400))
 }
 
 /// minijinja's own stands in for undefined values only; an absent field of an output is null.
@@ -296,9 +371,42 @@ mod tests {
             ("[1, 'b'] | join(', ')", "1, b"),
             ("'aXbX' | replace('X', '-')", "a-b-"),
             ("{'a': [1]} | tojson", "{\"a\":[1]}"),
+            ("'a.www.example.co.uk' | registrable_domain", "example.co.uk"),
+            ("'*.Shop.Example.com' | registrable_domain", "example.com"),
+            ("'www.münchen.de' | registrable_domain", "xn--mnchen-3ya.de"),
+            ("'host.pages.example' | registrable_domain", "pages.example"),
         ] {
             assert_eq!(evaluate(expression).unwrap().as_str(), Some(result), "{expression}");
         }
+    }
+
+    #[test]
+    fn a_public_suffix_has_no_registrable_domain() {
+        let error = evaluate("'co.uk' | registrable_domain").unwrap_err();
+        assert!(error.to_string().contains("is a public suffix itself"), "{error}");
+        assert!(evaluate("'a b' | registrable_domain").is_err());
+    }
+
+    #[test]
+    fn days_are_counted_from_a_time_that_is_given() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let days = |until: &str| {
+            let expression = format!("'{until}' | days_until");
+            let context = std::collections::BTreeMap::from([(NOW, now.as_second())]);
+            environment().compile_expression(&expression)?.eval(minijinja::value::Serde(context))
+        };
+        for (until, expected) in [
+            ("2026-12-01T12:00:00Z", 10),
+            ("2026-12-01T11:59:59Z", 9),
+            ("2026-11-21T12:00:00Z", 0),
+            ("2026-11-20T13:00:00+00:00", -1),
+            ("2026-11-23", 1),
+        ] {
+            assert_eq!(days(until).unwrap().as_i64(), Some(expected), "{until}");
+        }
+        assert!(days("soon").unwrap_err().to_string().contains("needs a time such as"));
+        let error = evaluate("'2026-11-23' | days_until").unwrap_err();
+        assert!(error.to_string().contains("not told what time it is"), "{error}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Values from a command line are text and are read by the declared type; values from an inventory
 //! have types already. All mistakes are reported at once.
 
+use regex_lite::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
 use super::diagnostic::Diagnostics;
@@ -12,6 +13,9 @@ use super::suggest::{list, nearest};
 use super::value_type::{ValueType, describe};
 use super::yaml;
 use crate::types::printable;
+
+/// Bytes that a compiled pattern may take.
+const LARGEST_PATTERN: usize = 256 * 1024;
 
 /// A value that somebody gave for an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +118,29 @@ fn settle(name: &str, input: &Input, given: Option<&GivenValue>) -> Result<Value
         },
     };
     let checked = input.value_type.check(&value);
-    checked.map_err(|wrong| wrong.iter().map(|mismatch| invalid(mismatch.to_string())).collect())
+    let checked = checked.map_err(|wrong| -> Vec<InputError> {
+        wrong.iter().map(|mismatch| invalid(mismatch.to_string())).collect()
+    })?;
+    match (&input.pattern, checked.as_str()) {
+        (Some(pattern), Some(text)) if !matches_pattern(pattern, text) => {
+            let found = describe(&checked);
+            Err(vec![invalid(format!("{found} does not match `{}`", printable(pattern)))])
+        }
+        _ => Ok(checked),
+    }
+}
+
+/// Compiles the pattern of an input so that it must match a text as a whole. Linear in time; the
+/// reader of the language bounds its size.
+pub(super) fn compile_pattern(pattern: &str) -> Result<Regex, regex_lite::Error> {
+    // Alone first: `a)(b` must not become right by what is put around it.
+    RegexBuilder::new(pattern).size_limit(LARGEST_PATTERN).build()?;
+    RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(LARGEST_PATTERN).build()
+}
+
+/// Whether `text` as a whole matches. A pattern that does not compile was refused before.
+pub(super) fn matches_pattern(pattern: &str, text: &str) -> bool {
+    compile_pattern(pattern).is_ok_and(|regex| regex.is_match(text))
 }
 
 /// Reads a text as a value of `value_type`; what the text cannot be is left to the type check.
@@ -218,6 +244,22 @@ mod tests {
                 "the input `level` does not fit: expected one of `dv`, `ov`, found string `ev`",
                 "the input `tags` does not fit: this is not YAML: unclosed bracket '{', in string `{`",
             ]
+        );
+    }
+
+    #[test]
+    fn a_text_must_match_its_pattern_as_a_whole() {
+        let text = "certplan: 1\nname: x\ninputs:\n  ticket: { type: string, pattern: 'OPS-\\d+' }\n\
+                    steps:\n  - { id: k, uses: regfish.list_products, with: { sku: \"{{ inputs.ticket }}\" } }\n";
+        let (plan, _) = parse_plan(&SourceFile::new("plan.yaml", text)).unwrap();
+        let resolve = |text: &str| {
+            let given = [("ticket".to_owned(), GivenValue::Text(text.to_owned()))];
+            resolve_inputs(&plan, &given)
+        };
+        assert_eq!(resolve("OPS-12").unwrap()["ticket"], json!("OPS-12"));
+        assert_eq!(
+            resolve("OPS-12; rm").unwrap_err()[0].to_string(),
+            "the input `ticket` does not fit: string `OPS-12; rm` does not match `OPS-\\d+`"
         );
     }
 

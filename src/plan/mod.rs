@@ -4,6 +4,7 @@
 //! and [`evaluate_condition`] evaluate what is left to evaluate when a step's turn has come. All of
 //! it is pure: text in, values or diagnostics out; no file, no clock, no environment.
 
+mod codes;
 mod compile;
 mod decode;
 mod diagnostic;
@@ -11,6 +12,7 @@ mod draw;
 mod filters;
 mod inputs;
 mod limits;
+mod manual;
 mod model;
 mod node;
 mod partial;
@@ -20,6 +22,8 @@ mod raw;
 mod references;
 mod render;
 mod scan;
+mod schedule;
+mod schema;
 mod signature;
 mod source;
 mod suggest;
@@ -31,26 +35,40 @@ mod yaml_error;
 #[cfg(test)]
 mod tests;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Entry, Label, Severity, Suggestion};
-pub use filters::own_filters;
+pub use codes::{CODES, Code};
+pub use diagnostic::{
+    Diagnostic, Diagnostics, Entry, Label, Severity, SuggestedChange, Suggestion,
+};
+pub use filters::{FilterDoc, builtin_filters, own_filters};
 pub use inputs::{GivenValue, InputError, resolve_inputs};
+pub use manual::{ActionDoc, FieldDoc, actions_markdown, filters_markdown};
 pub use model::{Connection, Input, OnFailure, Plan, SecretSource, Share, Step, Template};
 pub use partial::{Partly, condition_partly, placeholder, render_partly};
 pub use partial_check::check_fields;
-pub use policy::{OnTimeout, PollPolicy, RetryPolicy};
+pub use policy::{OnTimeout, PassingFailure, PollPolicy, RetryPolicy};
 pub use render::{Context, RenderError, evaluate_condition, render};
-pub use signature::{Repeat, Signature, find as find_signature, signatures};
+pub use schedule::{ValidityLimit, ValiditySchedule};
+pub use schema::plan_schema;
+pub use signature::{Repeat, Signature, find as find_signature, nearest_action, signatures};
 pub use source::{Position, SourceFile, Span};
 pub use value_type::{Field, Mismatch, Presence, ValueType, describe};
 
 /// Reads and checks a plan. Gives the plan and what is doubtful about it, or everything that is
 /// wrong with it.
 pub fn parse_plan(file: &SourceFile) -> Result<(Plan, Diagnostics), Diagnostics> {
+    check_plan(file, None)
+}
+
+/// The same, and doubts every validity above `limit`: the one that counts on the day of the caller.
+pub fn check_plan(
+    file: &SourceFile,
+    limit: Option<&ValidityLimit>,
+) -> Result<(Plan, Diagnostics), Diagnostics> {
     let mut diagnostics = Diagnostics::new(file);
     let root = yaml::parse(file, &mut diagnostics);
     let mut decoder = decode::Decoder { file, diagnostics: &mut diagnostics };
     let raw = root.as_ref().and_then(|root| raw::decode(root, &mut decoder));
-    match raw.map(|raw| compile::compile(&raw, &mut decoder)) {
+    match raw.map(|raw| compile::compile(&raw, limit, &mut decoder)) {
         Some(plan) if !diagnostics.has_errors() => Ok((plan, diagnostics)),
         _ => Err(diagnostics),
     }

@@ -41,6 +41,9 @@ pub struct Input {
     pub description: Option<String>,
     /// The value when none is given; without one the input is required.
     pub default: Option<Value>,
+    /// A regular expression that a text must match as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
 }
 
 /// A configured endpoint: where its key comes from, and perhaps its address.

@@ -17,12 +17,53 @@ pub struct RetryPolicy {
     /// No delay is longer than this, unless the server asks for it.
     #[serde(with = "milliseconds")]
     pub max_delay: Duration,
+    /// Which failures are tried again; without it, all that can pass by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<Vec<PassingFailure>>,
+}
+
+/// A failure that can pass by itself, as plans name it in `retry: { on: […] }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PassingFailure {
+    /// The API cannot be reached, or the connection broke.
+    Unreachable,
+    /// An attempt took too long.
+    Timeout,
+    /// The API allows no more requests for now.
+    RateLimited,
+    /// The API had a fault of its own.
+    Server,
+    /// Something answered, but not the API: a gateway in trouble.
+    Unreadable,
+    /// The API said no for now, and asks for another attempt.
+    Refused,
+    /// What is there does not fit yet.
+    Conflict,
+}
+
+impl PassingFailure {
+    /// All of them, by the words that plans use, and what they mean.
+    pub const WORDS: [(&'static str, Self, &'static str); 7] = [
+        ("unreachable", Self::Unreachable, "the API cannot be reached, or the connection broke"),
+        ("timeout", Self::Timeout, "an attempt took too long"),
+        ("rate_limited", Self::RateLimited, "the API allows no more requests for now"),
+        ("server", Self::Server, "the API had a fault of its own"),
+        ("unreadable", Self::Unreadable, "something else answered, such as a gateway in trouble"),
+        ("refused", Self::Refused, "the API said no for now"),
+        ("conflict", Self::Conflict, "what is there does not fit yet"),
+    ];
 }
 
 impl RetryPolicy {
     /// One attempt only.
     pub fn never() -> Self {
-        Self { attempts: 1, backoff: Duration::ZERO, max_delay: Duration::ZERO }
+        Self { attempts: 1, backoff: Duration::ZERO, max_delay: Duration::ZERO, on: None }
+    }
+
+    /// Whether a failure of this kind is tried again at all.
+    pub fn covers(&self, failure: PassingFailure) -> bool {
+        self.on.as_ref().is_none_or(|on| on.contains(&failure))
     }
 
     /// The delay after `attempt` (counted from 1) has failed; none when it was the last.
@@ -91,11 +132,28 @@ mod tests {
             attempts: 5,
             backoff: Duration::from_secs(2),
             max_delay: Duration::from_secs(10),
+            on: None,
         };
         let delays: Vec<Option<u64>> = (1..=5)
             .map(|attempt| policy.delay_after(attempt, None).map(|delay| delay.as_secs()))
             .collect();
         assert_eq!(delays, [Some(2), Some(4), Some(8), Some(10), None]);
+    }
+
+    #[test]
+    fn only_the_failures_that_are_named_are_tried_again() {
+        let some = RetryPolicy { on: Some(vec![PassingFailure::Server]), ..RetryPolicy::never() };
+        assert!(some.covers(PassingFailure::Server) && !some.covers(PassingFailure::Timeout));
+        assert!(RetryPolicy::never().covers(PassingFailure::Timeout));
+        let stored = serde_json::json!({"attempts": 1, "backoff": 0, "max_delay": 0});
+        assert_eq!(serde_json::from_value::<RetryPolicy>(stored).unwrap(), RetryPolicy::never());
+    }
+
+    #[test]
+    fn the_words_of_plans_are_those_of_stored_plans() {
+        for (word, failure, _) in PassingFailure::WORDS {
+            assert_eq!(serde_json::to_value(failure).unwrap(), word);
+        }
     }
 
     #[test]

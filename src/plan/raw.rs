@@ -3,22 +3,30 @@
 //! It checks the shape of the file: keys, kinds, ids. What names refer to and whether values have
 //! their types is the compiler's part.
 
+use std::collections::HashMap;
+
 use super::decode::{Decoder, Fields, Located};
 use super::diagnostic::Diagnostic;
 use super::node::{Key, Kind, Node};
-use super::policy::OnTimeout;
+use super::policy::{OnTimeout, PassingFailure};
 use super::source::Span;
+use super::suggest::nearest;
 use super::{OnFailure, Share};
 use crate::types::StepId;
 
 /// The version of the format that this program knows.
 const FORMAT_VERSION: i64 = 1;
 
+/// A plan orders one certificate; with more steps something else is meant.
+const MOST_STEPS: usize = 2_000;
+
 const PLAN_KEYS: [&str; 6] = ["certplan", "name", "description", "inputs", "connections", "steps"];
 const STEP_KEYS: [&str; 10] =
     ["id", "uses", "needs", "when", "with", "retry", "poll", "timeout", "on_failure", "share"];
-const INPUT_KEYS: [&str; 7] =
-    ["type", "items", "values", "minimum", "maximum", "default", "description"];
+const INPUT_KEYS: [&str; 8] =
+    ["type", "items", "values", "minimum", "maximum", "pattern", "default", "description"];
+const RETRY_KEYS: [&str; 4] = ["attempts", "backoff", "max_delay", "on"];
+const POLL_KEYS: [&str; 3] = ["every", "timeout", "on_timeout"];
 
 /// A plan as written.
 pub(super) struct RawPlan<'n> {
@@ -37,6 +45,7 @@ pub(super) struct RawInput<'n> {
     pub(super) values: Option<&'n Node>,
     pub(super) minimum: Option<Located<i64>>,
     pub(super) maximum: Option<Located<i64>>,
+    pub(super) pattern: Option<Located<String>>,
     pub(super) default: Option<&'n Node>,
     pub(super) description: Option<String>,
 }
@@ -49,6 +58,8 @@ pub(super) struct RawStep<'n> {
     pub(super) when: Option<&'n Node>,
     /// The key `with` and what stands under it.
     pub(super) with: Option<(Span, &'n [(Key, Node)])>,
+    /// Whether `with` is there but no map, so that nothing can be said about what it lacks.
+    pub(super) with_is_unreadable: bool,
     pub(super) retry: Option<RawRetry>,
     pub(super) poll: Option<RawPoll>,
     pub(super) timeout: Option<Located<String>>,
@@ -61,6 +72,7 @@ pub(super) struct RawRetry {
     pub(super) attempts: Option<Located<i64>>,
     pub(super) backoff: Option<Located<String>>,
     pub(super) max_delay: Option<Located<String>>,
+    pub(super) on: Option<Vec<PassingFailure>>,
 }
 
 /// `poll:` as written.
@@ -85,6 +97,16 @@ pub(super) fn decode<'n>(root: &'n Node, decoder: &mut Decoder<'_>) -> Option<Ra
         decoder.wrong_kind(root, "a plan", "a map");
         return None;
     };
+    let plan_like = |key: &Key| nearest(&key.name, ["certplan"]).is_some() || key.name == "steps";
+    if !entries.iter().any(|(key, _)| plan_like(key)) {
+        let start = entries.first().map_or(root.span, |(key, _)| key.span);
+        decoder.push(
+            Diagnostic::error("not-a-plan", "the file is YAML, but no plan")
+                .at(start, "a plan begins with `certplan: 1`")
+                .help("`certplan init` writes a plan to start from"),
+        );
+        return None;
+    }
     check_version(entries, root, decoder)?;
     let start = entries.first().map_or(root.span, |(key, _)| key.span);
     let fields = decoder.fields(root, start, "the plan", &PLAN_KEYS)?;
@@ -138,7 +160,12 @@ fn entries_of<'n>(fields: &Fields<'n>, name: &str, decoder: &mut Decoder<'_>) ->
         Some((_, Node { kind: Kind::Map(entries), .. })) => entries,
         None | Some((_, Node { kind: Kind::Null, .. })) => &[],
         Some((_, node)) => {
-            decoder.wrong_kind(node, &fields.name_of(name), "a map");
+            let help = match name {
+                "inputs" => "give each input a name, for example `common_name: { type: domain }`",
+                "connections" => "for example `regfish: { api_key: { env: REGFISH_API_KEY } }`",
+                _ => "give each parameter by its name, for example `common_name: www.example.com`",
+            };
+            decoder.wrong_kind_because(node, &fields.name_of(name), "a map", Some(help));
             &[]
         }
     }
@@ -176,6 +203,7 @@ fn decode_inputs<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawI
             values: fields.get("values").map(|(_, node)| node),
             minimum: decoder.integer(&fields, "minimum"),
             maximum: decoder.integer(&fields, "maximum"),
+            pattern: decoder.text(&fields, "pattern"),
             default: fields.get("default").map(|(_, node)| node),
             description: decoder.text(&fields, "description").map(|text| text.value),
         });
@@ -195,21 +223,30 @@ fn decode_steps<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawSt
                 .at(key.span, "this list is empty"),
         );
     }
-    let mut steps: Vec<RawStep<'n>> = Vec::with_capacity(items.len());
-    for (index, item) in items.iter().enumerate() {
+    if let Some(beyond) = items.get(MOST_STEPS) {
+        decoder.push(
+            Diagnostic::error("too-many-steps", format!("the plan has {} steps", items.len()))
+                .at(beyond.span, format!("a plan may have {MOST_STEPS} at most"))
+                .help("write a plan for one certificate and run it for many targets"),
+        );
+    }
+    let mut steps: Vec<RawStep<'n>> = Vec::new();
+    let mut seen: HashMap<StepId, Span> = HashMap::new();
+    for (index, item) in items.iter().enumerate().take(MOST_STEPS) {
         let Some(step) = decode_step(item, index, decoder) else { continue };
-        if let Some(first) = steps.iter().find(|first| first.id.value == step.id.value) {
+        if let Some(first) = seen.get(&step.id.value) {
             decoder.push(
                 Diagnostic::error(
                     "duplicate-step",
                     format!("two steps are called `{}`", step.id.value),
                 )
                 .at(step.id.span, "this name is taken")
-                .also(first.id.span, "by this step")
+                .also(*first, "by this step")
                 .help("give each step a name of its own"),
             );
             continue;
         }
+        seen.insert(step.id.value.clone(), step.id.span);
         steps.push(step);
     }
     steps
@@ -217,7 +254,9 @@ fn decode_steps<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawSt
 
 fn decode_step<'n>(node: &'n Node, index: usize, decoder: &mut Decoder<'_>) -> Option<RawStep<'n>> {
     let Kind::Map(entries) = &node.kind else {
-        decoder.wrong_kind(node, &format!("step number {}", index + 1), "a map");
+        let help = "a step begins with its name, `- id: …`; below it stand `uses: …` and `with: …`";
+        let what = format!("step number {}", index + 1);
+        decoder.wrong_kind_because(node, &what, "a map", Some(help));
         return None;
     };
     let start = entries.first().map_or(node.span, |(key, _)| key.span);
@@ -237,6 +276,9 @@ fn decode_step<'n>(node: &'n Node, index: usize, decoder: &mut Decoder<'_>) -> O
         needs: decode_needs(&fields, decoder),
         when: fields.get("when").map(|(_, node)| node),
         with: decode_with(&fields, decoder),
+        with_is_unreadable: fields
+            .get("with")
+            .is_some_and(|(_, node)| !matches!(node.kind, Kind::Map(_) | Kind::Null)),
         retry: decode_retry(&fields, &what, decoder),
         poll: decode_poll(&fields, &what, decoder),
         timeout: decoder.duration_text(&fields, "timeout"),
@@ -290,18 +332,33 @@ fn decode_with<'n>(
 fn decode_retry(fields: &Fields<'_>, what: &str, decoder: &mut Decoder<'_>) -> Option<RawRetry> {
     let (key, node) = fields.get("retry")?;
     let what = format!("`retry` of {what}");
-    let fields = decoder.fields(node, key.span, &what, &["attempts", "backoff", "max_delay"])?;
+    let fields = decoder.fields(node, key.span, &what, &RETRY_KEYS)?;
     Some(RawRetry {
         attempts: decoder.integer(&fields, "attempts"),
         backoff: decoder.duration_text(&fields, "backoff"),
         max_delay: decoder.duration_text(&fields, "max_delay"),
+        on: decode_retry_on(&fields, decoder),
     })
+}
+
+fn decode_retry_on(fields: &Fields<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<PassingFailure>> {
+    let (key, _) = fields.get("on")?;
+    let items = decoder.items(fields, "on")?;
+    if items.is_empty() {
+        decoder.push(
+            Diagnostic::error("empty-range", format!("{} names no failure", fields.name_of("on")))
+                .at(key.span, "nothing would ever be tried again")
+                .help("leave `on` out for all that can pass, or write `attempts: 1` for none"),
+        );
+    }
+    let words = PassingFailure::WORDS.map(|(word, failure, _)| (word, failure));
+    Some(items.iter().filter_map(|item| decoder.word_of(item, "an item of `on`", &words)).collect())
 }
 
 fn decode_poll(fields: &Fields<'_>, what: &str, decoder: &mut Decoder<'_>) -> Option<RawPoll> {
     let (key, node) = fields.get("poll")?;
     let what = format!("`poll` of {what}");
-    let fields = decoder.fields(node, key.span, &what, &["every", "timeout", "on_timeout"])?;
+    let fields = decoder.fields(node, key.span, &what, &POLL_KEYS)?;
     Some(RawPoll {
         key: key.span,
         every: decoder.duration_text(&fields, "every"),

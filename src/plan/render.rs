@@ -9,15 +9,15 @@ use minijinja::value::{Serde, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 use serde_json::{Map, Value as Json, json};
 
-use super::filters::environment;
+use super::filters::{NOW, environment};
 use super::limits::{BoundedText, LARGEST_TEXT, to_json};
 use super::model::Template;
-use crate::types::{RunId, StepId, printable, shorten};
+use crate::types::{RunId, StepId, Timestamp, printable, shorten};
 
 /// What templates of one run can see.
 #[derive(Debug, Clone)]
 pub struct Context {
-    root: Value,
+    root: Map<String, Json>,
 }
 
 /// Why an expression has no value.
@@ -43,18 +43,21 @@ impl Context {
         run: &RunId,
         batch: Option<&str>,
     ) -> Self {
-        let steps: BTreeMap<String, Json> = steps
-            .into_iter()
-            .map(|(id, output)| (id.into(), if output.is_null() { json!({}) } else { output }))
-            .collect();
-        let root = json!({
-            "inputs": inputs,
-            "target": target,
-            "steps": steps,
-            "run": { "id": run.as_str() },
-            "batch": { "id": batch },
-        });
-        Self { root: Value::from(Serde(root)) }
+        let mut context = Self::before_run(inputs, target, steps);
+        context.root.insert("run".to_owned(), json!({ "id": run.as_str() }));
+        context.root.insert("batch".to_owned(), json!({ "id": batch }));
+        context
+    }
+
+    /// The same at this time, which `days_until` counts from. Without it that filter fails.
+    #[must_use]
+    pub fn with_now(mut self, now: Timestamp) -> Self {
+        self.root.insert(NOW.to_owned(), Json::from(now.as_second()));
+        self
+    }
+
+    fn value(&self) -> Value {
+        Value::from(Serde(&self.root))
     }
 
     /// The context before a run: there is no run id yet, and `steps` has only the steps whose
@@ -68,25 +71,23 @@ impl Context {
             .into_iter()
             .map(|(id, output)| (id.into(), if output.is_null() { json!({}) } else { output }))
             .collect();
-        let root = json!({
-            "inputs": inputs,
-            "target": target,
-            "steps": steps,
-            "batch": { "id": null },
-        });
-        Self { root: Value::from(Serde(root)) }
+        let root = [
+            ("inputs", Json::Object(inputs.clone())),
+            ("target", json!(target)),
+            ("steps", json!(steps)),
+            ("batch", json!({ "id": null })),
+        ];
+        let root = root.map(|(name, value)| (name.to_owned(), value));
+        Self { root: root.into_iter().collect() }
     }
 
     /// Whether there is something at this path.
     pub(super) fn has(&self, path: &[&str]) -> bool {
-        let mut value = self.root.clone();
-        for name in path {
-            match value.get_attr(name) {
-                Ok(inner) if !inner.is_undefined() => value = inner,
-                _ => return false,
-            }
-        }
-        true
+        let Some((first, rest)) = path.split_first() else { return true };
+        let found = rest
+            .iter()
+            .try_fold(self.root.get(*first), |value, name| Some(value?.as_object()?.get(*name)));
+        found.flatten().is_some()
     }
 }
 
@@ -121,7 +122,7 @@ pub fn evaluate_condition(expression: &str, context: &Context) -> Result<bool, R
 fn evaluate(expression: &str, context: &Context) -> Result<Value, RenderError> {
     let value = environment()
         .compile_expression(expression)
-        .and_then(|compiled| compiled.eval(context.root.clone()))
+        .and_then(|compiled| compiled.eval(context.value()))
         .map_err(|error| explain(&error, expression))?;
     // An expression that evaluates to undefined is no error for minijinja.
     if value.is_undefined() {
@@ -135,7 +136,7 @@ fn render_text(text: &str, context: &Context) -> Result<String, RenderError> {
         .template_from_named_str("plan", text)
         .map_err(|error| explain(&error, text))?;
     let mut sink = BoundedText::default();
-    let result = template.render_captured_to(context.root.clone(), &mut sink).map(drop);
+    let result = template.render_captured_to(context.value(), &mut sink).map(drop);
     if sink.full {
         let reason = format!("the result: it has more than {LARGEST_TEXT} bytes of text");
         return Err(failed(text, reason));
@@ -210,6 +211,18 @@ mod tests {
         assert_eq!(expression("steps.order.completion_url"), Ok(Json::Null));
         assert_eq!(expression("batch.id"), Ok(Json::Null));
         assert_eq!(text("certs/{{ target }}/{{ inputs.days }}"), Ok(json!("certs/www/199")));
+    }
+
+    #[test]
+    fn time_is_what_the_caller_says_and_no_template_reads_it() {
+        let days = Template::Expression("'2026-12-01' | days_until".to_owned());
+        assert!(render(&days, &context()).is_err());
+        let noon: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        assert_eq!(render(&days, &context().with_now(noon)), Ok(json!(9)));
+        for template in ["{{ now }}", "{{ ' now' }}"] {
+            let text = render(&Template::Text(template.to_owned()), &context().with_now(noon));
+            assert!(text.is_err() || text == Ok(json!(" now")), "{text:?}");
+        }
     }
 
     #[test]

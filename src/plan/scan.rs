@@ -93,7 +93,7 @@ impl Token<'_> {
 /// Reads an expression.
 pub(super) fn scan_expression(text: &str) -> Scan {
     let mut scan = Scan::default();
-    collect(&tokens(text, 0), &mut scan);
+    collect(&tokens(text), &mut scan);
     scan
 }
 
@@ -108,10 +108,8 @@ pub(super) fn scan_text(text: &str) -> Scan {
         if rest.starts_with("{#") && !raw {
             at = rest.find("#}").map_or(text.len(), |end| open + end + 2);
         } else if statement || (rest.starts_with("{{") && !raw) {
-            let inside = tokens(&text[open + 2..], open + 2);
-            let end = closing(text, open + 2, &inside, if statement { "%}" } else { "}}" });
-            let count = inside.iter().take_while(|token| token.start < end).count();
-            let inside = &inside[..count];
+            let closer = if statement { "%}" } else { "}}" };
+            let (inside, end) = block(text, open + 2, closer);
             let first = inside.iter().find(|token| token.kind == Kind::Ident);
             if let (true, Some(first)) = (statement, first) {
                 if raw && first.text != "endraw" {
@@ -121,7 +119,7 @@ pub(super) fn scan_text(text: &str) -> Scan {
                 raw = first.text == "raw";
                 scan.statements.push(first.word());
             }
-            collect(inside, &mut scan);
+            collect(&inside, &mut scan);
             at = (end + 2).min(text.len());
         } else {
             at = open + 1;
@@ -130,44 +128,46 @@ pub(super) fn scan_text(text: &str) -> Scan {
     scan
 }
 
-/// Where the block that begins at `from` ends: the first `closer` outside of a text.
-fn closing(text: &str, from: usize, tokens: &[Token<'_>], closer: &str) -> usize {
+/// The tokens of the block that begins at `from`, and where it ends: the first `closer` outside of
+/// a text.
+fn block<'t>(text: &'t str, from: usize, closer: &str) -> (Vec<Token<'t>>, usize) {
+    let mut tokens = Vec::new();
     let mut at = from;
-    while let Some(found) = text[at..].find(closer).map(|found| at + found) {
-        let within = |token: &&Token<'_>| {
-            token.kind == Kind::Text && token.start < found && found < token.end()
-        };
-        match tokens.iter().find(within) {
-            Some(token) => at = token.end(),
-            None => return found,
-        }
+    while at < text.len() && !text[at..].starts_with(closer) {
+        let (token, next) = token(text, at);
+        tokens.extend(token);
+        at = next;
     }
-    text.len()
+    (tokens, at)
 }
 
-fn tokens(text: &str, offset: usize) -> Vec<Token<'_>> {
+fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut at = 0;
-    while let Some(c) = text[at..].chars().next() {
-        let rest = &text[at..];
-        let take = |keep: fn(char) -> bool| rest.find(|c| !keep(c)).unwrap_or(rest.len());
-        let (kind, length) = match c {
-            c if c.is_whitespace() => {
-                at += c.len_utf8();
-                continue;
-            }
-            '"' | '\'' => (Kind::Text, text_length(rest, c)),
-            c if c.is_ascii_digit() => (Kind::Number, take(|c| c.is_ascii_digit())),
-            c if c == '_' || c.is_alphabetic() => {
-                (Kind::Ident, take(|c| c == '_' || c.is_alphanumeric()))
-            }
-            _ if rest.starts_with("**") || rest.starts_with("==") => (Kind::Sign, 2),
-            c => (Kind::Sign, c.len_utf8()),
-        };
-        tokens.push(Token { kind, text: &rest[..length], start: offset + at });
-        at += length;
+    while at < text.len() {
+        let (token, next) = token(text, at);
+        tokens.extend(token);
+        at = next;
     }
     tokens
+}
+
+/// The token at `at`, unless that is white space, and where the next one begins.
+fn token(text: &str, at: usize) -> (Option<Token<'_>>, usize) {
+    let rest = &text[at..];
+    let Some(c) = rest.chars().next() else { return (None, text.len()) };
+    let take = |keep: fn(char) -> bool| rest.find(|c| !keep(c)).unwrap_or(rest.len());
+    let (kind, length) = match c {
+        c if c.is_whitespace() => return (None, at + c.len_utf8()),
+        '"' | '\'' => (Kind::Text, text_length(rest, c)),
+        c if c.is_ascii_digit() => (Kind::Number, take(|c| c.is_ascii_digit())),
+        c if c == '_' || c.is_alphabetic() => {
+            (Kind::Ident, take(|c| c == '_' || c.is_alphanumeric()))
+        }
+        _ if rest.starts_with("**") || rest.starts_with("==") => (Kind::Sign, 2),
+        c => (Kind::Sign, c.len_utf8()),
+    };
+    (Some(Token { kind, text: &rest[..length], start: at }), at + length)
 }
 
 /// The length of a quoted text, quotes included; an unclosed one runs to the end.

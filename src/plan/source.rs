@@ -16,6 +16,8 @@ const LARGEST_BYTES: usize = 5 * 1024 * 1024;
 pub struct SourceFile {
     name: Arc<str>,
     text: Arc<str>,
+    /// Where each line begins.
+    lines: Arc<[usize]>,
 }
 
 /// A range of bytes in a [`SourceFile`].
@@ -51,7 +53,10 @@ impl Span {
 impl SourceFile {
     /// A file with this `name` (for messages) and `text`.
     pub fn new(name: &str, text: &str) -> Self {
-        Self { name: name.into(), text: text.strip_prefix('\u{feff}').unwrap_or(text).into() }
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let begins = text.match_indices('\n').map(|(newline, _)| newline + 1);
+        let lines = std::iter::once(0).chain(begins).collect();
+        Self { name: name.into(), text: text.into(), lines }
     }
 
     /// Takes a file's bytes. Fails when there are too many of them or when they are not UTF-8.
@@ -107,21 +112,31 @@ impl SourceFile {
 
     /// Where the byte `offset` is, as people count.
     pub fn position(&self, offset: usize) -> Position {
-        let before = &self.text[..self.boundary(offset)];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Position {
-            line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
+        let offset = self.boundary(offset);
+        let line = self.lines.partition_point(|begin| *begin <= offset);
+        let begin = line.checked_sub(1).and_then(|index| self.lines.get(index)).copied();
+        let column = self.text[begin.unwrap_or_default()..offset].chars().count() + 1;
+        Position { line, column }
+    }
+
+    /// The whole lines around `span`, with `slack` more on both sides, and the number of the first.
+    pub(super) fn lines_around(&self, span: Span, slack: usize) -> (Span, usize) {
+        let span = self.clamp(span);
+        let first = self.position(span.start).line.saturating_sub(1 + slack);
+        let last = self.position(span.end).line + slack;
+        let begin = |index: usize| self.lines.get(index).copied().unwrap_or(self.text.len());
+        (Span::new(begin(first), begin(last)), first + 1)
     }
 
     /// The byte at `line` and `column`, both from 1; the nearest one when there is none.
     pub(super) fn offset(&self, line: usize, column: usize) -> usize {
-        let mut lines = self.text.split_inclusive('\n');
-        let skipped: usize = lines.by_ref().take(line.saturating_sub(1)).map(str::len).sum();
-        let rest = lines.next().unwrap_or_default().trim_end_matches(['\n', '\r']);
+        let Some(begin) = self.lines.get(line.saturating_sub(1)).copied() else {
+            return self.text.len();
+        };
+        let end = self.lines.get(line.max(1)).copied().unwrap_or(self.text.len());
+        let rest = self.text[begin..end].trim_end_matches(['\n', '\r']);
         let inside = rest.char_indices().nth(column.saturating_sub(1));
-        skipped + inside.map_or(rest.len(), |(index, _)| index)
+        begin + inside.map_or(rest.len(), |(index, _)| index)
     }
 
     /// `span` cut to the text and to whole characters.

@@ -4,6 +4,12 @@
 /// values suggest nonsense; tried on the names of the language.
 const ALIKE: f64 = 0.8;
 
+/// Comparing takes time; a plan with more names than this has worse problems than a slip.
+const MOST_CANDIDATES: usize = 1_000;
+
+/// A sentence does not list more names than this.
+const MOST_LISTED: usize = 40;
+
 /// The candidate that `name` is most likely a slip of, if any.
 pub(super) fn nearest<'a>(
     name: &str,
@@ -11,7 +17,7 @@ pub(super) fn nearest<'a>(
 ) -> Option<&'a str> {
     let wanted = name.to_lowercase();
     let mut best: Option<(f64, &str)> = None;
-    for candidate in candidates {
+    for candidate in candidates.into_iter().take(MOST_CANDIDATES) {
         let mut likeness = strsim::jaro_winkler(&wanted, &candidate.to_lowercase());
         // `products` for `regfish.list_products`: a part of the name is a good hint, too.
         if wanted.len() >= 4 && candidate.to_lowercase().contains(&wanted) {
@@ -31,8 +37,13 @@ pub(super) fn nearest<'a>(
 
 /// Names in backticks, separated by commas.
 pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    names.join(", ")
+    let mut names = names.into_iter();
+    let shown: Vec<String> =
+        names.by_ref().take(MOST_LISTED).map(|name| format!("`{name}`")).collect();
+    match names.count() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,9 @@ pub(super) struct SyntaxError {
     pub(super) range: Range<usize>,
 }
 
+/// No template is longer: text of that size belongs into a file.
+pub(super) const LONGEST_TEMPLATE: usize = 16 * 1024;
+
 /// Whether a string holds any template code.
 pub(super) fn has_code(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark))
@@ -49,6 +52,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, SyntaxError> {
     if !has_code(text) {
         return Ok(Parsed::Literal);
     }
+    check_length(text)?;
     if let Some((inside, offset)) = single_expression(text)
         && let Ok(code) = parse_expression(inside)
     {
@@ -66,6 +70,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, SyntaxError> {
 
 /// Reads an expression, such as a condition.
 pub(super) fn parse_expression(text: &str) -> Result<Code, SyntaxError> {
+    check_length(text)?;
     match environment().compile_expression(text) {
         Ok(expression) => {
             let scan = scan_expression(text);
@@ -76,6 +81,17 @@ pub(super) fn parse_expression(text: &str) -> Result<Code, SyntaxError> {
         }
         Err(error) => Err(syntax_error(&error, text)),
     }
+}
+
+fn check_length(text: &str) -> Result<(), SyntaxError> {
+    if text.len() <= LONGEST_TEMPLATE {
+        return Ok(());
+    }
+    let reason =
+        format!("it has {} bytes; a template may have {LONGEST_TEMPLATE} at most", text.len());
+    // The first of its many lines is place enough.
+    let first_line = text.find('\n').unwrap_or(text.len()).min(80);
+    Err(SyntaxError { reason, range: 0..text.floor_char_boundary(first_line) })
 }
 
 fn sorted(variables: std::collections::HashSet<String>) -> Vec<String> {

@@ -117,18 +117,33 @@ impl fmt::Display for ValueType {
                 let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
                 write!(formatter, "one of {}", words.join(", "))
             }
-            Self::List(item) => write!(formatter, "list of {item}"),
+            Self::List(item) => write!(formatter, "list of {}", item.plural()),
             Self::Map => formatter.write_str("map"),
-            Self::Record(fields) => {
-                let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
-                write!(formatter, "record of {}", names.join(", "))
-            }
+            Self::Record(fields) => write!(formatter, "record of {}", names(fields)),
             Self::Any => formatter.write_str("any value"),
         }
     }
 }
 
+fn names(fields: &[Field]) -> String {
+    let names: Vec<String> = fields.iter().map(|field| format!("`{}`", field.name)).collect();
+    names.join(", ")
+}
+
 impl ValueType {
+    /// What several values of this type are called.
+    fn plural(&self) -> String {
+        match self {
+            Self::Boolean => "true or false".to_owned(),
+            Self::Enum(_) => format!("words, each {self}"),
+            Self::List(item) => format!("lists of {}", item.plural()),
+            Self::Record(fields) => format!("records of {}", names(fields)),
+            Self::Any => "anything".to_owned(),
+            Self::Integer { .. } => self.to_string().replacen("integer", "integers", 1),
+            _ => format!("{self}s"),
+        }
+    }
+
     /// Checks `value` and returns it in its normal form (a domain in lower case, defaults filled
     /// in), or everything about it that is wrong.
     pub fn check(&self, value: &Value) -> Result<Value, Vec<Mismatch>> {
@@ -200,7 +215,11 @@ impl ValueType {
                         && !local.contains(char::is_whitespace)
                         && DomainName::parse(host).is_ok()
                 });
-                if shape { value.clone() } else { refuse(None) }
+                if shape {
+                    value.clone()
+                } else {
+                    refuse(Some("write for example `admin@example.com`".to_owned()))
+                }
             }
             (Self::Duration, Value::String(text)) => match parse_duration(text) {
                 Ok(_) => value.clone(),
@@ -272,8 +291,7 @@ struct Record<'a>(&'a [Field]);
 
 impl fmt::Display for Record<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.0.iter().map(|field| field.name.as_str()).collect();
-        write!(formatter, "one of the fields {}", names.join(", "))
+        write!(formatter, "one of the fields {}", names(self.0))
     }
 }
 
@@ -352,7 +370,7 @@ mod tests {
         let mismatch = record.check(&json!({"tlt": 1})).unwrap_err().remove(0);
         assert_eq!(
             mismatch.to_string(),
-            "at `tlt`: expected one of the fields ttl, found an unknown field"
+            "at `tlt`: expected one of the fields `ttl`, found an unknown field"
         );
     }
 

@@ -52,7 +52,8 @@ pub(super) fn explain(error: &Error, file: &SourceFile) -> Diagnostic {
         }
         Error::MergeValueNotMapOrSeqOfMaps { .. } => {
             Diagnostic::error("yaml-merge", "`<<` can only merge a map, or a list of maps")
-                .at(span, "")
+                .at(span, "this is neither")
+                .help("it takes in a map that has an anchor: `&name` there, `<<: *name` here")
         }
         other => syntax(other, span, file),
     }

@@ -102,10 +102,13 @@ fn a_folder_or_a_picture_is_no_plan() {
 fn malformed_yaml_is_shown_with_its_place() {
     let project = Project::new();
     project.write("plan.yaml", "certplan: 1\nname: x\nsteps: [\n");
-    for command in [&["run", "plan.yaml", "--sandbox"][..], &["check", "plan.yaml"]] {
+    let refused = "`plan.yaml` is no plan that can be run; nothing was sent";
+    for (command, last) in [
+        (&["run", "plan.yaml", "--sandbox"][..], refused),
+        (&["check", "plan.yaml"], "1 plan checked: 1 mistake in 1"),
+    ] {
         let finished = project.run(command);
-        let texts = ["plan.yaml:", "`plan.yaml` is no plan that can be run; nothing was sent"];
-        expect_refused(&project, finished, &texts);
+        expect_refused(&project, finished, &["plan.yaml:3:8", last]);
     }
 }
 

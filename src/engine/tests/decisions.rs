@@ -143,6 +143,17 @@ fn a_passing_failure_is_tried_again_with_growing_pauses_until_the_attempts_are_u
 }
 
 #[test]
+fn a_plan_can_say_which_failures_are_tried_again() {
+    for (on, state) in [("unreachable", "retrying"), ("rate_limited", "failed")] {
+        let mut scene = Scene::new(plan(&format!(
+            "  - {{ id: a, uses: regfish.list_products, with: {{ sku: X }}, retry: {{ on: [{on}] }} }}\n"
+        )));
+        scene.finish("a", passing());
+        assert_eq!(scene.state("a"), state, "{on}");
+    }
+}
+
+#[test]
 fn a_value_that_turns_out_wrong_fails_the_step_and_names_parameter_and_value() {
     let mut scene = Scene::new(plan(
         "

@@ -148,6 +148,16 @@ fn compile_source(
         }
         "file" => decoder.text(&fields, "file").map(|path| SecretSource::File(path.value)),
         _ => {
+            let (_, node) = fields.get("command")?;
+            if let Some(text) = node.as_str() {
+                let words: Vec<String> = text.split_whitespace().map(flow_word).collect();
+                decoder.push(
+                    Diagnostic::error("wrong-type", format!("`command` of {what} must be a list"))
+                        .at(node.span, "there is no shell that would take this apart")
+                        .suggest(node.span, format!("[{}]", words.join(", ")), "list its words"),
+                );
+                return None;
+            }
             let items = decoder.items(&fields, "command")?;
             let words: Vec<String> = items
                 .iter()
@@ -164,6 +174,16 @@ fn compile_source(
             }
             Some(SecretSource::Command(words))
         }
+    }
+}
+
+/// A word as it stands in a list in brackets.
+fn flow_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-');
+    if word.chars().all(plain) && word.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        word.to_owned()
+    } else {
+        format!("\"{}\"", word.trim_matches(['"', '\'']))
     }
 }
 

@@ -1,10 +1,12 @@
 //! Declarations of inputs: their types and defaults.
 
 use indexmap::IndexMap;
+use serde_json::Value;
 
 use super::value::explain_mismatches;
 use crate::plan::decode::{Decoder, Located};
 use crate::plan::diagnostic::Diagnostic;
+use crate::plan::inputs::{compile_pattern, matches_pattern};
 use crate::plan::model::Input;
 use crate::plan::node::{Kind, Node};
 use crate::plan::raw::RawInput;
@@ -30,7 +32,17 @@ fn compile_input(raw: &RawInput<'_>, decoder: &mut Decoder<'_>) -> Input {
     // A type that cannot be read was reported; anything goes from here on.
     let value_type = declared.unwrap_or(ValueType::Any);
     let default = raw.default.and_then(|node| check_default(node, &value_type, &what, decoder));
-    Input { value_type, description: raw.description.clone(), default }
+    let pattern = raw.pattern.as_ref().and_then(|pattern| check_pattern(pattern, &what, decoder));
+    if let (Some(pattern), Some(Value::String(text)), Some(node)) =
+        (&pattern, &default, raw.default)
+        && !matches_pattern(pattern, text)
+    {
+        decoder.push(
+            Diagnostic::error("pattern-mismatch", format!("the default of {what} is not allowed"))
+                .at(node.span, format!("it does not match `{}`", printable(pattern))),
+        );
+    }
+    Input { value_type, description: raw.description.clone(), default, pattern }
 }
 
 fn named_type(
@@ -147,6 +159,27 @@ fn enum_type(
     Some(ValueType::Enum(words))
 }
 
+fn check_pattern(
+    pattern: &Located<String>,
+    what: &str,
+    decoder: &mut Decoder<'_>,
+) -> Option<String> {
+    match compile_pattern(&pattern.value) {
+        Ok(_) => Some(pattern.value.clone()),
+        Err(error) => {
+            decoder.push(
+                Diagnostic::error(
+                    "bad-pattern",
+                    format!("`pattern` of {what} is no regular expression"),
+                )
+                .at(pattern.span, printable(&error.to_string()))
+                .help("in single quotes a `\\` means itself, for example `pattern: '[a-z]+\\.example'`"),
+            );
+            None
+        }
+    }
+}
+
 /// Keys that mean nothing for the type would be overlooked silently.
 fn check_stray_keys(
     raw: &RawInput<'_>,
@@ -156,6 +189,7 @@ fn check_stray_keys(
 ) {
     let Some(declared) = declared else { return };
     let integer = matches!(declared, ValueType::Integer { .. });
+    let pattern = raw.pattern.as_ref().map(|pattern| pattern.span);
     let stray = [
         ("minimum", raw.minimum.as_ref().map(|bound| bound.span), integer, "integer"),
         ("maximum", raw.maximum.as_ref().map(|bound| bound.span), integer, "integer"),
@@ -171,6 +205,7 @@ fn check_stray_keys(
             matches!(declared, ValueType::Enum(_)),
             "enum",
         ),
+        ("pattern", pattern, *declared == ValueType::String, "string"),
     ];
     for (key, span, fits, owner) in stray {
         if let (Some(span), false) = (span, fits) {
@@ -187,15 +222,25 @@ fn check_default(
     value_type: &ValueType,
     what: &str,
     decoder: &mut Decoder<'_>,
-) -> Option<serde_json::Value> {
+) -> Option<Value> {
     let what = format!("the default of {what}");
-    if node.as_str().is_some_and(has_code) {
+    if let Some(template) = find_template(node) {
         decoder.push(
             Diagnostic::error("template-in-default", format!("{what} cannot hold a template"))
-                .at(node.span, "inputs are known before anything else")
+                .at(template.span, "inputs are known before anything else")
                 .help("use the template in the step that reads the input"),
         );
         return None;
     }
     explain_mismatches(node, value_type, &what, decoder)
+}
+
+/// The first text with a template in it.
+fn find_template(node: &Node) -> Option<&Node> {
+    match &node.kind {
+        Kind::String(text) => has_code(text).then_some(node),
+        Kind::Seq(items) => items.iter().find_map(find_template),
+        Kind::Map(entries) => entries.iter().find_map(|(_, value)| find_template(value)),
+        Kind::Null | Kind::Bool(_) | Kind::Integer(_) | Kind::Float(_) => None,
+    }
 }

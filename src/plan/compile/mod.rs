@@ -5,6 +5,7 @@
 //! when nothing was an error.
 
 mod connection;
+mod doubts;
 mod input;
 mod policy;
 mod reference;
@@ -12,7 +13,7 @@ mod step;
 mod value;
 mod words;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use indexmap::IndexMap;
 
@@ -20,6 +21,7 @@ use super::decode::{Decoder, Located};
 use super::diagnostic::Diagnostic;
 use super::model::{Input, Plan, Step};
 use super::raw::{RawPlan, RawStep};
+use super::schedule::ValidityLimit;
 use super::signature::{self, Signature};
 use super::source::Span;
 use super::{OnFailure, suggest};
@@ -33,6 +35,18 @@ const ORDER_ACTION: &str = "regfish.create_order";
 struct Known<'p> {
     inputs: &'p IndexMap<String, Input>,
     steps: &'p [StepInfo],
+    by_id: HashMap<&'p str, &'p StepInfo>,
+}
+
+impl<'p> Known<'p> {
+    fn new(inputs: &'p IndexMap<String, Input>, steps: &'p [StepInfo]) -> Self {
+        let by_id = steps.iter().map(|info| (info.id.as_str(), info)).collect();
+        Self { inputs, steps, by_id }
+    }
+
+    fn step(&self, id: &str) -> Option<&'p StepInfo> {
+        self.by_id.get(id).copied()
+    }
 }
 
 /// What references need to know about a step.
@@ -45,11 +59,15 @@ struct StepInfo {
     on_failure: OnFailure,
 }
 
-/// Compiles a decoded plan.
-pub(super) fn compile(raw: &RawPlan<'_>, decoder: &mut Decoder<'_>) -> Plan {
+/// Compiles a decoded plan. With a `limit`, a longer validity is a doubt.
+pub(super) fn compile(
+    raw: &RawPlan<'_>,
+    limit: Option<&ValidityLimit>,
+    decoder: &mut Decoder<'_>,
+) -> Plan {
     let inputs = input::compile_inputs(&raw.inputs, decoder);
     let infos: Vec<StepInfo> = raw.steps.iter().map(|step| step_info(step, decoder)).collect();
-    let known = Known { inputs: &inputs, steps: &infos };
+    let known = Known::new(&inputs, &infos);
     let mut used_inputs = BTreeSet::new();
     let mut steps = IndexMap::new();
     for (raw, info) in raw.steps.iter().zip(&infos) {
@@ -61,12 +79,12 @@ pub(super) fn compile(raw: &RawPlan<'_>, decoder: &mut Decoder<'_>) -> Plan {
     let needed: BTreeSet<&str> =
         infos.iter().filter_map(|info| info.signature?.connection).collect();
     let connections = connection::compile_connections(raw.connections, &needed, decoder);
-    // Doubts would only distract from mistakes, and may be their consequence.
-    if !decoder.diagnostics.has_errors() {
-        warn_unused_inputs(raw, &used_inputs, decoder);
-    }
     let (name, description) = (raw.name.clone(), raw.description.clone());
-    Plan { name, description, inputs, connections, steps }
+    let plan = Plan { name, description, inputs, connections, steps };
+    if !decoder.diagnostics.has_errors() {
+        doubts::warn(raw, &plan, &infos, &used_inputs, limit, decoder);
+    }
+    plan
 }
 
 fn step_info(raw: &RawStep<'_>, decoder: &mut Decoder<'_>) -> StepInfo {
@@ -99,7 +117,7 @@ fn unknown_action(uses: &Located<String>) -> Diagnostic {
         format!("there is no action `{}`", printable(&uses.value)),
     )
     .at(uses.span, "unknown action");
-    match suggest::nearest(&uses.value, names()) {
+    match signature::nearest_action(&uses.value) {
         Some(near) => diagnostic.suggest(uses.span, near, format!("did you mean `{near}`?")),
         None => diagnostic.help(format!("actions: {}", suggest::list(names()))),
     }
@@ -146,15 +164,4 @@ fn check_cycle(steps: &IndexMap<StepId, Step>, infos: &[StepInfo], decoder: &mut
         "a step needs every step that its templates read and every step under its `needs`; one of \
          these must go",
     ));
-}
-
-fn warn_unused_inputs(raw: &RawPlan<'_>, used: &BTreeSet<String>, decoder: &mut Decoder<'_>) {
-    for input in raw.inputs.iter().filter(|input| !used.contains(&input.name.name)) {
-        let name = printable(&input.name.name);
-        decoder.push(
-            Diagnostic::warning("unused-input", format!("the input `{name}` is never used"))
-                .at(input.name.span, "no step reads it")
-                .help(format!("read it as `{{{{ inputs.{name} }}}}`, or leave it out")),
-        );
-    }
 }

@@ -97,6 +97,7 @@ pub(super) fn retry(
         }
         None => policy.max_delay = policy.max_delay.max(policy.backoff),
     }
+    policy.on.clone_from(&raw.on);
     policy
 }
 

@@ -70,7 +70,7 @@ impl Checker<'_, '_, '_> {
             "inputs" => (self.input(path, span, place)?, 2),
             _ => (self.step_field(path, scan, span, place)?, 3),
         };
-        let (value_type, rest) = self.descend(value_type, path, used, span)?;
+        let (value_type, rest) = self.descend(value_type, path, used, span, place)?;
         match path.follows {
             Follows::Call => {
                 let name = path.segments.last().and_then(|segment| match segment {
@@ -127,7 +127,7 @@ impl Checker<'_, '_, '_> {
             return None;
         };
         let known = self.known;
-        let Some(info) = known.steps.iter().find(|info| info.id.as_str() == step.text) else {
+        let Some(info) = known.step(&step.text) else {
             let span = self.span(place, &step.range);
             let names: Vec<&str> = known
                 .steps
@@ -182,16 +182,16 @@ impl Checker<'_, '_, '_> {
         if skipped.is_none() && !continues {
             return;
         }
-        let field = |path: &Path| -> Option<(String, String)> {
-            Some((path.name(1)?.text.clone(), path.name(2)?.text.clone()))
+        let (Some(step), Some(name)) = (path.name(1), path.name(2)) else { return };
+        let same = |other: &Path| {
+            other.name(1).is_some_and(|other| other.text == step.text)
+                && other.name(2).is_some_and(|other| other.text == name.text)
         };
-        let asked =
-            |other: &Path| other.follows == Follows::DefinedTest && field(other) == field(path);
+        let asked = |other: &Path| other.follows == Follows::DefinedTest && same(other);
         if matches!(path.follows, Follows::Default) || scan.paths.iter().any(asked) {
             return;
         }
-        let read = field(path).map(|(step, field)| format!("steps.{step}.{field}"));
-        let read = read.unwrap_or_default();
+        let read = format!("steps.{}.{}", step.text, name.text);
         let (message, remark, place) = match skipped {
             Some(when) => (
                 format!("step `{}` may be skipped; then `{read}` does not exist", info.id),
@@ -222,6 +222,7 @@ impl Checker<'_, '_, '_> {
         path: &Path,
         from: usize,
         span: Span,
+        place: Place<'_>,
     ) -> Option<(ValueType, bool)> {
         for segment in path.segments.iter().skip(from) {
             value_type = match (value_type, segment) {
@@ -233,14 +234,8 @@ impl Checker<'_, '_, '_> {
                         None => {
                             let names: Vec<&str> =
                                 fields.iter().map(|field| field.name.as_str()).collect();
-                            self.decoder.push(
-                                Diagnostic::error(
-                                    "unknown-field",
-                                    format!("there is no field `{}`", name.text),
-                                )
-                                .at(span, "in this path")
-                                .help(format!("fields: {}", list(names.iter().copied()))),
-                            );
+                            let span = self.span(place, &name.range);
+                            self.unknown("field", "there is no field", name, span, &names);
                             return None;
                         }
                     }
@@ -304,6 +299,10 @@ impl Checker<'_, '_, '_> {
         };
         let diagnostic = Diagnostic::error(code, format!("{context} `{}`", word.text))
             .at(span, format!("unknown {kind}"));
+        if self.decoder.diagnostics.is_full() {
+            self.decoder.push(diagnostic);
+            return;
+        }
         let diagnostic = match nearest(&word.text, names.iter().copied()) {
             // `inputs.common-name`: no other name mends that.
             _ if self.decoder.file.text()[span.end..].starts_with('-') => {

@@ -59,7 +59,7 @@ fn explicit_needs(
             continue;
         }
         let ids = || known.steps.iter().map(|info| info.id.as_str());
-        match known.steps.iter().find(|info| info.id.as_str() == need.value) {
+        match known.step(&need.value) {
             Some(info) => {
                 needs.insert(info.id.clone());
             }
@@ -69,6 +69,10 @@ fn explicit_needs(
                 let diagnostic =
                     Diagnostic::error("unknown-step", format!("the plan has no step `{name}`"))
                         .at(need.span, "unknown step");
+                if decoder.diagnostics.is_full() {
+                    decoder.push(diagnostic);
+                    continue;
+                }
                 decoder.push(match nearest(&need.value, others()) {
                     Some(near) => {
                         diagnostic.suggest(need.span, near, format!("did you mean `{near}`?"))
@@ -157,7 +161,7 @@ fn parameters(
         // Templates in it are checked in any case.
         with.insert(key.name.clone(), checker.field(node, parameter, &key.name));
     }
-    if let Some(signature) = info.signature {
+    if let (Some(signature), false) = (info.signature, raw.with_is_unreadable) {
         missing_parameters(raw, signature, checker.decoder);
     }
     with

@@ -140,7 +140,10 @@ impl Checker<'_, '_, '_> {
                 self.decoder.push(
                     Diagnostic::error("missing-key", format!("`{what}` has no `{}`", field.name))
                         .at(start, format!("`{}` is missing here", field.name))
-                        .help(format!("`{}`: {}", field.name, field.description)),
+                        .help(format!(
+                            "`{}` ({}): {}",
+                            field.name, field.value_type, field.description
+                        )),
                 );
             }
         }
@@ -181,7 +184,13 @@ pub(super) fn explain_mismatches(
             "wrong-type",
             format!("{what} needs {}", with_article(&mismatch.expected)),
         )
-        .at(node.span, format!("this is {}{reason}", with_article(&mismatch.found)));
+        .at(
+            node.span,
+            match node.kind {
+                Kind::Null => "there is no value here".to_owned(),
+                _ => format!("this is {}{reason}", with_article(&mismatch.found)),
+            },
+        );
         decoder.push(mend(diagnostic, node, value_type, decoder));
     }
     None

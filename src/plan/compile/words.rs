@@ -14,10 +14,15 @@ impl Checker<'_, '_, '_> {
     /// Reports a template that does not compile.
     pub(super) fn syntax_error(&mut self, node: &Node, error: &SyntaxError, offset: usize) {
         let span = self.span(Place { node, offset }, &error.range);
-        self.decoder.push(
+        let diagnostic =
             Diagnostic::error("template-syntax", "this template is not complete or not right")
-                .at(span, &error.reason),
-        );
+                .at(span, &error.reason);
+        let assigns = self.decoder.file.slice(span).starts_with('=');
+        self.decoder.push(if assigns && !error.reason.contains("end") {
+            diagnostic.help("two values are compared with `==`")
+        } else {
+            diagnostic
+        });
     }
 
     /// Filters, tests, statements and operators.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Kind, closing, tokens};
+use super::{Kind, block, tokens};
 
 /// The insides of each `{{ … }}` of a text, in order; not of those in a comment or in `raw`.
 pub(in crate::plan) fn blocks(text: &str) -> Vec<Range<usize>> {
@@ -15,8 +15,7 @@ pub(in crate::plan) fn blocks(text: &str) -> Vec<Range<usize>> {
         if rest.starts_with("{#") && !raw {
             at = rest.find("#}").map_or(text.len(), |end| open + end + 2);
         } else if statement || (rest.starts_with("{{") && !raw) {
-            let inside = tokens(&text[open + 2..], open + 2);
-            let end = closing(text, open + 2, &inside, if statement { "%}" } else { "}}" });
+            let (inside, end) = block(text, open + 2, if statement { "%}" } else { "}}" });
             let first = inside.iter().find(|token| token.kind == Kind::Ident);
             match first.map(|token| token.text).filter(|_| statement) {
                 Some("raw") => raw = true,
@@ -35,7 +34,7 @@ pub(in crate::plan) fn blocks(text: &str) -> Vec<Range<usize>> {
 /// A condition as alternatives (`or`) of things that must all hold (`and`), as far as it is built
 /// from these on the outside; nothing when it is built in another way.
 pub(in crate::plan) fn alternatives(text: &str) -> Option<Vec<Vec<&str>>> {
-    let tokens = tokens(text, 0);
+    let tokens = tokens(text);
     let mut alternatives: Vec<Vec<&str>> = vec![Vec::new()];
     let (mut depth, mut start) = (0_usize, 0);
     for (index, token) in tokens.iter().enumerate() {

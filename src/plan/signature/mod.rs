@@ -36,6 +36,8 @@ pub struct Signature {
     pub retry: RetryPolicy,
     /// For an action that waits: how often it looks, and for how long.
     pub poll: Option<PollPolicy>,
+    /// A step as it stands in a plan, with what it reads from other steps.
+    pub example: &'static str,
 }
 
 /// What a started step without a finish means after a crash (design, section 5).
@@ -71,6 +73,11 @@ pub fn signatures() -> &'static [Signature] {
 /// The action called `name`.
 pub fn find(name: &str) -> Option<&'static Signature> {
     signatures().iter().find(|signature| signature.name == name)
+}
+
+/// The action that was probably meant by `name`, if any.
+pub fn nearest_action(name: &str) -> Option<&'static str> {
+    super::suggest::nearest(name, signatures().iter().map(|signature| signature.name))
 }
 
 impl Signature {
@@ -121,7 +128,12 @@ fn words(words: &[&str]) -> ValueType {
 
 /// A read or a change that is safe to send again: a few quick tries, then it is somebody's turn.
 fn retry_requests() -> RetryPolicy {
-    RetryPolicy { attempts: 6, backoff: Duration::from_secs(2), max_delay: Duration::from_secs(60) }
+    RetryPolicy {
+        attempts: 6,
+        backoff: Duration::from_secs(2),
+        max_delay: Duration::from_secs(60),
+        on: None,
+    }
 }
 
 fn poll_policy(every_seconds: u64, timeout_seconds: u64) -> PollPolicy {

@@ -38,6 +38,7 @@ fn regfish(name: &'static str, summary: &'static str) -> Signature {
         repeat: Repeat::Safe,
         retry: retry_requests(),
         poll: None,
+        example: "",
     }
 }
 
@@ -73,6 +74,14 @@ fn list_products() -> Signature {
             optional("organization_required", ValueType::Boolean, "when known"),
             optional("ca", ValueType::String, "who signs"),
         ],
+        example: "\
+- id: product
+  uses: regfish.list_products
+  share: batch
+  with:
+    sku: SecureSite
+    require: { validation_level: ov, organization_required: true }
+",
         ..regfish(
             "regfish.list_products",
             "Look a product up in the catalog and check that it is what the plan needs",
@@ -93,6 +102,12 @@ fn resolve_organization() -> Signature {
             optional("status", ValueType::String, "the vendor's word for its state"),
             required("usable_for_ordering", ValueType::Boolean, "always true here"),
         ],
+        example: "\
+- id: organization
+  uses: regfish.resolve_organization
+  share: batch
+  with: { match: Example GmbH }
+",
         ..regfish(
             "regfish.resolve_organization",
             "Find one organization that can be used for ordering",
@@ -141,6 +156,15 @@ fn create_order() -> Signature {
             optional("product", ValueType::String, "the product ordered"),
         ],
         repeat: Repeat::Reconcile,
+        example: "\
+- id: order
+  uses: regfish.create_order
+  with:
+    sku: \"{{ steps.product.sku }}\"
+    common_name: www.example.com
+    csr: \"{{ steps.key.csr }}\"
+    validity_days: 90
+",
         ..regfish("regfish.create_order", "Order a certificate; this costs money, once")
     }
 }
@@ -158,6 +182,14 @@ fn complete_order() -> Signature {
             optional("organization_id", ValueType::String, "the organization bound to it"),
         ],
         repeat: Repeat::ObserveFirst,
+        example: "\
+- id: complete
+  uses: regfish.complete_order
+  when: steps.order.action_required
+  with:
+    certificate_id: \"{{ steps.order.certificate_id }}\"
+    org_id: \"{{ steps.organization.id }}\"
+",
         ..regfish(
             "regfish.complete_order",
             "Bind an organization to a waiting order, under the same certificate id",
@@ -185,6 +217,12 @@ fn wait_dns_records() -> Signature {
         // Tokens live 30 days, and an order can wait longer (contract B.6).
         moves: Some("dns_records"),
         poll: Some(poll_policy(15, 30 * 60)),
+        example: "\
+- id: validation
+  uses: regfish.wait_dns_records
+  with: { certificate_id: \"{{ steps.order.certificate_id }}\" }
+  poll: { every: 15s, timeout: 30m }
+",
         ..regfish(
             "regfish.wait_dns_records",
             "Wait until the order says which DNS records prove its names",
@@ -226,6 +264,13 @@ fn put_records() -> Signature {
             ])),
             "the records as they are now",
         )],
+        example: "\
+- id: record
+  uses: regfish.put_records
+  with:
+    records: \"{{ steps.validation.dns_records }}\"
+    ttl: 300
+",
         ..regfish(
             "regfish.put_records",
             "Make sure that DNS records exist; records of others are never touched",
@@ -245,6 +290,13 @@ fn wait_issued() -> Signature {
             optional("serial_number", ValueType::String, "as the vendor writes it"),
         ],
         poll: Some(poll_policy(30, 7 * 86_400)),
+        example: "\
+- id: issued
+  uses: regfish.wait_issued
+  needs: [record]
+  with: { certificate_id: \"{{ steps.order.certificate_id }}\" }
+  poll: { every: 30s, timeout: 7d }
+",
         ..regfish("regfish.wait_issued", "Wait until the certificate is issued")
     }
 }
@@ -276,6 +328,14 @@ fn download() -> Signature {
         ],
         // A download can be refused (409) for a while after "issued" (contract A.10).
         poll: Some(poll_policy(15, 60 * 60)),
+        example: "\
+- id: certificate
+  uses: regfish.download
+  with:
+    certificate_id: \"{{ steps.issued.certificate_id }}\"
+    key: \"{{ steps.key.key_file }}\"
+    directory: certs/www.example.com
+",
         ..regfish(
             "regfish.download",
             "Download the certificate, prove it against key and names, and put the set on disk",

@@ -42,5 +42,13 @@ pub(super) fn signatures() -> Vec<Signature> {
         repeat: Repeat::Safe,
         retry: RetryPolicy::never(),
         poll: None,
+        example: "\
+- id: key
+  uses: x509.create_csr
+  with:
+    key_type: ec-p256
+    common_name: www.example.com
+    dns_names: [example.com]
+",
     }]
 }

@@ -1,0 +1,117 @@
+//! The codes of diagnostics: stable names that tools can filter by, and what each stands for.
+
+/// A kind of mistake or doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// Its stable name, as in `error[unknown-key]`.
+    pub name: &'static str,
+    /// What it stands for: a lowercase fragment without a full stop.
+    pub summary: &'static str,
+}
+
+/// All codes, in the order of their names.
+pub const CODES: &[Code] = &[
+    code("bad-duration", "a duration is not written as `15s`, `30m`, `1h30m` or `7d`"),
+    code("bad-name", "a name has characters that names of its kind cannot have"),
+    code("bad-pattern", "the pattern of an input is no regular expression"),
+    code("bad-url", "an address is none, or holds a template"),
+    code("braces-in-when", "a condition is written in braces, though it is an expression already"),
+    code("cycle", "steps need one another in a circle"),
+    code("duplicate-key", "a key of a map is given twice"),
+    code("duplicate-step", "two steps have the same id"),
+    code("dynamic-lookup", "a template computes the name of an input, a step or a field"),
+    code("empty-command", "a command has no words"),
+    code("empty-file", "the file is empty"),
+    code("empty-range", "a constraint leaves no value"),
+    code("file-too-large", "the file is larger than any plan"),
+    code("key-not-text", "a key of a map is no text"),
+    code("literal-secret", "a secret is written into the plan"),
+    code("missing-key", "a key that is needed is not there"),
+    code("missing-parameter", "a parameter that the action needs is not there"),
+    code("missing-version", "the plan does not say its format version"),
+    code("newer-version", "the plan is written in a later version of the format"),
+    code("no-field", "a step is read as a whole, without a field"),
+    code("no-steps", "the plan has no steps"),
+    code("not-a-plan", "the file is YAML, but no plan"),
+    code("not-shareable", "an action cannot be shared by a batch"),
+    code("not-utf8", "the file is not UTF-8 text"),
+    code("out-of-range", "a number or a duration is too small or too large"),
+    code("pattern-mismatch", "the default of an input does not match its pattern"),
+    code("poll-looks-twice", "a poll looks at its begin and at its end only"),
+    code("poll-shorter-than-attempt", "one look may take as long as the whole poll"),
+    code("secret-source", "a secret has no source, or several"),
+    code("self-reference", "a step reads or needs itself"),
+    code("several-documents", "the file holds several YAML documents"),
+    code("stray-key", "a key has no meaning where it stands"),
+    code("template-call", "a template calls a value as a function"),
+    code("template-in-default", "the default of an input holds a template"),
+    code("template-product", "a template multiplies"),
+    code("template-syntax", "a template is not complete or not right"),
+    code("too-many-steps", "the plan has more steps than any plan"),
+    code("two-orders", "a plan orders two certificates"),
+    code("unguarded", "a field is read that may not exist when the plan runs"),
+    code("unknown-action", "there is no such action"),
+    code("unknown-connection", "there is no such connection"),
+    code("unknown-field", "there is no such field"),
+    code("unknown-input", "the plan has no such input"),
+    code("unknown-key", "there is no such key"),
+    code("unknown-name", "templates cannot see this name"),
+    code("unknown-parameter", "the action has no such parameter"),
+    code("unknown-step", "the plan has no such step"),
+    code("unknown-template-word", "templates have no such filter, test or statement"),
+    code("unknown-type", "there is no such type"),
+    code("unquoted-template", "a template does not stand in quotes"),
+    code("unreadable-file", "the file cannot be read"),
+    code("unused-input", "no step reads the input"),
+    code("validity-too-long", "the certificate shall be valid for longer than the CA allows"),
+    code("wrong-type", "a value does not have the type that is needed"),
+    code("wrong-version", "the format version is no number of a version"),
+    code("wrong-word", "a value is none of the words that are allowed"),
+    code("yaml-alias", "a YAML alias leads nowhere, or into itself"),
+    code("yaml-merge", "a YAML merge key merges something else than maps"),
+    code("yaml-number", "a number is infinite or undefined"),
+    code("yaml-syntax", "the file is not YAML"),
+    code("yaml-tag", "a YAML tag has no meaning in a plan"),
+    code("yaml-too-large", "the file holds too much, or is nested too deeply"),
+];
+
+const fn code(name: &'static str, summary: &'static str) -> Code {
+    Code { name, summary }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn collect(folder: &Path, text: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, text);
+            } else if !path.ends_with("codes.rs") {
+                let source = std::fs::read_to_string(&path).unwrap();
+                text.push_str(source.split("#[cfg(test)]\nmod tests").next().unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn the_table_has_every_code_that_is_used_and_no_other() {
+        let mut source = String::new();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        collect(&root.join("plan"), &mut source);
+        collect(&root.join("cli"), &mut source);
+        for code in CODES {
+            assert!(source.contains(&format!("\"{}\"", code.name)), "{} is not used", code.name);
+        }
+        for constructor in ["Diagnostic::error(", "Diagnostic::warning("] {
+            for rest in source.split(constructor).skip(1) {
+                let Some(name) = rest.trim_start().strip_prefix('"') else { continue };
+                let name = name.split('"').next().unwrap();
+                assert!(CODES.iter().any(|code| code.name == name), "{name} is not in the table");
+            }
+        }
+        assert!(CODES.is_sorted_by(|one, other| one.name < other.name));
+    }
+}
