@@ -291,7 +291,7 @@ proptest! {
             let header = header(&plan);
             let now = "2026-11-21T12:00:00Z".parse().unwrap();
             let run = RunId::from_random(1);
-            let (mut engine, _) =
+            let (engine, _) =
                 Engine::start(run, Arc::new(plan), header, EngineSettings::default(), now).unwrap();
             prop_assert!(!engine.advance(now).is_empty(), "nothing is ready in:\n{text}");
         }
