@@ -351,7 +351,7 @@ mod tests {
             let message = read(text).unwrap_err();
             let head: String = message.chars().take(300).collect();
             assert!(message.contains(reason), "{head}");
-            assert!(started.elapsed().as_secs() < 5, "{head}");
+            assert!(started.elapsed().as_secs() < 30, "{head}");
         }
     }
 }
