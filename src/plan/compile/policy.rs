@@ -7,7 +7,8 @@ use crate::plan::decode::{Decoder, Located};
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::model::Share;
 use crate::plan::policy::{PollPolicy, RetryPolicy};
-use crate::plan::raw::{RawPoll, RawRetry, RawStep};
+use crate::plan::raw::RawStep;
+use crate::plan::raw_policy::{RawPoll, RawRetry};
 use crate::plan::signature::Repeat;
 use crate::types::{format_duration, parse_duration};
 
