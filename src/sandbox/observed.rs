@@ -41,6 +41,8 @@ pub struct OrderSnapshot {
     pub created_at: Timestamp,
     /// The certificate and its issuer, once issued.
     pub chain_pem: Option<String>,
+    /// The number of the order at the CA, which the API never shows.
+    pub digicert_order_id: Option<u64>,
 }
 
 impl OrderSnapshot {
@@ -56,6 +58,7 @@ impl OrderSnapshot {
             organization_id: order.organization_id.clone(),
             created_at: order.created_at,
             chain_pem: order.issued.as_ref().map(|issued| issued.chain_pem.clone()),
+            digicert_order_id: order.provider_order,
         }
     }
 }
