@@ -39,6 +39,8 @@ pub struct OrderSnapshot {
     pub organization_id: Option<String>,
     /// When it was ordered.
     pub created_at: Timestamp,
+    /// When its latest certificate was issued.
+    pub issued_at: Option<Timestamp>,
     /// The certificate and its issuer, once issued.
     pub chain_pem: Option<String>,
     /// The number of the order at the CA, which the API never shows.
@@ -57,6 +59,7 @@ impl OrderSnapshot {
             action_required: order.stage(now) == Stage::Staged,
             organization_id: order.organization_id.clone(),
             created_at: order.created_at,
+            issued_at: order.issued.as_ref().map(|issued| issued.at),
             chain_pem: order.issued.as_ref().map(|issued| issued.chain_pem.clone()),
             digicert_order_id: order.provider_order,
         }

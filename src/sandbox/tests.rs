@@ -1,5 +1,12 @@
 //! The sandbox from outside: a raw HTTP client, a raw DNS client, a virtual clock.
 
+mod console;
+mod digicert;
+mod lagging;
+mod lifecycle;
+mod scale;
+mod switches;
+
 use std::time::Duration;
 
 use hickory_net::proto::op::ResponseCode;

@@ -270,7 +270,7 @@ impl World {
 }
 
 fn contract(issued: &Issued, term: ContractTerm) -> Contract {
-    let year = issued.valid_from.as_second() + (CONTRACT_DAYS + 1) * DAY_SECONDS - 1;
+    let year = issued.valid_from.as_second() + CONTRACT_DAYS * DAY_SECONDS - 1;
     let until = match term {
         ContractTerm::OneYear => Timestamp::from_second(year).unwrap_or(issued.valid_until),
         ContractTerm::Certificate => issued.valid_until,
@@ -278,7 +278,8 @@ fn contract(issued: &Issued, term: ContractTerm) -> Contract {
     Contract { from: issued.valid_from, until: until.max(issued.valid_until) }
 }
 
-/// Whole days.
+/// Whole days, the begun first one included: certificates begin at midnight.
 fn days_between(from: Timestamp, until: Timestamp) -> i64 {
-    (until.as_second() - from.as_second()).div_euclid(DAY_SECONDS)
+    let midnight = from.as_second().div_euclid(DAY_SECONDS) * DAY_SECONDS;
+    (until.as_second() + 1 - midnight).div_euclid(DAY_SECONDS)
 }
