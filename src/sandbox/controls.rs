@@ -80,6 +80,11 @@ impl Controls {
         self.act(|world, now, _| world.revive_order(certificate_id, now)).await
     }
 
+    /// An order that was at the CA waits for an organization again.
+    pub async fn stage_again(&self, certificate_id: &str) -> Result<(), SandboxError> {
+        self.act(|world, _, _| world.stage_again(certificate_id)).await
+    }
+
     /// A reissue ends without a certificate.
     pub async fn end_reissue(
         &self,

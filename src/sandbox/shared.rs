@@ -4,22 +4,25 @@
 //! request, then what changed is saved. The world's lock is never held across an await, because
 //! the CA's look comes back through the DNS server, which needs that lock, too.
 
-use std::collections::{BTreeSet, VecDeque};
+mod catching_up;
+mod saving;
+
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::ca::{Ca, CaError};
-use super::dns::{find_tokens, forbidding_name};
+use super::ca::Ca;
 use super::fault::{Fault, FaultAction, Faults};
 use super::limits::{Meter, RateLimits};
 use super::observed::{LoggedRequest, OrderSnapshot};
 use super::options::SandboxOptions;
 use super::random::Randomness;
-use super::state_file::{AT_ONCE, Commit, StateFile, StateFileError};
-use super::world::{CertificateBegin, Due, DueWork, Random, World};
+use super::state_file::StateFile;
+use super::world::{Random, World};
 use crate::types::{Clock, Secret, Timestamp};
+pub(super) use saving::OpenError;
+use saving::open_kept;
 
 /// The log of a sandbox that runs for days must not grow forever.
 const LONGEST_LOG: usize = 100_000;
@@ -130,79 +133,6 @@ impl Shared {
         result
     }
 
-    /// The time at which the name servers answer.
-    pub(super) fn dns_time(&self) -> Timestamp {
-        let inner = self.lock();
-        let now = self.clock.now();
-        inner.looking_at.unwrap_or_else(|| inner.world.seen().map_or(now, |seen| seen.max(now)))
-    }
-
-    /// Does what came due by `now`: the CA looks, people answer mails, certificates are signed.
-    ///
-    /// Nothing runs between requests. That is exact, because only requests change what the CA
-    /// would see; and with a virtual clock there is nobody who could run at the right moment.
-    pub(super) async fn catch_up(&self, now: Timestamp) {
-        loop {
-            let due = self.read_world(|world| world.due(now));
-            if due.is_empty() {
-                break;
-            }
-            for due in due {
-                self.settle(&due).await;
-            }
-        }
-        self.lock().looking_at = None;
-    }
-
-    async fn settle(&self, due: &Due) {
-        match &due.work {
-            DueWork::Look(tokens) => {
-                self.lock().looking_at = Some(due.at);
-                let seen = find_tokens(&self.name_servers, tokens).await;
-                let seen = seen.unwrap_or_else(|error| {
-                    tracing::warn!(%error, "the sandbox's CA cannot look");
-                    BTreeSet::new()
-                });
-                self.change_world(|world, _| world.record_look(due, &seen));
-            }
-            DueWork::AnswerMail => {
-                self.change_world(|world, _| world.record_mail(&due.order_id, due.at));
-            }
-            DueWork::Rotate => self.change_world(|world, random| world.rotate_due(due, random)),
-            DueWork::Issue => self.issue(due).await,
-        }
-    }
-
-    async fn issue(&self, due: &Due) {
-        let Some(request) = self.read_world(|world| world.issue_request(due)) else {
-            return self.change_world(|world, _| world.record_rejected(due));
-        };
-        self.lock().looking_at = Some(due.at);
-        match forbidding_name(&self.name_servers, &request.names).await {
-            Ok(None) => {}
-            Ok(Some(name)) => {
-                tracing::debug!(name, order = due.order_id, "CAA records forbid to issue");
-                return self.change_world(|world, _| world.record_caa_refusal(due));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the sandbox's CA cannot ask for CAA records");
-                return self.change_world(|world, _| world.record_caa_refusal(due));
-            }
-        }
-        let begin = match self.read_world(|world| world.rules.behaviour.begin) {
-            CertificateBegin::NoLaterThanMachine => due.at.min(Timestamp::now()),
-            CertificateBegin::AtIssuance => due.at,
-        };
-        let serial = self.lock().random.next();
-        match self.ca.issue(&request, due.at, begin, serial) {
-            Ok(issued) => self.change_world(|world, _| world.record_issued(due, issued)),
-            Err(error) => {
-                tracing::warn!(%error, order = due.order_id, "the sandbox's CA cannot sign");
-                self.change_world(|world, _| world.record_rejected(due));
-            }
-        }
-    }
-
     /// Counts a request against the limits of the vendor it is for; false when it is one too many.
     pub(super) fn admit(&self, vendor: Vendor, now: Timestamp) -> bool {
         let mut inner = self.lock();
@@ -218,70 +148,6 @@ impl Shared {
         inner.zone_lists = inner.zone_lists.wrapping_add(1);
         let every = inner.world.rules.behaviour.zone_list_failures;
         every != 0 && inner.zone_lists.is_multiple_of(every)
-    }
-
-    /// Which version of the world an answer given now would show.
-    pub(super) fn version(&self) -> u64 {
-        self.lock().version
-    }
-
-    /// Makes sure that what `version` shows is on the disk. Requests that wait here at the same
-    /// time share one write.
-    pub(super) async fn save(self: &Arc<Self>, version: u64) -> Result<(), StateFileError> {
-        if !self.is_kept || !self.must_save(version) {
-            return Ok(());
-        }
-        let shared = Arc::clone(self);
-        match tokio::task::spawn_blocking(move || shared.save_now()).await {
-            Ok(result) => result,
-            // The runtime shuts down.
-            Err(_) => Err(StateFileError::Stopped),
-        }
-    }
-
-    fn must_save(&self, version: u64) -> bool {
-        if self.saved.load(Ordering::Acquire) < version {
-            return true;
-        }
-        let inner = self.lock();
-        StateFile::is_behind(inner.noted, inner.world.seen())
-    }
-
-    fn save_now(&self) -> Result<(), StateFileError> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = file.as_mut().ok_or(StateFileError::Stopped)?;
-        let (touched, commit, newest) = {
-            let mut inner = self.lock();
-            let touched = inner.world.take_touched();
-            let changes = inner.world.changes(&touched);
-            let commit = Commit { at: inner.world.seen(), changes };
-            inner.noted = commit.at;
-            (touched, commit, inner.version)
-        };
-        // When only time has passed, a loss would do no harm.
-        let result = if touched.is_empty() { file.write(&commit) } else { file.append(&commit) };
-        match &result {
-            Ok(()) => {
-                self.saved.store(newest, Ordering::Release);
-                if file.is_overgrown() {
-                    let inner = self.lock();
-                    file.compact(|write| write_all(&inner.world, write))?;
-                }
-            }
-            Err(_) => self.lock().world.touch_again(touched),
-        }
-        result
-    }
-
-    /// Notes the time once more and closes the state file, so that another sandbox can open it.
-    pub(super) fn close(&self) {
-        if self.is_kept
-            && let Err(error) = self.save_now()
-            && !matches!(error, StateFileError::Stopped)
-        {
-            tracing::warn!(%error, "the sandbox's last time was not noted");
-        }
-        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// What goes wrong with this request, if anything.
@@ -329,38 +195,4 @@ impl Shared {
 pub(super) enum Vendor {
     Regfish,
     DigiCert,
-}
-
-/// Why the world could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum OpenError {
-    #[error(transparent)]
-    StateFile(#[from] StateFileError),
-    #[error(transparent)]
-    Ca(#[from] CaError),
-}
-
-fn open_kept(options: &SandboxOptions, path: &Path) -> Result<(World, Ca, StateFile), OpenError> {
-    let mut world = World::empty(options.rules());
-    let stored = StateFile::load(path, |commit| world.apply(commit.at, commit.changes))?;
-    // The old file stays locked until the new one, locked as well, is in its place.
-    let (ca, lock) = match stored {
-        Some(stored) => {
-            world.resume();
-            (Ca::restore(stored.ca)?, Some(stored.lock))
-        }
-        None => {
-            world = World::new(options.rules());
-            (Ca::generate()?, None)
-        }
-    };
-    world.take_touched();
-    let file = StateFile::create(path, ca.state(), |write| write_all(&world, write))?;
-    drop(lock);
-    Ok((world, ca, file))
-}
-
-fn write_all(world: &World, write: &mut dyn FnMut(Commit)) {
-    let at = world.seen();
-    world.everything(AT_ONCE, |changes| write(Commit { at, changes }));
 }

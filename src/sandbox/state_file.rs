@@ -6,12 +6,19 @@
 //! says, the file is rewritten beside itself and swapped in. It knows nothing of orders; what
 //! changed is the world's business.
 
+mod lines;
+
+#[cfg(test)]
+mod tests;
+
 use std::fs::{File, TryLockError};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+
+use lines::Lines;
 
 use super::ca::CaState;
 use super::world::Change;
@@ -125,7 +132,7 @@ impl StateFile {
             Err(source) => return Err(io_error("open", path)(source)),
         };
         take_lock(&lock, path)?;
-        let mut lines = Lines::new(BufReader::new(&lock), path);
+        let mut lines = Lines::new(&lock, path);
         let ca = read_header(path, lines.next()?)?.ca;
         while let Some(line) = lines.next()? {
             take(parse(path, (line.0, &line.1))?);
@@ -221,7 +228,7 @@ pub(super) fn peek_latest_time(path: &Path) -> Result<Option<Timestamp>, StateFi
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(io_error("read", path)(source)),
     };
-    let mut lines = Lines::new(BufReader::new(&file), path);
+    let mut lines = Lines::new(&file, path);
     read_header(path, lines.next()?)?;
     let mut latest = None;
     while let Some(line) = lines.next()? {
@@ -229,30 +236,6 @@ pub(super) fn peek_latest_time(path: &Path) -> Result<Option<Timestamp>, StateFi
         latest = latest.max(commit.at);
     }
     Ok(latest)
-}
-
-/// The lines with their numbers, one after the other. An unfinished last line is left out: whoever
-/// wrote it had not answered yet.
-struct Lines<'file> {
-    reader: BufReader<&'file File>,
-    path: &'file Path,
-    number: usize,
-}
-
-impl<'file> Lines<'file> {
-    fn new(reader: BufReader<&'file File>, path: &'file Path) -> Self {
-        Self { reader, path, number: 0 }
-    }
-
-    fn next(&mut self) -> Result<Option<(usize, String)>, StateFileError> {
-        let mut line = String::new();
-        self.reader.read_line(&mut line).map_err(io_error("read", self.path))?;
-        if line.pop() != Some('\n') {
-            return Ok(None);
-        }
-        self.number += 1;
-        Ok(Some((self.number, line)))
-    }
 }
 
 fn read_header(path: &Path, line: Option<(usize, String)>) -> Result<Header, StateFileError> {
@@ -293,70 +276,4 @@ fn take_lock(file: &File, path: &Path) -> Result<(), StateFileError> {
 fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateFileError {
     let path = path.to_owned();
     move |source| StateFileError::Io { doing, path, source }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sandbox::ca::Ca;
-
-    fn at(second: i64) -> Option<Timestamp> {
-        Some(Timestamp::from_second(second).unwrap())
-    }
-
-    fn commit(second: i64) -> Commit {
-        Commit { at: at(second), changes: vec![Change::OrderGone("A".to_owned())] }
-    }
-
-    fn load(path: &Path) -> Result<usize, StateFileError> {
-        let mut commits = 0;
-        StateFile::load(path, |_| commits += 1).map(|_| commits)
-    }
-
-    #[test]
-    fn a_half_written_last_line_is_as_if_it_had_never_been() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("new/world");
-        let ca = Ca::generate().unwrap();
-        let mut file = StateFile::create(&path, ca.state(), |write| write(commit(1))).unwrap();
-        file.append(&commit(2)).unwrap();
-        file.file.write_all(br#"{"at":"2026-01-01T00:00:00Z","cha"#).unwrap();
-        drop(file);
-        assert_eq!(peek_latest_time(&path).unwrap(), at(2));
-        assert_eq!(load(&path).unwrap(), 2);
-    }
-
-    #[test]
-    fn damaged_newer_and_used_files_are_told_apart() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("world");
-        assert_eq!(peek_latest_time(&path).unwrap(), None);
-        std::fs::write(&path, "{\"certplan_sandbox\":2}\n").unwrap();
-        assert!(matches!(load(&path), Err(StateFileError::Newer { found: 2, .. })));
-        std::fs::write(&path, "hello\n").unwrap();
-        assert!(matches!(load(&path), Err(StateFileError::Damaged { line: 1, .. })));
-        let ca = Ca::generate().unwrap();
-        let _open = StateFile::create(&path, ca.state(), |write| write(commit(1))).unwrap();
-        assert!(matches!(load(&path), Err(StateFileError::InUse(_))));
-    }
-
-    #[test]
-    fn a_file_that_grew_is_written_anew_and_says_the_same() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("world");
-        let ca = Ca::generate().unwrap();
-        let mut file = StateFile::create(&path, ca.state(), |write| write(commit(1))).unwrap();
-        let long = Change::OrderGone("A".repeat(1_000_000));
-        for second in 2..19 {
-            assert!(!file.is_overgrown(), "{second}");
-            file.write(&Commit { at: at(second), changes: vec![long.clone()] }).unwrap();
-        }
-        assert!(file.is_overgrown());
-        file.compact(|write| write(commit(20))).unwrap();
-        assert!(!file.is_overgrown());
-        file.append(&commit(21)).unwrap();
-        drop(file);
-        assert_eq!(load(&path).unwrap(), 2);
-        assert_eq!(peek_latest_time(&path).unwrap(), at(21));
-    }
 }

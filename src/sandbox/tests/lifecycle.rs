@@ -245,3 +245,19 @@ async fn caa_records_that_name_another_ca_keep_a_proved_order_pending() {
     assert_eq!(stage.get(&certificate).await["status"], "issued");
     assert!(caa.is_ok());
 }
+
+#[tokio::test]
+async fn an_order_can_fall_back_to_waiting_for_an_organization() {
+    let stage = exact().await;
+    let staged = stage.order("SecureSite", &["example.com"]).await;
+    assert!(stage.controls().stage_again(&id(&staged)).await.is_err());
+    let complete = format!("{}/complete", Stage::path(&staged));
+    stage.ok("POST", &complete, json!({ "org_id": USABLE })).await;
+    stage.controls().stage_again(&id(&staged)).await.unwrap();
+    let again = stage.get(&staged).await;
+    assert_eq!(
+        (&again["action_required"], &again["organization_id"]),
+        (&json!(true), &json!(USABLE))
+    );
+    stage.ok("POST", &complete, json!({ "org_id": USABLE })).await;
+}

@@ -48,6 +48,7 @@ pub(crate) struct IssueRequest {
 
 /// Without a schedule, CAA records are asked again after this long.
 const RETRY: Duration = Duration::from_secs(60);
+const SHORTEST_LIFETIME: Duration = Duration::from_secs(1);
 const DAY_SECONDS: i64 = 86_400;
 const CONTRACT_DAYS: i64 = 365;
 
@@ -70,7 +71,8 @@ impl Order {
         match dcv {
             Dcv::Email(_) => Some((later(since, rules.timing.email_answer), DueWork::AnswerMail)),
             Dcv::DnsCnameToken => {
-                let rotation = later(since, rules.timing.token_lifetime);
+                // Tokens that live no time at all would be replaced forever.
+                let rotation = later(since, rules.timing.token_lifetime.max(SHORTEST_LIFETIME));
                 let looked_at = submission.looked_at.map_or(since, |at| at.max(since));
                 let look = rules.timing.next_look(since, looked_at).filter(|look| *look < rotation);
                 match look.filter(|_| !submission.parked) {
@@ -122,12 +124,14 @@ impl World {
         }
     }
 
-    /// Takes the result of a look: the base domains whose token was seen.
-    pub(crate) fn record_look(&mut self, due: &Due, seen: &BTreeSet<String>) {
+    /// Takes the result of a look: the base domains whose token was seen, or nothing when nobody
+    /// answered.
+    pub(crate) fn record_look(&mut self, due: &Due, seen: Option<&BTreeSet<String>>) {
         let Some(order) = self.orders.get_mut(&due.order_id) else { return };
         let Some(submission) = order.open_submission_mut() else { return };
-        submission.prove(seen, due.at);
         submission.looked_at = Some(due.at);
+        let Some(seen) = seen else { return self.reschedule(&due.order_id) };
+        submission.prove(seen, due.at);
         let missing: BTreeSet<String> =
             submission.unproved().map(|token| token.base_domain.clone()).collect();
         if !missing.is_empty() {
@@ -149,8 +153,8 @@ impl World {
         }
     }
 
-    /// The CAA records of a name forbid the issuance: the order stays pending.
-    pub(crate) fn record_caa_refusal(&mut self, due: &Due) {
+    /// The CAA records of a name forbid the issuance, or nobody could say: the order stays pending.
+    pub(crate) fn record_caa_refusal(&mut self, due: &Due, answered: bool) {
         let Some(order) = self.orders.get_mut(&due.order_id) else { return };
         // The records of a parent count, too (RFC 8659).
         let names = order.names().into_iter().flat_map(|name| suffixes(name.without_wildcard()));
@@ -158,7 +162,9 @@ impl World {
         let Some(submission) = order.open_submission_mut() else { return };
         submission.caa_refused_at = Some(due.at);
         submission.looked_at = Some(due.at);
-        self.park(&due.order_id, &names, due.at);
+        if answered {
+            self.park(&due.order_id, &names, due.at);
+        }
         self.touch_order(&due.order_id);
     }
 

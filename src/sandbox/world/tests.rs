@@ -86,7 +86,7 @@ fn settle(world: &mut World, now: Timestamp, sees: bool) {
             match &due.work {
                 DueWork::Look(tokens) => {
                     let all = tokens.iter().map(|token| token.base_domain.clone());
-                    world.record_look(&due, &all.filter(|_| sees).collect());
+                    world.record_look(&due, Some(&all.filter(|_| sees).collect()));
                 }
                 DueWork::AnswerMail => world.record_mail(&due.order_id, due.at),
                 DueWork::Rotate => world.rotate_due(&due, &mut numbers()),

@@ -35,6 +35,19 @@ impl World {
         .map(drop)
     }
 
+    /// An order that was at the CA waits for an organization again (contract A.11: it may).
+    pub(crate) fn stage_again(&mut self, id: &str) -> Result<(), Refusal> {
+        let order = self.order(id)?;
+        if order.submission.is_none() || order.issued.is_some() || order.end.is_some() {
+            return Err(Refusal::invalid("the order is not at the CA"));
+        }
+        self.change_order(id, |order| {
+            order.submission = None;
+            order.provider_order = None;
+        })
+        .map(drop)
+    }
+
     /// Somebody asks the CA to revoke a certificate, alone or with its order.
     pub(crate) fn ask_revocation(
         &mut self,
