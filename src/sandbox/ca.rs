@@ -139,12 +139,12 @@ impl Ca {
     }
 }
 
-/// From midnight (UTC) on, so many whole days and the begun one, less the last second: real CAs
-/// count both ends in.
+/// From midnight (UTC) on, so many whole days: the last second is part of the certificate's life
+/// (RFC 5280 4.1.2.5), so it ends a second before midnight.
 fn validity(begin: Timestamp, days: u16) -> Result<(Timestamp, Timestamp), CaError> {
     let second = |second| Timestamp::from_second(second).map_err(|_| CaError::Time(begin));
     let midnight = begin.as_second().div_euclid(SECONDS_OF_DAY) * SECONDS_OF_DAY;
-    let end = midnight + (i64::from(days) + 1) * SECONDS_OF_DAY - 1;
+    let end = midnight + i64::from(days) * SECONDS_OF_DAY - 1;
     Ok((second(midnight)?, second(end)?))
 }
 
@@ -236,7 +236,7 @@ mod tests {
         let names = &leaf.subject_alternative_name().unwrap().unwrap().value.general_names;
         assert_eq!(names.len(), 2);
         assert_eq!(issued.valid_from.to_string(), "2026-11-20T00:00:00Z");
-        assert_eq!(issued.valid_until.to_string(), "2027-02-18T23:59:59Z");
+        assert_eq!(issued.valid_until.to_string(), "2027-02-17T23:59:59Z");
         assert_eq!(leaf.validity().not_before.timestamp(), issued.valid_from.as_second());
         assert_eq!(leaf.validity().not_after.timestamp(), issued.valid_until.as_second());
         assert_eq!(format!("{:X}", leaf.serial), issued.serial_number);

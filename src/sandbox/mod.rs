@@ -9,24 +9,34 @@
 
 mod ca;
 mod connection;
+mod controls;
 mod csr;
 mod dns;
 mod fault;
 mod http;
+mod limits;
 mod observed;
 mod options;
+mod random;
 mod server;
 mod shared;
 mod state_file;
 mod world;
+mod zip;
 
 #[cfg(test)]
 mod tests;
 
 pub use ca::CaError;
+pub use controls::Controls;
 pub use fault::{Fault, FaultAction};
+pub use limits::{RateLimit, RateLimits};
 pub use observed::{LoggedRequest, OrderSnapshot};
 pub use options::SandboxOptions;
 pub use server::{Sandbox, SandboxError, peek_latest_time};
 pub use state_file::StateFileError;
-pub use world::{LookPhase, Timing, UnmanagedAnswer};
+pub use world::{
+    Behaviour, CertificateBegin, Check, ContractTerm, Envelope, LookPhase, OrderEnd,
+    ReissueOutcome, RevocationScope, Risk, Timing, TrailingDots, UnmanagedAnswer, ValidationReuse,
+    ZipAnswer,
+};

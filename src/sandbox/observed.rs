@@ -39,8 +39,12 @@ pub struct OrderSnapshot {
     pub organization_id: Option<String>,
     /// When it was ordered.
     pub created_at: Timestamp,
+    /// When its latest certificate was issued.
+    pub issued_at: Option<Timestamp>,
     /// The certificate and its issuer, once issued.
     pub chain_pem: Option<String>,
+    /// The number of the order at the CA, which the API never shows.
+    pub digicert_order_id: Option<u64>,
 }
 
 impl OrderSnapshot {
@@ -55,7 +59,9 @@ impl OrderSnapshot {
             action_required: order.stage(now) == Stage::Staged,
             organization_id: order.organization_id.clone(),
             created_at: order.created_at,
+            issued_at: order.issued.as_ref().map(|issued| issued.at),
             chain_pem: order.issued.as_ref().map(|issued| issued.chain_pem.clone()),
+            digicert_order_id: order.provider_order,
         }
     }
 }

@@ -3,9 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::fault::Fault;
-use super::world::{Rules, Timing, UnmanagedAnswer, ZoneRules};
+use super::limits::RateLimits;
+use super::world::{Behaviour, Rules, Timing, UnmanagedAnswer, ZoneRules};
 use crate::types::{Clock, DomainName, Secret, SystemClock};
 
 /// How a sandbox behaves.
@@ -13,12 +15,19 @@ use crate::types::{Clock, DomainName, Secret, SystemClock};
 pub struct SandboxOptions {
     /// Where the API listens; only loopback addresses are allowed. Port 0 picks a free one.
     pub listen: SocketAddr,
-    /// Where the DNS server listens, UDP and TCP; only loopback, too.
+    /// Where the first DNS server listens, UDP and TCP; only loopback, too. Further ones take the
+    /// following addresses and the same port.
     pub dns_listen: SocketAddr,
+    /// Lets both listen on addresses that other machines reach. The sandbox protects nothing.
+    pub beyond_loopback: bool,
+    /// One DNS server for each entry, and how far it lags behind the records that were put.
+    pub name_server_lags: Vec<Duration>,
     /// Where the world is kept, so that an interrupted run finds its orders again.
     pub state_file: Option<PathBuf>,
     /// The key that requests must carry.
     pub api_key: Secret,
+    /// The key that requests to the imitated DigiCert must carry.
+    pub digicert_key: Secret,
     /// When things happen.
     pub timing: Timing,
     /// The time of the world. Handlers only read it; nothing in the sandbox sleeps on it.
@@ -36,10 +45,17 @@ pub struct SandboxOptions {
     /// How many downloads of an issued certificate are refused at first (contract A.10: it
     /// happens, so it is on unless switched off).
     pub downloads_refused: u32,
+    /// What the contract leaves open.
+    pub behaviour: Behaviour,
+    /// How many requests are taken in a while; no limit unless given.
+    pub rate_limits: RateLimits,
+    /// With a seed, ids and tokens are the same in every run; keys never are.
+    pub seed: Option<u64>,
 }
 
 /// Newer keys contain a dot, which trips readers that split them (contract A.0).
 const DEFAULT_API_KEY: &str = "sandbox.key";
+const DEFAULT_DIGICERT_KEY: &str = "sandbox.digicert.key";
 
 impl SandboxOptions {
     /// For a run that brings its own sandbox, usually with a virtual clock: published times.
@@ -48,8 +64,11 @@ impl SandboxOptions {
         Self {
             listen: loopback,
             dns_listen: loopback,
+            beyond_loopback: false,
+            name_server_lags: vec![Duration::ZERO],
             state_file: None,
             api_key: Secret::new(DEFAULT_API_KEY.to_owned()),
+            digicert_key: Secret::new(DEFAULT_DIGICERT_KEY.to_owned()),
             timing: Timing::published(),
             clock,
             faults: Vec::new(),
@@ -58,6 +77,9 @@ impl SandboxOptions {
             unmanaged: Vec::new(),
             unmanaged_answer: UnmanagedAnswer::default(),
             downloads_refused: 1,
+            behaviour: Behaviour::default(),
+            rate_limits: RateLimits::default(),
+            seed: None,
         }
     }
 
@@ -76,6 +98,7 @@ impl SandboxOptions {
                 unmanaged_answer: self.unmanaged_answer,
             },
             downloads_refused: self.downloads_refused,
+            behaviour: self.behaviour.clone(),
         }
     }
 }

@@ -1,10 +1,7 @@
-//! `Sandbox`: starting, stopping and controlling a sandbox.
-//!
-//! The controls stand for people and events outside of the API: somebody completes an order in
-//! the Console, the CA rejects one, another program puts a record. They decide nothing.
+//! `Sandbox`: starting and stopping a sandbox.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +13,14 @@ use tokio::task::JoinHandle;
 
 use super::ca::CaError;
 use super::connection::{CuttableListener, Line};
-use super::dns::{DnsServer, DnsSockets};
-use super::fault::Fault;
+use super::controls::Controls;
+use super::dns::{DnsServers, DnsSockets, reachable};
 use super::http::router;
-use super::observed::{LoggedRequest, OrderSnapshot};
 use super::options::SandboxOptions;
 use super::shared::{OpenError, Shared};
 use super::state_file::{self, StateFileError};
-use super::world::{NewRecord, Random, RecordKind, Refusal, World};
-use crate::types::{DomainName, Timestamp};
+use super::world::Refusal;
+use crate::types::Timestamp;
 
 /// Why a sandbox does not start, or refuses a control.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +68,7 @@ pub struct Sandbox {
     /// Dropping it tells the API to end.
     stop_api: Option<oneshot::Sender<()>>,
     api: Option<JoinHandle<()>>,
-    dns: Option<DnsServer>,
+    dns: Option<DnsServers>,
 }
 
 /// A client that sends half a request and waits must not keep the sandbox from ending.
@@ -82,7 +78,7 @@ impl Sandbox {
     /// Starts a sandbox; when this returns, it answers.
     pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
         for address in [options.listen, options.dns_listen] {
-            if !address.ip().is_loopback() {
+            if !address.ip().is_loopback() && !options.beyond_loopback {
                 return Err(SandboxError::NotLoopback(address));
             }
         }
@@ -90,13 +86,14 @@ impl Sandbox {
         let listener =
             TcpListener::bind(options.listen).await.map_err(cannot_listen(options.listen))?;
         let address = Listener::local_addr(&listener).map_err(cannot_listen(options.listen))?;
-        let sockets = DnsSockets::bind(options.dns_listen)
+        let sockets = DnsSockets::bind(options.dns_listen, options.name_server_lags.len())
             .await
             .map_err(cannot_listen(options.dns_listen))?;
 
-        let base_url = format!("http://{address}");
-        let shared = Arc::new(Shared::open(&options, base_url, sockets.address())?);
-        let dns = DnsServer::start(sockets, Arc::clone(&shared));
+        let base_url = format!("http://{}", reachable(address));
+        let name_servers = sockets.addresses().iter().copied().map(reachable).collect();
+        let shared = Arc::new(Shared::open(&options, base_url, name_servers)?);
+        let dns = DnsServers::start(sockets, &shared);
         let (stop_api, told_to_stop) = oneshot::channel::<()>();
         let service = router(Arc::clone(&shared)).into_make_service_with_connect_info::<Line>();
         let api = tokio::spawn(async move {
@@ -107,7 +104,7 @@ impl Sandbox {
                 tracing::error!(%error, "the sandbox's API ended");
             }
         });
-        tracing::debug!(api = shared.base_url, dns = %shared.dns_address, "the sandbox answers");
+        tracing::debug!(api = shared.base_url, dns = ?shared.name_servers, "the sandbox answers");
         Ok(Self { shared, stop_api: Some(stop_api), api: Some(api), dns: Some(dns) })
     }
 
@@ -116,9 +113,16 @@ impl Sandbox {
         self.shared.base_url.clone()
     }
 
-    /// Where the DNS server answers, over UDP and TCP.
+    /// Where the first DNS server answers, over UDP and TCP.
     pub fn dns_address(&self) -> SocketAddr {
-        self.shared.dns_address
+        // There is always one; nobody answers at the other address.
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        self.shared.name_servers.first().copied().unwrap_or(nowhere)
+    }
+
+    /// Where all DNS servers answer.
+    pub fn name_servers(&self) -> Vec<SocketAddr> {
+        self.shared.name_servers.clone()
     }
 
     /// The root certificate of the sandbox's CA.
@@ -126,81 +130,9 @@ impl Sandbox {
         self.shared.ca.root_pem().to_owned()
     }
 
-    /// The latest time that the world has seen, so that a virtual clock can start no earlier.
-    pub fn latest_time(&self) -> Option<Timestamp> {
-        self.shared.read_world(World::seen)
-    }
-
-    /// All requests since the start, in the order in which they were answered.
-    pub fn requests(&self) -> Vec<LoggedRequest> {
-        self.shared.logged()
-    }
-
-    /// All orders, oldest first, as of the latest request.
-    pub fn orders(&self) -> Vec<OrderSnapshot> {
-        self.shared.snapshots()
-    }
-
-    /// Makes something go wrong from now on.
-    pub fn add_fault(&self, fault: Fault) {
-        self.shared.add_fault(fault);
-    }
-
-    /// A person chooses an organization in the Console.
-    pub async fn complete_in_console(
-        &self,
-        certificate_id: &str,
-        organization_id: &str,
-    ) -> Result<(), SandboxError> {
-        self.control(|world, now, random| {
-            world.complete_order(certificate_id, organization_id, now, random).map(drop)
-        })
-        .await
-    }
-
-    /// A person cancels an order.
-    pub async fn cancel(&self, certificate_id: &str) -> Result<(), SandboxError> {
-        self.control(|world, now, _| world.cancel_order(certificate_id, now)).await
-    }
-
-    /// The CA rejects an order.
-    pub async fn reject(&self, certificate_id: &str) -> Result<(), SandboxError> {
-        self.control(|world, now, _| world.reject_order(certificate_id, now)).await
-    }
-
-    /// The CA replaces the tokens of an order before their time.
-    pub async fn rotate_tokens(&self, certificate_id: &str) -> Result<(), SandboxError> {
-        self.control(|world, now, random| world.rotate_tokens(certificate_id, now, random)).await
-    }
-
-    /// An order vanishes: from now on it is answered with 404.
-    pub async fn forget_order(&self, certificate_id: &str) -> Result<(), SandboxError> {
-        self.control(|world, _, _| world.forget_order(certificate_id)).await
-    }
-
-    /// Somebody else puts a record.
-    pub async fn add_foreign_record(
-        &self,
-        name: &DomainName,
-        kind: &str,
-        data: &str,
-    ) -> Result<(), SandboxError> {
-        let kind = RecordKind::parse(kind)
-            .ok_or_else(|| SandboxError::Refused(format!("`{kind}` is no record type")))?;
-        let wish = NewRecord {
-            name: name.clone(),
-            kind,
-            data: data.to_owned(),
-            ttl: None,
-            priority: None,
-            annotation: None,
-        };
-        self.control(|world, now, random| world.create_record(wish, now, random).map(drop)).await
-    }
-
-    /// Does what came due by now without a request, and saves it.
-    pub async fn catch_up(&self) -> Result<(), SandboxError> {
-        self.control(|_, _, _| Ok(())).await
+    /// What can be seen and done besides the API.
+    pub fn controls(&self) -> Controls {
+        Controls::new(Arc::clone(&self.shared))
     }
 
     /// Ends after the requests in flight.
@@ -218,19 +150,6 @@ impl Sandbox {
         }
         // The rest happens when it is dropped.
     }
-
-    async fn control(
-        &self,
-        change: impl FnOnce(&mut World, Timestamp, Random<'_>) -> Result<(), Refusal>,
-    ) -> Result<(), SandboxError> {
-        let turn = self.shared.turn().await;
-        let now = self.shared.now();
-        self.shared.catch_up(now).await;
-        self.shared.change_world(|world, random| change(world, now, random))?;
-        let version = self.shared.version();
-        drop(turn);
-        Ok(self.shared.save(version).await?)
-    }
 }
 
 impl Drop for Sandbox {
@@ -244,7 +163,7 @@ impl std::fmt::Debug for Sandbox {
         formatter
             .debug_struct("Sandbox")
             .field("base_url", &self.shared.base_url)
-            .field("dns_address", &self.shared.dns_address)
+            .field("name_servers", &self.shared.name_servers)
             .finish_non_exhaustive()
     }
 }

@@ -4,20 +4,25 @@
 //! request, then what changed is saved. The world's lock is never held across an await, because
 //! the CA's look comes back through the DNS server, which needs that lock, too.
 
+mod catching_up;
+mod saving;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::ca::{Ca, CaError};
-use super::dns::find_tokens;
+use super::ca::Ca;
 use super::fault::{Fault, FaultAction, Faults};
+use super::limits::{Meter, RateLimits};
 use super::observed::{LoggedRequest, OrderSnapshot};
 use super::options::SandboxOptions;
-use super::state_file::{Commit, StateFile, StateFileError};
-use super::world::{Due, DueWork, Random, World};
+use super::random::Randomness;
+use super::state_file::StateFile;
+use super::world::{Random, World};
 use crate::types::{Clock, Secret, Timestamp};
+pub(super) use saving::OpenError;
+use saving::open_kept;
 
 /// The log of a sandbox that runs for days must not grow forever.
 const LONGEST_LOG: usize = 100_000;
@@ -25,9 +30,12 @@ const LONGEST_LOG: usize = 100_000;
 /// What everybody works on.
 pub(super) struct Shared {
     pub(super) base_url: String,
-    pub(super) dns_address: SocketAddr,
+    /// Where the name servers answer.
+    pub(super) name_servers: Vec<SocketAddr>,
     pub(super) api_key: Secret,
+    pub(super) digicert_key: Secret,
     pub(super) ca: Ca,
+    rate_limits: RateLimits,
     clock: Arc<dyn Clock>,
     /// One request after the other.
     gate: tokio::sync::Mutex<()>,
@@ -43,8 +51,13 @@ struct Inner {
     world: World,
     log: VecDeque<LoggedRequest>,
     faults: Faults,
-    /// Nothing comes due before; unknown after a change.
-    quiet_until: Option<Timestamp>,
+    random: Randomness,
+    regfish_meter: Meter,
+    digicert_meter: Meter,
+    /// How many lists of a zone's records were asked for.
+    zone_lists: u32,
+    /// The CA looks at this time, which may lie before the time of the request.
+    looking_at: Option<Timestamp>,
     /// Counts what must be saved.
     version: u64,
     /// The time in the state file is old enough to be noted again from here on.
@@ -56,20 +69,23 @@ impl Shared {
     pub(super) fn open(
         options: &SandboxOptions,
         base_url: String,
-        dns_address: SocketAddr,
+        name_servers: Vec<SocketAddr>,
     ) -> Result<Self, OpenError> {
-        let (world, ca, file) = match &options.state_file {
+        let (mut world, ca, file) = match &options.state_file {
             Some(path) => {
                 let (world, ca, file) = open_kept(options, path)?;
                 (world, ca, Some(file))
             }
             None => (World::new(options.rules()), Ca::generate()?, None),
         };
+        world.set_lags(options.name_server_lags.clone());
         Ok(Self {
             base_url,
-            dns_address,
+            name_servers,
             api_key: options.api_key.clone(),
+            digicert_key: options.digicert_key.clone(),
             ca,
+            rate_limits: options.rate_limits.clone(),
             clock: Arc::clone(&options.clock),
             gate: tokio::sync::Mutex::new(()),
             is_kept: file.is_some(),
@@ -78,7 +94,11 @@ impl Shared {
                 world,
                 log: VecDeque::new(),
                 faults: Faults::new(options.faults.clone()),
-                quiet_until: None,
+                random: Randomness::new(options.seed),
+                regfish_meter: Meter::default(),
+                digicert_meter: Meter::default(),
+                zone_lists: 0,
+                looking_at: None,
                 version: 0,
             }),
             file: Mutex::new(file),
@@ -105,126 +125,29 @@ impl Shared {
     /// Changes the world.
     pub(super) fn change_world<T>(&self, change: impl FnOnce(&mut World, Random<'_>) -> T) -> T {
         let mut inner = self.lock();
-        let result = change(&mut inner.world, &mut random);
-        inner.quiet_until = None;
+        let Inner { world, random, .. } = &mut *inner;
+        let result = change(world, &mut || random.next());
         if inner.world.is_touched() {
             inner.version += 1;
         }
         result
     }
 
-    /// Does what came due by `now`: the CA looks, people answer mails, certificates are signed.
-    ///
-    /// Nothing runs between requests. That is exact, because only requests change what the CA
-    /// would see; and with a virtual clock there is nobody who could run at the right moment.
-    pub(super) async fn catch_up(&self, now: Timestamp) {
-        if self.lock().quiet_until.is_some_and(|until| now < until) {
-            return;
-        }
-        loop {
-            let due = self.read_world(|world| world.due(now));
-            if due.is_empty() {
-                break;
-            }
-            for due in due {
-                self.settle(&due, now).await;
-            }
-        }
+    /// Counts a request against the limits of the vendor it is for; false when it is one too many.
+    pub(super) fn admit(&self, vendor: Vendor, now: Timestamp) -> bool {
         let mut inner = self.lock();
-        inner.quiet_until = Some(inner.world.next_due().unwrap_or(Timestamp::MAX));
-    }
-
-    async fn settle(&self, due: &Due, now: Timestamp) {
-        match &due.work {
-            DueWork::Look(tokens) => {
-                let proved = find_tokens(self.dns_address, tokens).await.unwrap_or_else(|error| {
-                    tracing::warn!(%error, "the sandbox's CA cannot look");
-                    false
-                });
-                self.change_world(|world, _| world.record_look(due, proved, now));
-            }
-            DueWork::LookInVain => {
-                self.change_world(|world, _| world.record_look(due, false, now));
-            }
-            DueWork::AnswerMail => self.change_world(|world, _| world.record_look(due, true, now)),
-            DueWork::Rotate => self.change_world(|world, random| world.rotate_due(due, random)),
-            DueWork::Issue => self.issue(due),
+        match vendor {
+            Vendor::Regfish => inner.regfish_meter.admit(&self.rate_limits.regfish, now),
+            Vendor::DigiCert => inner.digicert_meter.admit(&self.rate_limits.digicert, now),
         }
     }
 
-    fn issue(&self, due: &Due) {
-        let Some(request) = self.read_world(|world| world.issue_request(&due.order_id)) else {
-            return;
-        };
-        // A virtual clock may be days ahead; programs with the machine's clock (`openssl verify`)
-        // shall accept the certificate all the same.
-        let begin = due.at.min(Timestamp::now());
-        match self.ca.issue(&request, due.at, begin, random()) {
-            Ok(issued) => {
-                self.change_world(|world, _| world.record_issued(&due.order_id, issued));
-            }
-            Err(error) => {
-                tracing::warn!(%error, order = due.order_id, "the sandbox's CA cannot sign");
-                self.change_world(|world, _| world.record_rejected(due));
-            }
-        }
-    }
-
-    /// Which version of the world an answer given now would show.
-    pub(super) fn version(&self) -> u64 {
-        self.lock().version
-    }
-
-    /// Makes sure that what `version` shows is on the disk. Requests that wait here at the same
-    /// time share one write.
-    pub(super) async fn save(self: &Arc<Self>, version: u64) -> Result<(), StateFileError> {
-        if !self.is_kept || !self.must_save(version) {
-            return Ok(());
-        }
-        let shared = Arc::clone(self);
-        match tokio::task::spawn_blocking(move || shared.save_now()).await {
-            Ok(result) => result,
-            // The runtime shuts down.
-            Err(_) => Err(StateFileError::Stopped),
-        }
-    }
-
-    fn must_save(&self, version: u64) -> bool {
-        if self.saved.load(Ordering::Acquire) < version {
-            return true;
-        }
-        let inner = self.lock();
-        StateFile::is_behind(inner.noted, inner.world.seen())
-    }
-
-    fn save_now(&self) -> Result<(), StateFileError> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = file.as_mut().ok_or(StateFileError::Stopped)?;
-        let (touched, commit, newest) = {
-            let mut inner = self.lock();
-            let touched = inner.world.take_touched();
-            let commit = Commit { at: inner.world.seen(), changes: inner.world.changes(&touched) };
-            inner.noted = commit.at;
-            (touched, commit, inner.version)
-        };
-        // When only time has passed, a loss would do no harm.
-        let result = if touched.is_empty() { file.write(&commit) } else { file.append(&commit) };
-        match &result {
-            Ok(()) => self.saved.store(newest, Ordering::Release),
-            Err(_) => self.lock().world.touch_again(touched),
-        }
-        result
-    }
-
-    /// Notes the time once more and closes the state file, so that another sandbox can open it.
-    pub(super) fn close(&self) {
-        if self.is_kept
-            && let Err(error) = self.save_now()
-            && !matches!(error, StateFileError::Stopped)
-        {
-            tracing::warn!(%error, "the sandbox's last time was not noted");
-        }
-        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Counts a list of a zone's records; true when this one fails (contract A.0).
+    pub(super) fn zone_list_fails(&self) -> bool {
+        let mut inner = self.lock();
+        inner.zone_lists = inner.zone_lists.wrapping_add(1);
+        let every = inner.world.rules.behaviour.zone_list_failures;
+        every != 0 && inner.zone_lists.is_multiple_of(every)
     }
 
     /// What goes wrong with this request, if anything.
@@ -248,6 +171,12 @@ impl Shared {
         self.lock().log.iter().cloned().collect()
     }
 
+    /// How many requests the log holds, and the newest of them, the latest first.
+    pub(super) fn latest_requests(&self, most: usize) -> (usize, Vec<LoggedRequest>) {
+        let inner = self.lock();
+        (inner.log.len(), inner.log.iter().rev().take(most).cloned().collect())
+    }
+
     pub(super) fn snapshots(&self) -> Vec<OrderSnapshot> {
         let inner = self.lock();
         let now = inner.world.seen().unwrap_or_else(|| self.clock.now());
@@ -261,36 +190,9 @@ impl Shared {
     }
 }
 
-/// Why the world could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum OpenError {
-    #[error(transparent)]
-    StateFile(#[from] StateFileError),
-    #[error(transparent)]
-    Ca(#[from] CaError),
-}
-
-fn open_kept(options: &SandboxOptions, path: &Path) -> Result<(World, Ca, StateFile), OpenError> {
-    let stored = StateFile::load(path)?;
-    let (mut world, ca) = match &stored {
-        None => (World::new(options.rules()), Ca::generate()?),
-        Some(stored) => (World::empty(options.rules()), Ca::restore(stored.ca.clone())?),
-    };
-    // The old file stays locked until the new one, locked as well, is in its place.
-    let lock = stored.map(|stored| {
-        for commit in stored.commits {
-            world.apply(commit.at, commit.changes);
-        }
-        world.assume_looked();
-        stored.lock
-    });
-    let commit = Commit { at: world.seen(), changes: world.everything() };
-    world.take_touched();
-    let file = StateFile::create(path, ca.state(), &commit)?;
-    drop(lock);
-    Ok((world, ca, file))
-}
-
-fn random() -> u128 {
-    uuid::Uuid::new_v4().as_u128()
+/// Whose API a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Vendor {
+    Regfish,
+    DigiCert,
 }

@@ -2,8 +2,14 @@
 //!
 //! The first line holds a version and the CA; each further line one commit, whole. A save appends
 //! one line and syncs it: with thousands of orders, writing the whole world for each change would
-//! be slower than everything else. At each start the file is rewritten beside itself and swapped
-//! in. It knows nothing of orders; what changed is the world's business.
+//! be slower than everything else. At each start, and when it has become much longer than what it
+//! says, the file is rewritten beside itself and swapped in. It knows nothing of orders; what
+//! changed is the world's business.
+
+mod lines;
+
+#[cfg(test)]
+mod tests;
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -11,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+
+use lines::Lines;
 
 use super::ca::CaState;
 use super::world::Change;
@@ -89,7 +97,6 @@ struct CommitTime {
 /// What was stored.
 pub(super) struct Loaded {
     pub(super) ca: CaState,
-    pub(super) commits: Vec<Commit>,
     /// Keeps the old file locked until the new one is in its place.
     pub(super) lock: File,
 }
@@ -98,32 +105,46 @@ pub(super) struct Loaded {
 pub(super) struct StateFile {
     path: PathBuf,
     file: File,
+    ca: CaState,
+    /// How long the file was when it was written anew, and how long it is.
+    began_at: u64,
+    length: u64,
 }
+
+/// So many changes go into one line when the whole world is written.
+pub(super) const AT_ONCE: usize = 100;
+
+/// A file that grew by less is not written anew.
+const LEAST_GROWTH: u64 = 16 << 20;
 
 /// Time that passes without a change is noted this often, so that a restart does not fall back.
 const NOTE_EVERY_SECONDS: i64 = 60;
 
 impl StateFile {
-    /// Reads what is stored at `path`; nothing when there is no such file.
-    pub(super) fn load(path: &Path) -> Result<Option<Loaded>, StateFileError> {
+    /// Reads what is stored at `path`, commit by commit; nothing when there is no such file.
+    pub(super) fn load(
+        path: &Path,
+        mut take: impl FnMut(Commit),
+    ) -> Result<Option<Loaded>, StateFileError> {
         let lock = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(io_error("open", path)(source)),
         };
         take_lock(&lock, path)?;
-        let text = read(path)?;
-        let mut lines = whole_lines(&text);
-        let ca = read_header(path, lines.next())?.ca;
-        let commits = lines.map(|line| parse(path, line)).collect::<Result<_, _>>()?;
-        Ok(Some(Loaded { ca, commits, lock }))
+        let mut lines = Lines::new(&lock, path);
+        let ca = read_header(path, lines.next()?)?.ca;
+        while let Some(line) = lines.next()? {
+            take(parse(path, (line.0, &line.1))?);
+        }
+        Ok(Some(Loaded { ca, lock }))
     }
 
-    /// Writes a new file with one commit and puts it in the place of the old one.
+    /// Writes a new file with these commits and puts it in the place of the old one.
     pub(super) fn create(
         path: &Path,
         ca: &CaState,
-        commit: &Commit,
+        commits: impl FnOnce(&mut dyn FnMut(Commit)),
     ) -> Result<Self, StateFileError> {
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -133,9 +154,20 @@ impl StateFile {
         // Readable for its owner only, because it holds the CA's key.
         let mut new =
             tempfile::NamedTempFile::new_in(directory).map_err(io_error("create", path))?;
-        let mut text = line_of(path, &Header { certplan_sandbox: VERSION, ca: ca.clone() })?;
-        text.extend(line_of(path, commit)?);
-        new.write_all(&text).map_err(io_error("write", path))?;
+        let mut length = 0;
+        let mut write = |line: Result<Vec<u8>, StateFileError>| {
+            let line = line?;
+            length += line.len() as u64;
+            new.write_all(&line).map_err(io_error("write", path))
+        };
+        write(line_of(path, &Header { certplan_sandbox: VERSION, ca: ca.clone() }))?;
+        let mut written = Ok(());
+        commits(&mut |commit| {
+            if written.is_ok() {
+                written = write(line_of(path, &commit));
+            }
+        });
+        written?;
         new.as_file().sync_all().map_err(io_error("sync", path))?;
         take_lock(new.as_file(), path)?;
         let file = new.persist(path).map_err(|error| io_error("replace", path)(error.error))?;
@@ -144,7 +176,21 @@ impl StateFile {
         File::open(directory)
             .and_then(|directory| directory.sync_all())
             .map_err(io_error("sync the directory of", path))?;
-        Ok(Self { path: path.to_owned(), file })
+        Ok(Self { path: path.to_owned(), file, ca: ca.clone(), began_at: length, length })
+    }
+
+    /// True when the file holds much more than what is true now.
+    pub(super) fn is_overgrown(&self) -> bool {
+        self.length > self.began_at.saturating_mul(4).max(self.began_at + LEAST_GROWTH)
+    }
+
+    /// Writes the file anew; the old one stays until the new one is whole.
+    pub(super) fn compact(
+        &mut self,
+        commits: impl FnOnce(&mut dyn FnMut(Commit)),
+    ) -> Result<(), StateFileError> {
+        *self = Self::create(&self.path, &self.ca, commits)?;
+        Ok(())
     }
 
     /// Appends a commit; it is on the disk when this returns.
@@ -163,6 +209,7 @@ impl StateFile {
     pub(super) fn write(&mut self, commit: &Commit) -> Result<(), StateFileError> {
         let line = line_of(&self.path, commit)?;
         let start = self.file.stream_position().map_err(io_error("write", &self.path))?;
+        self.length += line.len() as u64;
         self.file.write_all(&line).map_err(|source| {
             // Half a line in the middle of the file would make all of it unreadable.
             let undone = self.file.set_len(start);
@@ -176,39 +223,28 @@ impl StateFile {
 
 /// The latest time in the file at `path`, without loading the world.
 pub(super) fn peek_latest_time(path: &Path) -> Result<Option<Timestamp>, StateFileError> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
+    let file = match File::open(path) {
+        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(io_error("read", path)(source)),
     };
-    let mut lines = whole_lines(&text);
-    read_header(path, lines.next())?;
+    let mut lines = Lines::new(&file, path);
+    read_header(path, lines.next()?)?;
     let mut latest = None;
-    for line in lines {
-        let commit: CommitTime = parse(path, line)?;
+    while let Some(line) = lines.next()? {
+        let commit: CommitTime = parse(path, (line.0, &line.1))?;
         latest = latest.max(commit.at);
     }
     Ok(latest)
 }
 
-fn read(path: &Path) -> Result<String, StateFileError> {
-    std::fs::read_to_string(path).map_err(io_error("read", path))
-}
-
-/// The lines with their numbers. An unfinished last line is left out: whoever wrote it had not
-/// answered yet.
-fn whole_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let end = text.rfind('\n').map_or(0, |last| last + 1);
-    text[..end].lines().enumerate().map(|(index, line)| (index + 1, line))
-}
-
-fn read_header(path: &Path, line: Option<(usize, &str)>) -> Result<Header, StateFileError> {
-    let line = line.unwrap_or((1, ""));
-    let any: AnyHeader = parse(path, line)?;
+fn read_header(path: &Path, line: Option<(usize, String)>) -> Result<Header, StateFileError> {
+    let (number, text) = line.unwrap_or_else(|| (1, String::new()));
+    let any: AnyHeader = parse(path, (number, &text))?;
     if any.certplan_sandbox > VERSION {
         return Err(StateFileError::Newer { path: path.to_owned(), found: any.certplan_sandbox });
     }
-    parse(path, line)
+    parse(path, (number, &text))
 }
 
 fn parse<'text, T: Deserialize<'text>>(
@@ -240,45 +276,4 @@ fn take_lock(file: &File, path: &Path) -> Result<(), StateFileError> {
 fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateFileError {
     let path = path.to_owned();
     move |source| StateFileError::Io { doing, path, source }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sandbox::ca::Ca;
-
-    fn at(second: i64) -> Option<Timestamp> {
-        Some(Timestamp::from_second(second).unwrap())
-    }
-
-    fn commit(second: i64) -> Commit {
-        Commit { at: at(second), changes: vec![Change::OrderGone("A".to_owned())] }
-    }
-
-    #[test]
-    fn a_half_written_last_line_is_as_if_it_had_never_been() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("new/world");
-        let mut file =
-            StateFile::create(&path, Ca::generate().unwrap().state(), &commit(1)).unwrap();
-        file.append(&commit(2)).unwrap();
-        file.file.write_all(br#"{"at":"2026-01-01T00:00:00Z","cha"#).unwrap();
-        drop(file);
-        assert_eq!(peek_latest_time(&path).unwrap(), at(2));
-        assert_eq!(StateFile::load(&path).unwrap().unwrap().commits.len(), 2);
-    }
-
-    #[test]
-    fn damaged_newer_and_used_files_are_told_apart() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("world");
-        assert_eq!(peek_latest_time(&path).unwrap(), None);
-        std::fs::write(&path, "{\"certplan_sandbox\":2}\n").unwrap();
-        assert!(matches!(StateFile::load(&path), Err(StateFileError::Newer { found: 2, .. })));
-        std::fs::write(&path, "hello\n").unwrap();
-        assert!(matches!(StateFile::load(&path), Err(StateFileError::Damaged { line: 1, .. })));
-        let ca = Ca::generate().unwrap();
-        let _open = StateFile::create(&path, ca.state(), &commit(1)).unwrap();
-        assert!(matches!(StateFile::load(&path), Err(StateFileError::InUse(_))));
-    }
 }

@@ -1,5 +1,12 @@
 //! The sandbox from outside: a raw HTTP client, a raw DNS client, a virtual clock.
 
+mod console;
+mod digicert;
+mod lagging;
+mod lifecycle;
+mod scale;
+mod switches;
+
 use std::time::Duration;
 
 use hickory_net::proto::op::ResponseCode;
@@ -35,6 +42,10 @@ impl Stage {
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             key: "sandbox.key".to_owned(),
         }
+    }
+
+    fn controls(&self) -> Controls {
+        self.sandbox.controls()
     }
 
     fn pass(&self, seconds: u64) {
@@ -164,10 +175,12 @@ async fn the_staged_ov_recipe_leads_to_a_certificate_for_the_key() {
     assert_eq!(blocks.len(), 2);
     let leaf = blocks[0].parse_x509().unwrap();
     assert_eq!(leaf.public_key().raw, key.subject_public_key_info());
-    let (status, _) = stage.call("GET", &format!("{path}/download/zip"), Value::Null).await;
-    assert_eq!(status, 404);
+    let zip = stage.send("GET", &format!("{path}/download/zip"), None).await.unwrap();
+    assert_eq!(zip.headers()["content-type"], "application/zip");
+    let (leaf, rest) = (blocks[0].label.as_str(), zip.bytes().await.unwrap());
+    assert!(leaf == "CERTIFICATE" && rest.starts_with(b"PK"));
 
-    let snapshot = &stage.sandbox.orders()[0];
+    let snapshot = &stage.controls().orders()[0];
     assert_eq!((snapshot.status.as_str(), &snapshot.chain_pem), ("issued", &Some(chain)));
     stage.sandbox.stop().await;
 }
@@ -254,6 +267,7 @@ async fn records_can_be_put_found_changed_and_deleted() {
     let stage = Stage::start(|options| {
         options.unmanaged = vec![DomainName::parse("foreign.example").unwrap()];
         options.unmanaged_answer = UnmanagedAnswer::SuccessFalse;
+        options.behaviour.auto_records = false;
     })
     .await;
     let body = json!({ "type": "TXT", "name": "X.Example.com.", "data": "hello", "ttl": 300 });
@@ -298,7 +312,7 @@ async fn the_dns_server_answers_for_the_records_over_udp_and_tcp() {
         ("big.example.com", "TXT", &"x".repeat(2000)),
     ] {
         let name = DomainName::parse(name).unwrap();
-        stage.sandbox.add_foreign_record(&name, kind, data).await.unwrap();
+        stage.controls().add_foreign_record(&name, kind, data).await.unwrap();
     }
     for (name, kind, code, texts) in [
         (
@@ -372,7 +386,7 @@ async fn an_answer_can_get_lost_before_or_after_the_order_was_made() {
     let fine = stage.send("POST", "/tls/certificate", Some(body)).await.unwrap();
     assert_eq!(fine.status(), 200);
     let statuses: Vec<Option<u16>> = stage
-        .sandbox
+        .controls()
         .requests()
         .iter()
         .filter(|request| request.method == "POST")
@@ -406,7 +420,7 @@ async fn a_restarted_sandbox_finds_its_orders_records_and_root_again() {
     assert_eq!(peek_latest_time(&file).unwrap(), Some(put_at));
     let second = Stage::start(keep).await;
     assert_eq!(second.sandbox.root_pem(), root);
-    assert_eq!(second.sandbox.latest_time(), Some(put_at));
+    assert_eq!(second.controls().latest_time(), Some(put_at));
     second.clock.advance_to(put_at + Duration::from_secs(59));
     let path = Stage::path(&certificate);
     let again = second.ok("GET", &path, Value::Null).await;
@@ -426,23 +440,23 @@ async fn people_and_accidents_can_be_played() {
     let id = |certificate: &Value| certificate["id"].as_str().unwrap().to_owned();
 
     let ov = stage.order("SSLWebServer", &["example.com"]).await;
-    stage.sandbox.complete_in_console(&id(&ov), USABLE).await.unwrap();
-    assert!(stage.sandbox.complete_in_console(&id(&ov), USABLE).await.is_err());
+    stage.controls().complete_in_console(&id(&ov), USABLE).await.unwrap();
+    assert!(stage.controls().complete_in_console(&id(&ov), USABLE).await.is_err());
     let completed = stage.ok("GET", &Stage::path(&ov), Value::Null).await;
     assert_eq!(completed["organization_id"], USABLE);
-    stage.sandbox.reject(&id(&ov)).await.unwrap();
+    stage.controls().reject(&id(&ov)).await.unwrap();
     assert_eq!(stage.ok("GET", &Stage::path(&ov), Value::Null).await["status"], "rejected");
 
     let dv = stage.order("RapidSSL", &["example.com"]).await;
-    stage.sandbox.rotate_tokens(&id(&dv)).await.unwrap();
+    stage.controls().rotate_tokens(&id(&dv)).await.unwrap();
     let rotated = stage.ok("GET", &Stage::path(&dv), Value::Null).await;
     assert_ne!(rotated["validation"], dv["validation"]);
-    stage.sandbox.cancel(&id(&dv)).await.unwrap();
+    stage.controls().cancel(&id(&dv)).await.unwrap();
     assert_eq!(stage.ok("GET", &Stage::path(&dv), Value::Null).await["status"], "cancelled");
-    stage.sandbox.forget_order(&id(&dv)).await.unwrap();
+    stage.controls().forget_order(&id(&dv)).await.unwrap();
     assert_eq!(stage.call("GET", &Stage::path(&dv), Value::Null).await.0, 404);
 
-    stage.sandbox.add_fault(Fault::at("GET", "/tls/products", 1, FaultAction::Html));
+    stage.controls().add_fault(Fault::at("GET", "/tls/products", 1, FaultAction::Html));
     assert_eq!(stage.send("GET", "/tls/products", None).await.unwrap().status(), 502);
 }
 
@@ -499,7 +513,7 @@ async fn many_requests_at_once_neither_block_each_other_nor_lose_an_order() {
     assert_eq!(issued.count(), 20);
     drop(stage);
     let again = Stage::start(|options| options.state_file = Some(file.clone())).await;
-    assert_eq!(again.sandbox.orders().len(), 20);
+    assert_eq!(again.controls().orders().len(), 20);
 }
 
 #[tokio::test]
@@ -523,6 +537,6 @@ fn the_times_of_the_log_are_the_virtual_ones() {
             status: Some(200),
             at,
         };
-        assert_eq!(stage.sandbox.requests(), [logged]);
+        assert_eq!(stage.controls().requests(), [logged]);
     });
 }

@@ -4,35 +4,59 @@
 //! transition takes `now` and, where it must invent something, a source of random numbers. In here
 //! there is no clock, no network, no file and no lock.
 
+mod agenda;
+mod behaviour;
+mod index;
 mod issuance;
 mod order;
 mod ordering;
 mod organization;
 mod product;
 mod record;
+mod reissue;
+mod served;
+mod stage;
+mod store;
+mod submission;
 mod timing;
 mod turn;
 mod zone;
+mod zone_rules;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use agenda::Agenda;
+use index::Index;
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
 
 use crate::types::Timestamp;
 
+pub use behaviour::{
+    Behaviour, CertificateBegin, ContractTerm, Envelope, TrailingDots, ValidationReuse, ZipAnswer,
+};
 pub(super) use issuance::{Due, DueWork, IssueRequest};
-pub(super) use order::{Dcv, EndKind, Issued, Order, Stage, Submission, Token};
+pub(super) use order::{Contract, Issued, Order};
+pub use order::{OrderEnd, RevocationScope};
+use ordering::LONGEST_VALIDITY_DAYS;
 pub(super) use ordering::NewOrder;
 pub(super) use organization::{NewOrganization, Organization};
 pub(super) use product::{PRODUCTS, Product, ValidationLevel};
 pub(super) use record::{NewRecord, Record, RecordKind, normal_name, split_caa};
+use reissue::ReissueEnd;
+pub use reissue::ReissueOutcome;
+pub(super) use reissue::{NewReissue, Reissue};
+pub(super) use served::{RecordId, ServedZone, Zone, stable_number};
+pub(super) use stage::Stage;
+pub(super) use store::{Change, Touch};
+pub use submission::{Check, Risk};
+pub(super) use submission::{Dcv, Submission, Token};
 pub use timing::{LookPhase, Timing};
-pub use zone::UnmanagedAnswer;
-pub(super) use zone::{RecordId, Zone, ZoneRules};
+pub use zone_rules::UnmanagedAnswer;
+pub(super) use zone_rules::{ZoneRules, suffixes};
 
 /// A source of random numbers; 122 bits of each must be random.
 pub(super) type Random<'a> = &'a mut dyn FnMut() -> u128;
@@ -46,6 +70,8 @@ pub(super) struct Rules {
     pub(super) zones: ZoneRules,
     /// How many downloads of an issued certificate are refused first (contract A.10).
     pub(super) downloads_refused: u32,
+    /// What the contract leaves open.
+    pub(super) behaviour: Behaviour,
 }
 
 /// Everything that is true in the sandbox.
@@ -58,28 +84,12 @@ pub(super) struct World {
     /// In the order of creation, which is the order of the list (contract A.6).
     orders: IndexMap<String, Order>,
     zones: BTreeMap<String, Zone>,
-    /// Counts changes of records, so that the CA need not look twice at the same zones.
-    revision: u64,
+    /// How far each name server lags behind; there are as many as entries.
+    lags: Vec<Duration>,
+    agenda: Agenda,
+    index: Index,
     /// What changed since it was last taken; the state file asks.
     touched: BTreeSet<Touch>,
-}
-
-/// What changed. The content is read when the change is written, so it is never held twice.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Touch {
-    Order(String),
-    Organization(String),
-    Zone(String),
-}
-
-/// A changed fact, whole, as the state file keeps it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Change {
-    Order(Box<Order>),
-    OrderGone(String),
-    Organization(Organization),
-    Zone { name: String, zone: Zone },
 }
 
 /// Why a request was refused. Which HTTP status that is, the `http` module knows.
@@ -127,7 +137,9 @@ impl World {
             organizations: IndexMap::new(),
             orders: IndexMap::new(),
             zones: BTreeMap::new(),
-            revision: 0,
+            lags: vec![Duration::ZERO],
+            agenda: Agenda::default(),
+            index: Index::default(),
             touched: BTreeSet::new(),
         }
     }
@@ -144,70 +156,60 @@ impl World {
         now
     }
 
-    /// Puts stored changes back.
-    pub(super) fn apply(&mut self, at: Option<Timestamp>, changes: Vec<Change>) {
-        self.seen = self.seen.max(at);
-        for change in changes {
-            match change {
-                Change::Order(order) => {
-                    self.orders.insert(order.id.clone(), *order);
-                }
-                Change::OrderGone(id) => {
-                    self.orders.shift_remove(&id);
-                }
-                Change::Organization(organization) => {
-                    self.organizations.insert(organization.id.clone(), organization);
-                }
-                Change::Zone { name, zone } => {
-                    self.zones.insert(name, zone);
-                }
-            }
+    /// All orders, oldest first.
+    pub(super) fn orders(&self) -> impl DoubleEndedIterator<Item = &Order> + ExactSizeIterator {
+        self.orders.values()
+    }
+
+    /// The order of that id.
+    pub(super) fn order(&self, id: &str) -> Result<&Order, Refusal> {
+        self.orders.get(id).ok_or_else(no_such_order)
+    }
+
+    /// The order that has that number at the CA.
+    pub(super) fn provider_order(&self, number: u64) -> Option<&Order> {
+        self.orders.get(self.index.provider_order(number)?)
+    }
+
+    /// Makes an order vanish, as if it belonged to another account.
+    pub(super) fn forget_order(&mut self, id: &str) -> Result<(), Refusal> {
+        let order = self.orders.shift_remove(id).ok_or_else(no_such_order)?;
+        self.index.forget_order(&order);
+        self.touch_order(id);
+        Ok(())
+    }
+
+    fn add_order(&mut self, order: Order) {
+        let id = order.id.clone();
+        self.orders.insert(id.clone(), order);
+        self.touch_order(&id);
+    }
+
+    fn change_order(
+        &mut self,
+        id: &str,
+        change: impl FnOnce(&mut Order),
+    ) -> Result<&Order, Refusal> {
+        change(self.orders.get_mut(id).ok_or_else(no_such_order)?);
+        self.touch_order(id);
+        self.order(id)
+    }
+
+    /// What follows from a changed order: it must be stored and its next event computed.
+    fn touch_order(&mut self, id: &str) {
+        if let Some(order) = self.orders.get(id) {
+            self.index.note_order(order);
         }
+        self.touched.insert(Touch::Order(id.to_owned()));
+        self.reschedule(id);
     }
 
-    /// True when something changed since it was last taken.
-    pub(super) fn is_touched(&self) -> bool {
-        !self.touched.is_empty()
+    /// True when an earlier proof of that base domain still counts.
+    fn is_approved(&self, domain: &str, now: Timestamp) -> bool {
+        self.index.is_approved(domain, now, self.rules.timing.validation_lifetime)
     }
+}
 
-    /// The names of what changed since the last call.
-    pub(super) fn take_touched(&mut self) -> BTreeSet<Touch> {
-        std::mem::take(&mut self.touched)
-    }
-
-    /// Puts names back whose changes could not be written.
-    pub(super) fn touch_again(&mut self, touched: BTreeSet<Touch>) {
-        self.touched.extend(touched);
-    }
-
-    /// The present content of what changed.
-    pub(super) fn changes(&self, touched: &BTreeSet<Touch>) -> Vec<Change> {
-        touched
-            .iter()
-            .filter_map(|touch| match touch {
-                Touch::Order(id) => Some(match self.orders.get(id) {
-                    Some(order) => Change::Order(Box::new(order.clone())),
-                    None => Change::OrderGone(id.clone()),
-                }),
-                Touch::Organization(id) => {
-                    self.organizations.get(id).cloned().map(Change::Organization)
-                }
-                Touch::Zone(name) => self
-                    .zones
-                    .get(name)
-                    .map(|zone| Change::Zone { name: name.clone(), zone: zone.clone() }),
-            })
-            .collect()
-    }
-
-    /// Everything there is, as changes to an empty world.
-    pub(super) fn everything(&self) -> Vec<Change> {
-        let orders = self.orders.values().map(|order| Change::Order(Box::new(order.clone())));
-        let organizations = self.organizations.values().cloned().map(Change::Organization);
-        let zones = self
-            .zones
-            .iter()
-            .map(|(name, zone)| Change::Zone { name: name.clone(), zone: zone.clone() });
-        organizations.chain(orders).chain(zones).collect()
-    }
+fn no_such_order() -> Refusal {
+    Refusal::NotFound("certificate not found".to_owned())
 }

@@ -8,10 +8,9 @@ use hickory_net::proto::op::ResponseCode;
 use hickory_net::proto::rr::rdata::{A, AAAA, CAA, CNAME, MX, NS, SOA, TXT};
 use hickory_net::proto::rr::{Name, RData, Record, RecordType};
 
-use crate::sandbox::world::{self, RecordKind, World, Zone, split_caa};
+use crate::sandbox::world::{self, RecordKind, ServedZone, World, split_caa};
+use crate::types::Timestamp;
 
-/// The one name server of all zones.
-pub(crate) const NAME_SERVER: &str = "ns1.certplan-sandbox.test";
 const HOSTMASTER: &str = "hostmaster.certplan-sandbox.test";
 
 /// Of the records that no customer made.
@@ -48,22 +47,33 @@ impl Answer {
     }
 }
 
-/// Answers for `name` (lower-case, without trailing dot) out of the world's records.
-///
-/// `own_address` is where the name server itself can be reached.
-pub(super) fn answer(world: &World, name: &str, kind: RecordType, own_address: IpAddr) -> Answer {
+/// Who answers, and when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Server<'servers> {
+    /// Which of the name servers it is.
+    pub(super) index: usize,
+    /// Where each of them can be reached.
+    pub(super) addresses: &'servers [IpAddr],
+    pub(super) now: Timestamp,
+}
+
+/// Answers for `name` (lower-case, without trailing dot) out of the world's records, as far as
+/// this server knows them.
+pub(super) fn answer(world: &World, name: &str, kind: RecordType, server: Server<'_>) -> Answer {
     let mut answer = Answer { authoritative: true, ..Answer::error(ResponseCode::NoError) };
-    if name == NAME_SERVER {
-        answer.answers.extend(address_record(own_address).filter(|own| own.record_type() == kind));
+    let own = || world.name_servers().zip(server.addresses);
+    if let Some((name_server, address)) = own().find(|(name_server, _)| name_server == name) {
+        let own = address_record(&name_server, *address);
+        answer.answers.extend(own.filter(|own| own.record_type() == kind));
         return answer;
     }
     let mut name = name.to_owned();
     for link in 0..LONGEST_CHAIN {
-        let Some((zone_name, zone)) = world.zone_holding(&name) else {
+        let Some((zone_name, zone)) = world.served_zone(&name, server.index, server.now) else {
             // The end of a chain may lie elsewhere; a first name elsewhere is none of ours.
             return if link == 0 { Answer::error(ResponseCode::Refused) } else { answer };
         };
-        let (found, exists) = records_at(&name, &zone_name, zone, kind);
+        let (found, exists) = records_at(world, &name, &zone_name, zone, kind);
         let next = found.iter().find_map(|record| match &record.data {
             RData::CNAME(target) if kind != RecordType::CNAME => Some(target.0.to_lowercase()),
             _ => None,
@@ -72,7 +82,7 @@ pub(super) fn answer(world: &World, name: &str, kind: RecordType, own_address: I
             if link == 0 && !exists {
                 answer.code = ResponseCode::NXDomain;
             }
-            answer.authority.extend(start_of_authority(&zone_name, zone));
+            answer.authority.extend(start_of_authority(world, &zone_name, zone));
             return answer;
         }
         answer.answers.extend(found);
@@ -80,7 +90,9 @@ pub(super) fn answer(world: &World, name: &str, kind: RecordType, own_address: I
             Some(target) => name = world::normal_name(&target.to_ascii()),
             None => {
                 if kind == RecordType::NS {
-                    answer.additional.extend(address_record(own_address));
+                    answer.additional.extend(
+                        own().filter_map(|(name, address)| address_record(&name, *address)),
+                    );
                 }
                 return answer;
             }
@@ -91,12 +103,13 @@ pub(super) fn answer(world: &World, name: &str, kind: RecordType, own_address: I
 
 /// The records of a name, and whether the name exists at all.
 fn records_at(
+    world: &World,
     name: &str,
     zone_name: &str,
-    zone: Option<&Zone>,
+    zone: ServedZone<'_>,
     kind: RecordType,
 ) -> (Vec<Record>, bool) {
-    let all = zone.map_or(&[][..], |zone| &zone.records);
+    let all = zone.records;
     let active = || all.iter().filter(|record| record.active);
     let exists = name == zone_name
         || active().any(|record| {
@@ -113,8 +126,10 @@ fn records_at(
     let mut found = Vec::new();
     if name == zone_name {
         match kind {
-            RecordType::SOA => found.extend(start_of_authority(zone_name, zone)),
-            RecordType::NS => found.extend(name_server_record(zone_name)),
+            RecordType::SOA => found.extend(start_of_authority(world, zone_name, zone)),
+            RecordType::NS => found.extend(
+                world.name_servers().filter_map(|server| name_server_record(zone_name, &server)),
+            ),
             _ => {}
         }
     }
@@ -180,19 +195,18 @@ fn served(name: &str, record: &world::Record) -> Option<Record> {
 
 fn certification_authority(data: &str) -> Option<CAA> {
     let (flags, tag, value) = split_caa(data)?;
-    let name = Name::from_str(value).ok();
-    match tag.to_ascii_lowercase().as_str() {
-        "issue" => Some(CAA::new_issue(flags & 0x80 != 0, name, Vec::new())),
-        "issuewild" => Some(CAA::new_issuewild(flags & 0x80 != 0, name, Vec::new())),
-        _ => None,
-    }
+    // Raw, because a value such as `;` (nobody) is no name.
+    let mut caa = CAA::new_issue(flags & 0x80 != 0, None, Vec::new());
+    caa.tag = tag.to_ascii_lowercase();
+    caa.value = value.as_bytes().to_vec();
+    Some(caa)
 }
 
-fn start_of_authority(zone_name: &str, zone: Option<&Zone>) -> Option<Record> {
+fn start_of_authority(world: &World, zone_name: &str, zone: ServedZone<'_>) -> Option<Record> {
     // A serial of 0 reads as "unset" to some tools.
-    let serial = zone.map_or(0, |zone| zone.serial).wrapping_add(1);
+    let serial = zone.serial.wrapping_add(1);
     let soa = SOA::new(
-        absolute(NAME_SERVER)?,
+        absolute(&world.name_servers().next()?)?,
         absolute(HOSTMASTER)?,
         serial,
         REFRESH,
@@ -203,17 +217,17 @@ fn start_of_authority(zone_name: &str, zone: Option<&Zone>) -> Option<Record> {
     Some(Record::from_rdata(absolute(zone_name)?, NEGATIVE_TTL, RData::SOA(soa)))
 }
 
-fn name_server_record(zone_name: &str) -> Option<Record> {
-    let name_server = RData::NS(NS(absolute(NAME_SERVER)?));
+fn name_server_record(zone_name: &str, name_server: &str) -> Option<Record> {
+    let name_server = RData::NS(NS(absolute(name_server)?));
     Some(Record::from_rdata(absolute(zone_name)?, OWN_TTL, name_server))
 }
 
-fn address_record(address: IpAddr) -> Option<Record> {
+fn address_record(name_server: &str, address: IpAddr) -> Option<Record> {
     let data = match address {
         IpAddr::V4(address) => RData::A(A(address)),
         IpAddr::V6(address) => RData::AAAA(AAAA(address)),
     };
-    Some(Record::from_rdata(absolute(NAME_SERVER)?, OWN_TTL, data))
+    Some(Record::from_rdata(absolute(name_server)?, OWN_TTL, data))
 }
 
 fn absolute(name: &str) -> Option<Name> {

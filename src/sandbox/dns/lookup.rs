@@ -1,5 +1,6 @@
-//! The CA's look: one question to a DNS server, over UDP, and over TCP when that is cut short.
+//! The CA's look: questions to the name servers, over UDP, and over TCP when that is cut short.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -35,23 +36,35 @@ pub(crate) enum Transport {
     Tcp,
 }
 
-/// True when every token stands where it must (contract B.6).
-pub(crate) async fn find_tokens(server: SocketAddr, tokens: &[Token]) -> Result<bool, LookupError> {
+/// The base domains whose token stands where it must (contract B.6), on every name server: the CA
+/// looks from several places, and each may ask another server.
+pub(crate) async fn find_tokens(
+    servers: &[SocketAddr],
+    tokens: &[Token],
+) -> Result<BTreeSet<String>, LookupError> {
+    let mut found = BTreeSet::new();
     for token in tokens {
-        let response = ask(server, &token.record_name(), RecordType::CNAME).await?;
-        let wanted = normal_name(&token.record_value());
-        let found = response.answers.iter().any(|record| match &record.data {
-            RData::CNAME(target) => normal_name(&target.0.to_ascii()) == wanted,
-            _ => false,
-        });
-        if !found {
-            return Ok(false);
+        let wanted = token.record_value();
+        let mut everywhere = true;
+        for server in servers {
+            let response = ask(*server, &token.record_name(), RecordType::CNAME).await?;
+            everywhere &= response.answers.iter().any(|record| match &record.data {
+                RData::CNAME(target) => normal_name(&target.0.to_ascii()) == wanted,
+                _ => false,
+            });
+        }
+        if everywhere {
+            found.insert(token.base_domain.clone());
         }
     }
-    Ok(true)
+    Ok(found)
 }
 
-async fn ask(server: SocketAddr, name: &str, kind: RecordType) -> Result<DnsResponse, LookupError> {
+pub(super) async fn ask(
+    server: SocketAddr,
+    name: &str,
+    kind: RecordType,
+) -> Result<DnsResponse, LookupError> {
     let response = query(server, name, kind, Transport::Udp).await?;
     if response.metadata.truncation {
         return query(server, name, kind, Transport::Tcp).await;

@@ -1,9 +1,10 @@
-//! `DnsServer`: the authoritative server on loopback, UDP and TCP on one port.
+//! `DnsServers`: the authoritative servers of all zones, UDP and TCP, each on an address of its
+//! own and all on the same port, so that a client can find them through NS and A records.
 //!
-//! It holds no records: each question is answered from the shared world at that moment.
+//! They hold no records: each question is answered from the shared world at that moment.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,20 +17,19 @@ use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseI
 use hickory_server::zone_handler::MessageResponseBuilder;
 use tokio::net::{TcpListener, UdpSocket};
 
-use super::answer::{Answer, answer};
+use super::answer::{self, Answer, answer};
 use crate::sandbox::shared::Shared;
 use crate::sandbox::world::normal_name;
 
-/// A running DNS server. Dropping it ends its tasks.
-pub(crate) struct DnsServer {
-    server: Server<Handler>,
+/// The running DNS servers. Dropping them ends their tasks.
+pub(crate) struct DnsServers {
+    servers: Vec<Server<Handler>>,
 }
 
-/// Its sockets, bound but not yet answering.
+/// Their sockets, bound but not yet answering.
 pub(crate) struct DnsSockets {
-    udp: UdpSocket,
-    tcp: TcpListener,
-    address: SocketAddr,
+    sockets: Vec<(UdpSocket, TcpListener)>,
+    addresses: Vec<SocketAddr>,
 }
 
 /// A port that is free for UDP may be taken for TCP; then another is tried.
@@ -42,47 +42,95 @@ const RESPONSE_BUFFER: usize = 32;
 const LARGEST_UDP: u16 = 1_232;
 
 impl DnsSockets {
-    /// Takes one port for both; port 0 picks a free one.
-    pub(crate) async fn bind(wanted: SocketAddr) -> io::Result<Self> {
+    /// Takes `count` addresses from the wanted one on, with one port; port 0 picks a free one.
+    pub(crate) async fn bind(wanted: SocketAddr, count: usize) -> io::Result<Self> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let tcp = TcpListener::bind(wanted).await?;
-            let address = tcp.local_addr()?;
-            match UdpSocket::bind(address).await {
-                Ok(udp) => return Ok(Self { udp, tcp, address }),
-                Err(_) if wanted.port() == 0 && attempt < BIND_ATTEMPTS => {}
-                Err(error) => return Err(error),
+            match Self::bind_once(wanted, count).await {
+                Err(error)
+                    if error.kind() == io::ErrorKind::AddrInUse
+                        && wanted.port() == 0
+                        && attempt < BIND_ATTEMPTS => {}
+                result => return result,
             }
         }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    async fn bind_once(wanted: SocketAddr, count: usize) -> io::Result<Self> {
+        let mut bound = Self { sockets: Vec::new(), addresses: Vec::new() };
+        let mut port = wanted.port();
+        for index in 0..count.max(1) {
+            let address = SocketAddr::new(neighbour(wanted.ip(), index)?, port);
+            let tcp = TcpListener::bind(address).await?;
+            let address = tcp.local_addr()?;
+            port = address.port();
+            bound.sockets.push((UdpSocket::bind(address).await?, tcp));
+            bound.addresses.push(address);
+        }
+        Ok(bound)
+    }
+
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 }
 
-impl DnsServer {
+/// `127.0.0.2` is the next one after `127.0.0.1`.
+fn neighbour(first: IpAddr, index: usize) -> io::Result<IpAddr> {
+    match first {
+        _ if index == 0 => Some(first),
+        IpAddr::V4(first) => u8::try_from(index)
+            .ok()
+            .and_then(|index| first.octets()[3].checked_add(index))
+            .map(|last| {
+                let [one, two, three, _] = first.octets();
+                IpAddr::V4(Ipv4Addr::new(one, two, three, last))
+            }),
+        IpAddr::V6(_) => None,
+    }
+    .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no address for each name server"))
+}
+
+impl DnsServers {
     /// Begins to answer out of the shared world.
-    pub(crate) fn start(sockets: DnsSockets, shared: Arc<Shared>) -> Self {
-        let own_address = sockets.address.ip();
-        let mut server = Server::new(Handler { shared, own_address });
-        server.register_socket(sockets.udp);
-        server.register_listener(sockets.tcp, IDLE, RESPONSE_BUFFER);
-        Self { server }
+    pub(crate) fn start(sockets: DnsSockets, shared: &Arc<Shared>) -> Self {
+        let addresses: Arc<[IpAddr]> =
+            sockets.addresses.iter().map(|address| reachable(*address).ip()).collect();
+        let start = |(index, (udp, tcp))| {
+            let handler =
+                Handler { shared: Arc::clone(shared), index, addresses: Arc::clone(&addresses) };
+            let mut server = Server::new(handler);
+            server.register_socket(udp);
+            server.register_listener(tcp, IDLE, RESPONSE_BUFFER);
+            server
+        };
+        Self { servers: sockets.sockets.into_iter().enumerate().map(start).collect() }
     }
 
     /// Ends after the answers in flight.
-    pub(crate) async fn stop(mut self) {
-        if let Err(error) = self.server.shutdown_gracefully().await {
-            tracing::debug!(%error, "the sandbox's DNS server did not end well");
+    pub(crate) async fn stop(self) {
+        for mut server in self.servers {
+            if let Err(error) = server.shutdown_gracefully().await {
+                tracing::debug!(%error, "a DNS server of the sandbox did not end well");
+            }
         }
+    }
+}
+
+/// Where a socket that is bound to all addresses can be reached on this machine.
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, address.port()).into(),
+        IpAddr::V4(_) | IpAddr::V6(_) => address,
     }
 }
 
 struct Handler {
     shared: Arc<Shared>,
-    own_address: IpAddr,
+    index: usize,
+    addresses: Arc<[IpAddr]>,
 }
 
 impl Handler {
@@ -101,7 +149,12 @@ impl Handler {
         }
         let name = normal_name(&info.query.original().name().to_ascii());
         let kind = info.query.query_type();
-        self.shared.read_world(|world| answer(world, &name, kind, self.own_address))
+        let own = answer::Server {
+            index: self.index,
+            addresses: &self.addresses,
+            now: self.shared.dns_time(),
+        };
+        self.shared.read_world(|world| answer(world, &name, kind, own))
     }
 
     async fn respond(&self, request: &Request, mut sink: impl ResponseHandler) -> ResponseInfo {

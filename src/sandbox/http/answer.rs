@@ -1,33 +1,46 @@
 //! `Answer`: the envelopes of the API, good news and bad (contract A.0).
+//!
+//! Handlers say what happened; in which of the seen envelopes that is told is decided once, around
+//! all of them.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::sandbox::world::{Refusal, UnmanagedAnswer, World};
+use crate::sandbox::world::{Envelope, Refusal, UnmanagedAnswer, World};
 
-/// An answer in an envelope.
+/// An answer that is not in its envelope yet.
+#[derive(Debug, Clone)]
 pub(super) struct Answer {
     status: StatusCode,
-    body: Value,
+    content: Content,
+}
+
+#[derive(Debug, Clone)]
+enum Content {
+    /// Success; the response as JSON.
+    Success(Bytes),
+    /// Success whose only news stands in `error`, as recorded for DELETE (contract A.0).
+    GoodNews(String),
+    /// A refusal, with the code if one was recorded.
+    Refusal { text: String, code: Option<u32> },
 }
 
 /// The content types of answers without an envelope.
 pub(super) const PEM: &str = "application/x-pem-file";
+pub(super) const ZIP: &str = "application/zip";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
+pub(super) const JSON: &str = "application/json; charset=utf-8";
 
 impl Answer {
     /// Success with a response.
     pub(super) fn ok(response: &impl Serialize) -> Self {
-        match serde_json::to_value(response) {
-            Ok(response) => Self {
-                status: StatusCode::OK,
-                body: json!({ "success": true, "code": 0, "response": response }),
-            },
+        match serde_json::to_vec(response) {
+            Ok(json) => Self { status: StatusCode::OK, content: Content::Success(json.into()) },
             Err(error) => {
                 tracing::error!(%error, "an answer of the sandbox is no JSON");
                 Self::error(StatusCode::INTERNAL_SERVER_ERROR, "internal server error")
@@ -35,19 +48,18 @@ impl Answer {
         }
     }
 
-    /// Success whose only news stands in `error`, as recorded for DELETE (contract A.0).
+    /// Success whose only news stands in `error`.
     pub(super) fn good_news(text: &str) -> Self {
-        Self { status: StatusCode::OK, body: json!({ "success": true, "code": 0, "error": text }) }
+        Self { status: StatusCode::OK, content: Content::GoodNews(text.to_owned()) }
     }
 
-    /// An error in the documented shape: the same text twice and no code (contract A.0).
+    /// A refusal of which no code is known.
     pub(super) fn error(status: StatusCode, text: &str) -> Self {
-        Self { status, body: json!({ "success": false, "message": text, "error": text }) }
+        Self { status, content: Content::Refusal { text: text.to_owned(), code: None } }
     }
 
-    /// An error in the recorded shape: a code and no message (contract A.0).
     fn coded(status: StatusCode, code: u32, text: &str) -> Self {
-        Self { status, body: json!({ "success": false, "error": text, "code": code }) }
+        Self { status, content: Content::Refusal { text: text.to_owned(), code: Some(code) } }
     }
 
     /// What a refusal looks like on the wire.
@@ -64,25 +76,65 @@ impl Answer {
             },
         }
     }
+
+    fn body(&self, envelope: Envelope) -> Vec<u8> {
+        let has_code = envelope != Envelope::Worded;
+        match &self.content {
+            Content::Success(response) => {
+                let code = if has_code { r#""code":0,"# } else { "" };
+                let begin = format!(r#"{{"success":true,{code}"response":"#);
+                [begin.as_bytes(), response, b"}"].concat()
+            }
+            Content::GoodNews(text) => {
+                let mut body = json!({ "success": true, "error": text });
+                if has_code {
+                    body["code"] = 0.into();
+                }
+                body.to_string().into_bytes()
+            }
+            Content::Refusal { text, code } => {
+                // The general codes are not published; the status stands for them.
+                let code = match envelope {
+                    Envelope::AsSeen => *code,
+                    Envelope::Coded => Some(code.unwrap_or_else(|| self.status.as_u16().into())),
+                    Envelope::Worded => None,
+                };
+                let body = match code {
+                    Some(code) => json!({ "success": false, "error": text, "code": code }),
+                    None => json!({ "success": false, "message": text, "error": text }),
+                };
+                body.to_string().into_bytes()
+            }
+        }
+    }
 }
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let text = self.body.to_string();
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        let tag = format!("W/\"{:x}-{:x}\"", text.len(), hasher.finish());
-        let mut response = raw(self.status.as_u16(), "application/json; charset=utf-8", &text);
-        if let Ok(tag) = HeaderValue::from_str(&tag) {
-            response.headers_mut().insert(header::ETAG, tag);
-        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        response.extensions_mut().insert(self);
         response
     }
 }
 
+/// Puts the answer that a handler gave into its envelope; other responses stay as they are.
+pub(super) fn put_into_envelope(mut response: Response, envelope: Envelope) -> Response {
+    let Some(answer) = response.extensions_mut().remove::<Answer>() else { return response };
+    let body = answer.body(envelope);
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    let tag = format!("W/\"{:x}-{:x}\"", body.len(), hasher.finish());
+    let mut response = raw(answer.status.as_u16(), JSON, body);
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
 /// An answer without an envelope.
-pub(super) fn raw(status: u16, content_type: &str, body: &str) -> Response {
-    let mut response = Response::new(Body::from(body.to_owned()));
+pub(super) fn raw(status: u16, content_type: &str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Ok(content_type) = HeaderValue::from_str(content_type) {

@@ -1,29 +1,35 @@
-//! The certificate resource as JSON (contract A.6, A.7).
+//! The certificate resource as JSON (contract A.6, A.7, A.9).
+//!
+//! It borrows from the world: a list may hold thousands of them.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::sandbox::world::{Dcv, Order, Stage, World};
-use crate::types::Timestamp;
+use crate::sandbox::world::{
+    Dcv, Order, RevocationScope, Stage, Submission, TrailingDots, ValidationReuse, World,
+};
+use crate::types::{DomainName, Timestamp};
 
 /// The resource. Fields that may be absent on the wire are left out, the others may be null.
 #[derive(Debug, Serialize)]
-pub(super) struct CertificateBody {
-    id: String,
+pub(super) struct CertificateBody<'world> {
+    id: &'world str,
     status: &'static str,
     order_state: &'static str,
-    common_name: String,
-    dns_names: Vec<String>,
-    product: String,
+    common_name: &'world str,
+    dns_names: DomainNames<'world>,
+    product: &'world str,
     provider: &'static str,
     action_required: bool,
     pending_reason: Option<&'static str>,
     pending_message: Option<&'static str>,
     completion_url: Option<String>,
-    organization_id: Option<String>,
+    organization_id: Option<&'world str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    organization: Option<OrganizationReference>,
+    organization: Option<OrganizationReference<'world>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    validation: Option<Validation>,
+    validation: Option<Validation<'world>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reissue: Option<ReissueBody<'world>>,
     validity_days: u16,
     renewal_bonus_days: Option<u16>,
     valid_from: Option<Timestamp>,
@@ -31,29 +37,61 @@ pub(super) struct CertificateBody {
     contract_valid_from: Option<Timestamp>,
     contract_valid_until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    serial_number: Option<String>,
+    serial_number: Option<&'world str>,
     last_status_check: Option<Timestamp>,
     certificate_pem_available: bool,
     renewal_supported: bool,
     reissue_supported: bool,
+    order_cancellable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_cancellation_mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_cancellable_until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation_scope: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation_pending_scope: Option<&'static str>,
+}
+
+/// Names as an array of texts, without a copy of each.
+#[derive(Debug)]
+struct DomainNames<'world>(&'world [DomainName]);
+
+impl Serialize for DomainNames<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(DomainName::as_str))
+    }
 }
 
 /// The short form, where the name is called `name` (contract A.3).
 #[derive(Debug, Serialize)]
-struct OrganizationReference {
-    id: String,
-    name: String,
+struct OrganizationReference<'world> {
+    id: &'world str,
+    name: &'world str,
     status: &'static str,
     usable_for_ordering: bool,
 }
 
 #[derive(Debug, Serialize)]
-struct Validation {
+struct ReissueBody<'world> {
+    id: u32,
+    status: &'static str,
+    common_name: &'world str,
+    dns_names: DomainNames<'world>,
+    order_state: &'static str,
+    requested_at: Timestamp,
+    last_updated_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    validation: Option<Validation<'world>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Validation<'world> {
     method: &'static str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    dns_records: Vec<ValidationRecord>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    email_targets: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns_records: Option<Vec<ValidationRecord>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_targets: Option<&'world [String]>,
 }
 
 /// The data is called `value` here and `data` in the DNS API (contract A.7).
@@ -64,47 +102,73 @@ struct ValidationRecord {
     value: String,
 }
 
-impl CertificateBody {
+impl<'world> CertificateBody<'world> {
     /// The resource as it is at `now`.
-    pub(super) fn of(order: &Order, world: &World, base_url: &str, now: Timestamp) -> Self {
+    pub(super) fn of(
+        order: &'world Order,
+        world: &'world World,
+        base_url: &str,
+        now: Timestamp,
+    ) -> Self {
+        let rules = &world.rules;
         let stage = order.stage(now);
         let is_staged = stage == Stage::Staged;
-        let (pending_reason, pending_message) = pending(stage);
+        let lingers = rules.behaviour.stale_hints && !is_staged;
+        let (pending_reason, pending_message) = pending(stage, lingers);
         let issued = order.issued.as_ref();
-        let submission = order.submission.as_ref();
+        let first_from = issued.map(|issued| issued.valid_from);
+        let cancellable = order.cancellable(now);
+        let revocation = order.revocation;
+        let scope = |done: bool| {
+            revocation.filter(|one| one.done_at.is_some() == done).map(|one| match one.scope {
+                RevocationScope::Certificate => "certificate",
+                RevocationScope::Order => "order",
+            })
+        };
+        let shown = matches!(stage, Stage::Validating | Stage::Vetting)
+            || (lingers && stage == Stage::Issued);
         Self {
-            id: order.id.clone(),
+            id: &order.id,
             status: stage.status(),
-            order_state: order.order_state(now, &world.rules.timing),
-            common_name: order.common_name.to_string(),
-            dns_names: order.dns_names.iter().map(ToString::to_string).collect(),
-            product: order.sku.clone(),
+            order_state: order.order_state(now, &rules.timing),
+            common_name: order.common_name.as_str(),
+            dns_names: DomainNames(&order.dns_names),
+            product: &order.sku,
             provider: "digicert",
             action_required: is_staged,
-            pending_reason,
-            pending_message,
-            completion_url: is_staged.then(|| format!("{base_url}/my/certs/{}/complete", order.id)),
-            organization_id: order.organization_id.clone(),
-            organization: organization(order, world),
-            validation: validation(order, stage),
+            pending_reason: pending_reason.filter(|_| rules.behaviour.reasons),
+            pending_message: pending_message.filter(|_| rules.behaviour.reasons),
+            completion_url: (is_staged || (lingers && order.organization_id.is_some()))
+                .then(|| format!("{base_url}/my/certs/{}/complete", order.id)),
+            organization_id: order.organization_id.as_deref(),
+            organization: organization(order, world, now),
+            validation: order
+                .submission
+                .as_ref()
+                .filter(|_| shown)
+                .and_then(|submission| validation(submission, &order.dcv, world)),
+            reissue: reissue(order, world, now),
             validity_days: order.validity_days,
-            renewal_bonus_days: None,
-            valid_from: issued.map(|issued| issued.valid_from),
+            renewal_bonus_days: order.renewal_bonus_days,
+            valid_from: first_from,
             valid_until: issued.map(|issued| issued.valid_until),
-            contract_valid_from: issued.map(|issued| issued.valid_from),
-            contract_valid_until: issued.map(|issued| issued.valid_until),
-            serial_number: issued.map(|issued| issued.serial_number.clone()),
-            last_status_check: submission
-                .map(|submission| submission.looked_at.unwrap_or(submission.at))
-                .map(whole_second),
+            contract_valid_from: order.contract.map(|contract| contract.from).or(first_from),
+            contract_valid_until: order.contract_until(),
+            serial_number: issued.map(|issued| issued.serial_number.as_str()),
+            last_status_check: order.last_status_check(now),
             certificate_pem_available: issued.is_some(),
-            renewal_supported: matches!(stage, Stage::Issued | Stage::Expired),
-            reissue_supported: stage == Stage::Issued,
+            renewal_supported: world.can_be_renewed(order, now),
+            reissue_supported: order.can_be_reissued(now),
+            order_cancellable: cancellable.is_some(),
+            order_cancellation_mode: cancellable.map(|cancellable| cancellable.mode),
+            order_cancellable_until: cancellable.and_then(|cancellable| cancellable.until),
+            revocation_scope: scope(true),
+            revocation_pending_scope: scope(false),
         }
     }
 }
 
-fn pending(stage: Stage) -> (Option<&'static str>, Option<&'static str>) {
+fn pending(stage: Stage, lingers: bool) -> (Option<&'static str>, Option<&'static str>) {
     match stage {
         Stage::Staged => {
             (Some("organization_required"), Some("Select an organization to complete this order."))
@@ -113,49 +177,83 @@ fn pending(stage: Stage) -> (Option<&'static str>, Option<&'static str>) {
             (Some("validation_pending"), Some("Domain control validation is pending."))
         }
         Stage::Vetting => (None, Some("The certificate authority checks the organization.")),
-        Stage::Issued | Stage::Expired | Stage::Ended(_) => (None, None),
+        Stage::Issued if lingers => {
+            (Some("validation_pending"), Some("Domain control validation is pending."))
+        }
+        Stage::Issued | Stage::Expired | Stage::Revoked(_) | Stage::Ended(_) => (None, None),
     }
 }
 
-fn organization(order: &Order, world: &World) -> Option<OrganizationReference> {
+fn organization<'world>(
+    order: &Order,
+    world: &'world World,
+    now: Timestamp,
+) -> Option<OrganizationReference<'world>> {
     let organization = world.organization(order.organization_id.as_deref()?)?;
+    let timing = &world.rules.timing;
+    let usable = organization.is_usable(now, timing);
     Some(OrganizationReference {
-        id: organization.id.clone(),
-        name: organization.details.organization.clone(),
+        id: &organization.id,
+        name: &organization.details.organization,
         // The word differs from the organization's own status (contract A.3).
-        status: if organization.usable { "validated" } else { organization.status() },
-        usable_for_ordering: organization.usable,
+        status: if usable { "validated" } else { organization.status(now, timing) },
+        usable_for_ordering: usable,
     })
 }
 
-/// Shown while it is wanted: from the validation's beginning until the order is issued or ended.
-fn validation(order: &Order, stage: Stage) -> Option<Validation> {
-    let submission = order.submission.as_ref()?;
-    if !matches!(stage, Stage::Validating | Stage::Vetting) {
+fn reissue<'world>(
+    order: &'world Order,
+    world: &World,
+    now: Timestamp,
+) -> Option<ReissueBody<'world>> {
+    let reissue = order.reissue.as_ref()?;
+    let (status, order_state) = reissue.state(now);
+    Some(ReissueBody {
+        id: reissue.id,
+        status,
+        common_name: order.common_name.as_str(),
+        dns_names: DomainNames(&order.dns_names),
+        order_state,
+        requested_at: reissue.requested_at,
+        last_updated_at: reissue.last_updated_at(),
+        validation: match reissue.end {
+            None => validation(&reissue.submission, &reissue.dcv, world),
+            Some(_) => None,
+        },
+    })
+}
+
+/// What must be put where; nothing when an earlier validation still counts (contract A.7).
+fn validation<'world>(
+    submission: &Submission,
+    dcv: &'world Dcv,
+    world: &World,
+) -> Option<Validation<'world>> {
+    let behaviour = &world.rules.behaviour;
+    let wanted = || submission.tokens.iter().filter(|token| !token.reused);
+    if wanted().next().is_none() && behaviour.reuse == ValidationReuse::Absent {
         return None;
     }
-    Some(match &order.dcv {
-        Dcv::Email(addresses) => Validation {
-            method: "email",
-            dns_records: Vec::new(),
-            email_targets: addresses.clone(),
-        },
-        Dcv::DnsCnameToken => Validation {
-            method: "dns-cname-token",
-            dns_records: submission
-                .tokens
-                .iter()
-                .map(|token| ValidationRecord {
-                    name: token.record_name(),
-                    r#type: "CNAME",
-                    value: token.record_value(),
-                })
-                .collect(),
-            email_targets: Vec::new(),
-        },
+    let (name_dot, value_dot) = match behaviour.dots {
+        TrailingDots::Value => ("", "."),
+        TrailingDots::Both => (".", "."),
+        TrailingDots::Neither => ("", ""),
+    };
+    Some(match dcv {
+        Dcv::Email(addresses) => {
+            Validation { method: "email", dns_records: None, email_targets: Some(addresses) }
+        }
+        Dcv::DnsCnameToken => {
+            let records = wanted().map(|token| ValidationRecord {
+                name: format!("{}{name_dot}", token.record_name()),
+                r#type: "CNAME",
+                value: format!("{}{value_dot}", token.record_value()),
+            });
+            Validation {
+                method: "dns-cname-token",
+                dns_records: Some(records.collect()),
+                email_targets: None,
+            }
+        }
     })
-}
-
-fn whole_second(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::body::{Fields, domain_name};
 use super::{Access, Moment, Now};
-use crate::sandbox::dns::NAME_SERVER;
 use crate::sandbox::world::{NewRecord, Record, RecordId, RecordKind, Refusal, World, Zone};
 
 /// A record on the wire (contract A.12).
@@ -53,6 +53,9 @@ impl From<&Record> for RecordBody {
 
 /// GET `/dns/{domain}/rr`.
 pub(super) async fn records(State(shared): Access, Path(domain): Path<String>) -> Answer {
+    if shared.zone_list_fails() {
+        return Answer::error(StatusCode::INTERNAL_SERVER_ERROR, "internal server error");
+    }
     shared.read_world(|world| answer(world, world.zone(&domain).map(|(_, zone)| bodies(&zone))))
 }
 
@@ -107,10 +110,16 @@ pub(super) async fn update(
 }
 
 /// DELETE `/dns/rr/{rrid}`: the good news stands in `error` (contract A.0).
-pub(super) async fn delete(State(shared): Access, Path(rrid): Path<String>) -> Answer {
-    shared.change_world(|world, _| match read_id(&rrid).and_then(|id| world.delete_record(id)) {
-        Ok(()) => Answer::good_news("record deleted"),
-        Err(refusal) => Answer::refusal(&refusal, world),
+pub(super) async fn delete(
+    State(shared): Access,
+    Extension(Moment(now)): Now,
+    Path(rrid): Path<String>,
+) -> Answer {
+    shared.change_world(|world, _| {
+        match read_id(&rrid).and_then(|id| world.delete_record(id, now)) {
+            Ok(()) => Answer::good_news("record deleted"),
+            Err(refusal) => Answer::refusal(&refusal, world),
+        }
     })
 }
 
@@ -125,7 +134,7 @@ pub(super) async fn zones(State(shared): Access) -> Answer {
                     "domain": domain,
                     "active": true,
                     "using_regfish_nameservers": true,
-                    "delegation_nameservers": [{ "host": NAME_SERVER }],
+                    "delegation_nameservers": name_servers(world),
                 })
             })
             .collect()
@@ -136,11 +145,11 @@ pub(super) async fn zones(State(shared): Access) -> Answer {
 /// GET `/dns/zones/{domain}`.
 pub(super) async fn zone(State(shared): Access, Path(domain): Path<String>) -> Answer {
     shared.read_world(|world| {
-        answer(world, world.zone(&domain).map(|(domain, zone)| zone_body(&domain, &zone)))
+        answer(world, world.zone(&domain).map(|(domain, zone)| zone_body(world, &domain, &zone)))
     })
 }
 
-fn zone_body(domain: &str, zone: &Zone) -> Value {
+fn zone_body(world: &World, domain: &str, zone: &Zone) -> Value {
     let count = |of: fn(&Record) -> bool| zone.records.iter().filter(|record| of(record)).count();
     let mut by_type: BTreeMap<&str, usize> = BTreeMap::new();
     for record in &zone.records {
@@ -152,8 +161,11 @@ fn zone_body(domain: &str, zone: &Zone) -> Value {
         "active": true,
         "signed": false,
         "using_regfish_nameservers": true,
-        "delegation_nameservers": [{ "host": NAME_SERVER }],
-        "soa": { "mname": format!("{NAME_SERVER}."), "serial": zone.serial },
+        "delegation_nameservers": name_servers(world),
+        "soa": {
+            "mname": world.name_servers().next().map(|server| format!("{server}.")),
+            "serial": zone.serial,
+        },
         "record_count": zone.records.len(),
         "counts": {
             "records_total": zone.records.len(),
@@ -164,6 +176,10 @@ fn zone_body(domain: &str, zone: &Zone) -> Value {
         },
         "records": bodies(zone),
     })
+}
+
+fn name_servers(world: &World) -> Vec<Value> {
+    world.name_servers().map(|host| json!({ "host": host })).collect()
 }
 
 fn bodies(zone: &Zone) -> Vec<RecordBody> {

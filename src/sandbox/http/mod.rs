@@ -6,15 +6,20 @@
 mod answer;
 mod body;
 mod certificate;
+mod certificates;
 mod console;
+mod digicert;
 mod dns;
-mod tls;
+mod form;
+mod organizations;
+mod products;
+mod requests;
 
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -23,8 +28,8 @@ use axum::{Extension, Router};
 use super::connection::Line;
 use super::fault::FaultAction;
 use super::observed::LoggedRequest;
-use super::shared::Shared;
-use crate::types::Timestamp;
+use super::shared::{Shared, Vendor};
+use crate::types::{Secret, Timestamp};
 use answer::Answer;
 
 /// Larger bodies are refused; a CSR with many names has a few kilobytes.
@@ -41,19 +46,21 @@ type Now = Extension<Moment>;
 /// All routes (contract A.1), and what surrounds them.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/tls/products", get(tls::products))
-        .route("/tls/organization", get(tls::organizations).post(tls::create_organization))
-        .route("/tls/organization/{id}", get(tls::organization))
-        .route("/tls/certificate", get(tls::certificates).post(tls::create_certificate))
-        .route("/tls/certificate/{id}", get(tls::certificate))
-        .route("/tls/certificate/{id}/complete", post(tls::complete))
-        .route("/tls/certificate/{id}/download/{format}", get(tls::download))
+        .route("/tls/products", get(products::list))
+        .route("/tls/organization", get(organizations::list).post(organizations::create))
+        .route("/tls/organization/{id}", get(organizations::show).patch(organizations::change))
+        .route("/tls/certificate", get(certificates::list).post(certificates::create))
+        .route("/tls/certificate/{id}", get(certificates::show))
+        .route("/tls/certificate/{id}/complete", post(certificates::complete))
+        .route("/tls/certificate/{id}/reissue", post(certificates::reissue))
+        .route("/tls/certificate/{id}/download/{format}", get(certificates::download))
         .route("/dns/zones", get(dns::zones))
         .route("/dns/zones/{domain}", get(dns::zone))
         .route("/dns/{domain}/rr", get(dns::records))
         .route("/dns/rr", post(dns::create).patch(dns::update_by_name))
         .route("/dns/rr/{rrid}", get(dns::record).patch(dns::update).delete(dns::delete))
-        .route("/my/certs/{id}/complete", get(console::page).post(console::complete))
+        .merge(console::routes())
+        .merge(digicert::routes())
         .fallback(nothing_here)
         .method_not_allowed_fallback(nothing_here)
         .layer(from_fn_with_state(Arc::clone(&shared), around))
@@ -82,7 +89,7 @@ async fn around(
     let fault = shared.strike(&method, &path);
     let mut response = match (&fault, body) {
         (Some(FaultAction::Status { code, body, content_type }), _) => {
-            answer::raw(*code, content_type, body)
+            answer::raw(*code, content_type, body.clone())
         }
         (Some(FaultAction::Html), _) => {
             let page = "<html><body><h1>502 Bad Gateway</h1></body></html>";
@@ -93,25 +100,25 @@ async fn around(
             Answer::error(StatusCode::PAYLOAD_TOO_LARGE, "request body too large").into_response()
         }
         (Some(FaultAction::DropAfterCommit) | None, Ok(body)) => {
-            // The page in the Console is for a person, who has no key (contract A.6).
-            let is_page = path.starts_with("/my/");
-            let key = parts.headers.get("x-api-key").map(|key| key.as_bytes());
-            if is_page || key == Some(shared.api_key.reveal().as_bytes()) {
-                shared.catch_up(now).await;
-                let mut request = Request::from_parts(parts, Body::from(body));
-                request.extensions_mut().insert(Moment(now));
-                next.run(request).await
-            } else {
-                Answer::error(StatusCode::UNAUTHORIZED, "unauthorized").into_response()
+            match refuse(&shared, &path, &parts.headers, now) {
+                None => {
+                    shared.catch_up(now).await;
+                    let mut request = Request::from_parts(parts, Body::from(body));
+                    request.extensions_mut().insert(Moment(now));
+                    next.run(request).await
+                }
+                Some(refusal) => refusal,
             }
         }
     };
+    let envelope = shared.read_world(|world| world.rules.behaviour.envelope);
+    response = answer::put_into_envelope(response, envelope);
     let version = shared.version();
     drop(turn);
     if let Err(error) = shared.save(version).await {
         tracing::error!(%error, "the sandbox's world was not saved");
-        response = Answer::error(StatusCode::INTERNAL_SERVER_ERROR, "internal server error")
-            .into_response();
+        let failed = Answer::error(StatusCode::INTERNAL_SERVER_ERROR, "internal server error");
+        response = answer::put_into_envelope(failed.into_response(), envelope);
     }
 
     let is_cut =
@@ -120,9 +127,58 @@ async fn around(
         line.cut();
     }
     let status = (!is_cut).then(|| response.status().as_u16());
+    if Door::of(&path) == Door::Regfish {
+        add_headers(&mut response);
+    }
     shared.log(LoggedRequest { method, path, status, at: now });
-    add_headers(&mut response);
     response
+}
+
+/// Who a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Regfish,
+    DigiCert,
+    /// A person, who has no key (contract A.6).
+    Console,
+}
+
+impl Door {
+    fn of(path: &str) -> Self {
+        let path = path.split('?').next().unwrap_or_default();
+        if path == "/" || path == "/my" || path.starts_with("/my/") {
+            Self::Console
+        } else if path.starts_with(digicert::PREFIX) {
+            Self::DigiCert
+        } else {
+            Self::Regfish
+        }
+    }
+}
+
+/// Checks the key and counts the request; an answer when it may not go on.
+fn refuse(shared: &Shared, path: &str, headers: &HeaderMap, now: Timestamp) -> Option<Response> {
+    let holds = |name, key: &Secret| {
+        headers.get(name).map(|given| given.as_bytes()) == Some(key.reveal().as_bytes())
+    };
+    match Door::of(path) {
+        Door::Console => None,
+        Door::Regfish if !holds("x-api-key", &shared.api_key) => {
+            Some(Answer::error(StatusCode::UNAUTHORIZED, "unauthorized").into_response())
+        }
+        Door::Regfish if !shared.admit(Vendor::Regfish, now) => {
+            // What an excess looks like is not published (contract A.14).
+            let text = "too many requests";
+            Some(Answer::error(StatusCode::TOO_MANY_REQUESTS, text).into_response())
+        }
+        Door::DigiCert if !holds("x-dc-devkey", &shared.digicert_key) => {
+            Some(digicert::no_access())
+        }
+        Door::DigiCert if !shared.admit(Vendor::DigiCert, now) => {
+            Some(digicert::too_many_requests())
+        }
+        Door::Regfish | Door::DigiCert => None,
+    }
 }
 
 /// The headers of the recorded answers (contract A.0); there is no request id among them.

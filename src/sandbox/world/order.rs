@@ -1,12 +1,10 @@
-//! `Order`: the facts of one certificate id, and what stage they amount to at a given time.
+//! `Order`: the facts of one certificate id.
 //!
-//! An order has no stored status. [`Order::stage`] computes it, so that no status can contradict
-//! the facts (contract A.11 is the table that it follows).
+//! An order has no stored status; [`super::Stage`] is computed from these facts.
 
 use serde::{Deserialize, Serialize};
 
-use super::timing::later;
-use super::{Product, Timing, ValidationLevel};
+use super::{Dcv, Reissue, Submission};
 use crate::types::{DomainName, Timestamp};
 
 /// One certificate id from its order on.
@@ -29,79 +27,47 @@ pub(crate) struct Order {
     pub(crate) organization_id: Option<String>,
     /// Set when the order went to the CA; a staged order has none.
     pub(crate) submission: Option<Submission>,
+    /// The number that the CA gave to the order, which the API never shows (contract C).
+    #[serde(default)]
+    pub(crate) provider_order: Option<u64>,
     /// Set when the order ended without a certificate, or after one.
     pub(crate) end: Option<End>,
-    /// Set when the CA issued.
+    /// Set when the CA issued; the latest certificate of the order.
     pub(crate) issued: Option<Issued>,
-    /// How many downloads were refused since (contract A.10).
+    /// Set when the first certificate was issued.
+    #[serde(default)]
+    pub(crate) contract: Option<Contract>,
+    /// What the CA added to a renewal; set when that was issued.
+    #[serde(default)]
+    pub(crate) renewal_bonus_days: Option<u16>,
+    /// The latest reissue.
+    #[serde(default)]
+    pub(crate) reissue: Option<Reissue>,
+    #[serde(default)]
+    pub(crate) revocation: Option<Revocation>,
+    /// How many downloads were refused since the latest certificate (contract A.10).
     pub(crate) downloads_refused: u32,
-}
-
-/// How control over the names is proved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Dcv {
-    /// `dns-cname-token`.
-    DnsCnameToken,
-    /// `email`, with the addresses that are written to.
-    Email(Vec<String>),
-}
-
-/// The order at the CA.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Submission {
-    pub(crate) at: Timestamp,
-    /// From when on the validation shows; the CA's looks count from here.
-    pub(crate) validation_since: Timestamp,
-    /// One for each base domain; none for email.
-    pub(crate) tokens: Vec<Token>,
-    /// When the CA saw the proof.
-    pub(crate) proved_at: Option<Timestamp>,
-    /// Up to when the CA's looks are done with. Not stored: the latest stored time stands for it.
-    #[serde(skip)]
-    pub(crate) looked_at: Option<Timestamp>,
-    /// What the records' revision was at the last look in vain.
-    #[serde(skip)]
-    pub(super) looked_revision: Option<u64>,
-}
-
-/// What must stand in the DNS for one base domain (contract A.7, B.6).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Token {
-    pub(crate) base_domain: String,
-    /// The random part, without `.dcv.digicert.com.`.
-    pub(crate) value: String,
-}
-
-impl Token {
-    /// Where the record must stand, without a trailing dot.
-    pub(crate) fn record_name(&self) -> String {
-        format!("_dnsauth.{}", self.base_domain)
-    }
-
-    /// What the record must say, with the trailing dot (contract A.7: both forms occur).
-    pub(crate) fn record_value(&self) -> String {
-        format!("{}.dcv.digicert.com.", self.value)
-    }
 }
 
 /// How an order ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct End {
-    pub(crate) kind: EndKind,
+    pub(crate) kind: OrderEnd,
     pub(crate) at: Timestamp,
 }
 
 /// The ends that a certificate id can come to (contract A.11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum EndKind {
+pub enum OrderEnd {
     /// Cancelled before anything was issued.
     Cancelled,
     /// Cancelled after the certificate was issued.
     OrderCancelled,
     /// The CA refused.
     Rejected,
+    /// The vendor cannot say what became of it; that may pass.
+    Unknown,
 }
 
 /// The certificate.
@@ -116,90 +82,71 @@ pub(crate) struct Issued {
     pub(crate) valid_until: Timestamp,
 }
 
-/// Where an order stands at a given time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Held at the vendor until an organization is chosen.
-    Staged,
-    /// At the CA; what must be put into the DNS does not show yet.
-    Submitted,
-    /// The CA looks for the proof.
-    Validating,
-    /// Proved; the CA still checks the organization.
-    Vetting,
-    /// There is a certificate.
-    Issued,
-    /// There was a certificate.
-    Expired,
-    /// It came to nothing.
-    Ended(EndKind),
+/// How long the order lasts (contract A.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Contract {
+    pub(crate) from: Timestamp,
+    pub(crate) until: Timestamp,
 }
 
-impl Stage {
-    /// The status of the certificate resource (contract A.6).
-    pub(crate) fn status(self) -> &'static str {
-        match self {
-            Self::Staged | Self::Submitted | Self::Validating | Self::Vetting => "pending",
-            Self::Issued => "issued",
-            Self::Expired => "expired",
-            Self::Ended(EndKind::Cancelled) => "cancelled",
-            Self::Ended(EndKind::OrderCancelled) => "order_cancelled",
-            Self::Ended(EndKind::Rejected) => "rejected",
-        }
-    }
+/// A revocation, asked for or done (contract A.11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Revocation {
+    pub(crate) scope: RevocationScope,
+    /// None while the CA works on it.
+    pub(crate) done_at: Option<Timestamp>,
+}
+
+/// How much is revoked (contract A.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevocationScope {
+    /// The certificate; the order lives and may be reissued.
+    Certificate,
+    /// The whole order.
+    Order,
 }
 
 impl Order {
-    /// Where the order stands at `now`.
-    pub(crate) fn stage(&self, now: Timestamp) -> Stage {
-        if let Some(end) = &self.end {
-            return Stage::Ended(end.kind);
-        }
-        if let Some(issued) = &self.issued {
-            return if now > issued.valid_until { Stage::Expired } else { Stage::Issued };
-        }
-        match &self.submission {
-            None => Stage::Staged,
-            Some(submission) if now < submission.validation_since => Stage::Submitted,
-            Some(Submission { proved_at: None, .. }) => Stage::Validating,
-            Some(Submission { proved_at: Some(_), .. }) => Stage::Vetting,
-        }
-    }
-
-    /// The order's state in the provider's words (contract A.6: an open set).
-    pub(crate) fn order_state(&self, now: Timestamp, timing: &Timing) -> &'static str {
-        match self.stage(now) {
-            Stage::Staged => "ACTION_REQUIRED",
-            Stage::Submitted => "PENDING",
-            Stage::Validating | Stage::Vetting => {
-                let vetted = self.vetted_at(timing).is_none_or(|vetted_at| now >= vetted_at);
-                if vetted { "PENDING" } else { "PENDING_APPROVAL" }
-            }
-            Stage::Issued => "ISSUED",
-            Stage::Expired => "EXPIRED",
-            Stage::Ended(EndKind::Cancelled | EndKind::OrderCancelled) => "CANCELLED",
-            Stage::Ended(EndKind::Rejected) => "REJECTED",
-        }
-    }
-
-    /// When the CA is done with the organization; nothing for products that name none.
-    pub(crate) fn vetted_at(&self, timing: &Timing) -> Option<Timestamp> {
-        let submission = self.submission.as_ref()?;
-        let product = Product::find(&self.sku)?;
-        (product.level == ValidationLevel::Organization)
-            .then(|| later(submission.at, timing.vetting))
-    }
-
-    /// When everything is proved and checked, once that is known.
-    pub(super) fn ready_at(&self, timing: &Timing) -> Option<Timestamp> {
-        let proved_at = self.submission.as_ref()?.proved_at?;
-        Some(self.vetted_at(timing).map_or(proved_at, |vetted_at| vetted_at.max(proved_at)))
-    }
-
     /// The names of the certificate: the common name first, none twice.
     pub(crate) fn names(&self) -> Vec<&DomainName> {
         let others = self.dns_names.iter().filter(|name| **name != self.common_name);
         std::iter::once(&self.common_name).chain(others).collect()
+    }
+
+    /// What the CA works on now: the order itself, or its reissue.
+    pub(crate) fn open_submission(&self) -> Option<(&Submission, &Dcv)> {
+        if self.end.is_some() || self.is_dead() {
+            return None;
+        }
+        match (&self.issued, &self.reissue) {
+            (None, _) => Some((self.submission.as_ref()?, &self.dcv)),
+            (Some(_), Some(reissue)) if reissue.end.is_none() => {
+                Some((&reissue.submission, &reissue.dcv))
+            }
+            (Some(_), _) => None,
+        }
+    }
+
+    pub(super) fn open_submission_mut(&mut self) -> Option<&mut Submission> {
+        self.open_submission()?;
+        match (&self.issued, &mut self.reissue) {
+            (Some(_), Some(reissue)) => Some(&mut reissue.submission),
+            _ => self.submission.as_mut(),
+        }
+    }
+
+    /// Revoked with the whole order.
+    fn is_dead(&self) -> bool {
+        self.revocation.is_some_and(|revocation| {
+            revocation.done_at.is_some() && revocation.scope == RevocationScope::Order
+        })
+    }
+
+    /// When the order itself ends, which may be later than its certificate.
+    pub(crate) fn contract_until(&self) -> Option<Timestamp> {
+        let certificate = self.issued.as_ref().map(|issued| issued.valid_until);
+        self.contract.map(|contract| contract.until).or(certificate)
     }
 }
 

@@ -1,11 +1,12 @@
-//! Transitions that a customer causes through the API: order, complete, download.
+//! Transitions that a customer causes through the API: order, renew, complete, download.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::order::public_id;
 use super::timing::later;
 use super::{
-    Dcv, Order, Product, Random, Refusal, Stage, Submission, Token, Touch, ValidationLevel, World,
+    Dcv, Order, Product, Random, Refusal, Risk, Stage, Submission, Token, ValidationLevel,
+    ValidationReuse, World,
 };
 use crate::types::{DomainName, Timestamp};
 
@@ -26,28 +27,12 @@ pub(crate) struct NewOrder {
 
 /// The longest term on sale (contract A.4: the documented maximum), and the one that an order
 /// without a wish gets (the real default is not published).
-const LONGEST_VALIDITY_DAYS: u16 = 199;
+pub(super) const LONGEST_VALIDITY_DAYS: u16 = 199;
 
 /// More names than this no real product takes, and an answer must stay readable.
 const MOST_NAMES: usize = 250;
 
 impl World {
-    /// All orders, oldest first.
-    pub(crate) fn orders(&self) -> impl Iterator<Item = &Order> {
-        self.orders.values()
-    }
-
-    /// The order of that id.
-    pub(crate) fn order(&self, id: &str) -> Result<&Order, Refusal> {
-        self.orders.get(id).ok_or_else(no_such_order)
-    }
-
-    fn order_mut(&mut self, id: &str) -> Result<&mut Order, Refusal> {
-        let order = self.orders.get_mut(id).ok_or_else(no_such_order)?;
-        self.touched.insert(Touch::Order(id.to_owned()));
-        Ok(order)
-    }
-
     /// Makes an order. Asking twice makes two (contract A.4: not idempotent).
     ///
     /// An OV order without a usable organization is staged: nothing goes to the CA yet.
@@ -59,12 +44,9 @@ impl World {
     ) -> Result<&Order, Refusal> {
         let product = Product::find(&wish.sku).ok_or_else(|| Refusal::invalid("unknown sku"))?;
         let validity_days = check_validity(wish.validity_days)?;
-        let mut dns_names: Vec<DomainName> = Vec::new();
-        for name in wish.dns_names {
-            if !dns_names.contains(&name) {
-                dns_names.push(name);
-            }
-        }
+        let mut seen = BTreeSet::new();
+        let mut dns_names = wish.dns_names;
+        dns_names.retain(|name| seen.insert(name.clone()));
         if dns_names.len() > MOST_NAMES {
             return Err(Refusal::invalid(format!("more than {MOST_NAMES} dns_names")));
         }
@@ -79,11 +61,12 @@ impl World {
             // What becomes of an unknown id is not published; an unusable one stages the order.
             let organization =
                 self.organization(id).ok_or_else(|| Refusal::invalid("organization not found"))?;
-            organization_usable = organization.usable;
+            organization_usable = organization.is_usable(now, &self.rules.timing);
         }
 
+        let id = self.unused_order_id(random);
         let mut order = Order {
-            id: self.unused_order_id(random),
+            id: id.clone(),
             created_at: now,
             sku: product.sku.to_owned(),
             common_name: wish.common_name,
@@ -94,17 +77,23 @@ impl World {
             renewal_of: wish.renewal_of,
             organization_id: wish.org_id.filter(|_| organization_needed),
             submission: None,
+            provider_order: None,
             end: None,
             issued: None,
+            contract: None,
+            renewal_bonus_days: None,
+            reissue: None,
+            revocation: None,
             downloads_refused: 0,
         };
         if !organization_needed || organization_usable {
             // The validation is usually in the same answer (contract A.4).
-            order.submission = Some(self.submit(&order, now, now, random));
+            let since = later(now, self.rules.timing.direct_validation_after);
+            order.provider_order = Some(self.unused_provider_order(random));
+            order.submission = Some(self.submit(&order, now, since, random));
         }
-        let id = order.id.clone();
-        self.touched.insert(Touch::Order(id.clone()));
-        Ok(self.orders.entry(id).or_insert(order))
+        self.add_order(order);
+        self.order(&id)
     }
 
     /// Binds an organization to a staged order and sends it to the CA (contract A.5).
@@ -124,15 +113,17 @@ impl World {
         let organization = self
             .organization(organization_id)
             .ok_or_else(|| Refusal::invalid("organization not found"))?;
-        if !organization.usable {
+        if !organization.is_usable(now, &self.rules.timing) {
             return Err(Refusal::invalid("organization is not usable for ordering"));
         }
         let since = later(now, self.rules.timing.validation_after);
         let submission = self.submit(order, now, since, random);
-        let order = self.order_mut(id)?;
-        order.organization_id = Some(organization_id.to_owned());
-        order.submission = Some(submission);
-        Ok(order)
+        let number = self.unused_provider_order(random);
+        self.change_order(id, |order| {
+            order.organization_id = Some(organization_id.to_owned());
+            order.provider_order = Some(number);
+            order.submission = Some(submission);
+        })
     }
 
     /// The chain in PEM, or why not yet. The first downloads are refused although the order says
@@ -143,39 +134,51 @@ impl World {
         let Some(issued) = &order.issued else {
             return Err(Refusal::NotReady("certificate is not ready for download".to_owned()));
         };
+        let chain = issued.chain_pem.clone();
         if order.downloads_refused < allowed_refusals && order.stage(now) == Stage::Issued {
-            self.order_mut(id)?.downloads_refused += 1;
+            self.change_order(id, |order| order.downloads_refused += 1)?;
             return Err(Refusal::NotReady("certificate bundle is not ready yet".to_owned()));
         }
-        Ok(issued.chain_pem.clone())
+        Ok(chain)
     }
 
-    fn submit(
+    /// Sends an order, or a reissue of it, to the CA.
+    pub(super) fn submit(
         &self,
         order: &Order,
         now: Timestamp,
         validation_since: Timestamp,
         random: Random<'_>,
     ) -> Submission {
-        let tokens = match order.dcv {
-            Dcv::Email(_) => Vec::new(),
-            // One record for each base domain, however many names it holds (contract A.7).
-            Dcv::DnsCnameToken => order
-                .names()
-                .into_iter()
-                .map(|name| self.rules.zones.base_domain(name.without_wildcard()).to_owned())
-                .collect::<BTreeSet<String>>()
-                .into_iter()
-                .map(|base_domain| Token { base_domain, value: token_value(random) })
-                .collect(),
-        };
+        let is_ov = Product::find(&order.sku)
+            .is_some_and(|product| product.level == ValidationLevel::Organization);
+        let reuse = is_ov && self.rules.behaviour.reuse != ValidationReuse::Never;
+        // One for each base domain, however many names it holds (contract A.7).
+        let tokens: Vec<Token> = order
+            .names()
+            .into_iter()
+            .map(|name| self.rules.zones.base_domain(name.without_wildcard()).to_owned())
+            .collect::<BTreeSet<String>>()
+            .into_iter()
+            .map(|base_domain| {
+                let reused = reuse && self.is_approved(&base_domain, now);
+                let proved_at = reused.then_some(now);
+                Token { value: token_value(random), base_domain, proved_at, reused }
+            })
+            .collect();
+        let proved = tokens.iter().all(|token| token.reused);
         Submission {
             at: now,
             validation_since,
             tokens,
-            proved_at: None,
+            proved_at: proved.then_some(now),
+            vetted: is_ov,
+            checks: BTreeMap::new(),
+            risk: Risk::default(),
+            assessed_at: None,
+            caa_refused_at: None,
             looked_at: None,
-            looked_revision: None,
+            parked: false,
         }
     }
 
@@ -183,28 +186,35 @@ impl World {
         let source = self
             .order(id)
             .map_err(|_| Refusal::invalid("renewal_of_certificate_id: certificate not found"))?;
-        match source.stage(now) {
-            Stage::Issued | Stage::Expired => Ok(()),
-            Stage::Staged
-            | Stage::Submitted
-            | Stage::Validating
-            | Stage::Vetting
-            | Stage::Ended(_) => Err(Refusal::invalid("the certificate cannot be renewed")),
+        if self.can_be_renewed(source, now) {
+            return Ok(());
         }
+        Err(Refusal::invalid("the certificate cannot be renewed"))
+    }
+
+    /// What `renewal_supported` says.
+    pub(crate) fn can_be_renewed(&self, order: &Order, now: Timestamp) -> bool {
+        self.rules.behaviour.renewals && matches!(order.stage(now), Stage::Issued | Stage::Expired)
     }
 
     fn unused_order_id(&self, random: Random<'_>) -> String {
         loop {
             let id = public_id(random());
-            if !self.orders.contains_key(&id) {
+            if self.order(&id).is_err() {
                 return id;
             }
         }
     }
-}
 
-pub(super) fn no_such_order() -> Refusal {
-    Refusal::NotFound("certificate not found".to_owned())
+    fn unused_provider_order(&self, random: Random<'_>) -> u64 {
+        loop {
+            // Nine digits, as the CA's numbers have today.
+            let number = u64::try_from(random() % 900_000_000).unwrap_or_default() + 100_000_000;
+            if self.provider_order(number).is_none() {
+                return number;
+            }
+        }
+    }
 }
 
 pub(super) fn token_value(random: Random<'_>) -> String {
@@ -229,11 +239,19 @@ fn check_names(
     dns_names: &[DomainName],
     csr_names: &BTreeSet<String>,
 ) -> Result<(), Refusal> {
-    let ordered: BTreeSet<&str> =
-        std::iter::once(common_name).chain(dns_names).map(DomainName::as_str).collect();
-    if !product.wildcard && ordered.iter().any(|name| name.starts_with("*.")) {
+    let names: Vec<&DomainName> = std::iter::once(common_name).chain(dns_names).collect();
+    if !product.wildcard && names.iter().any(|name| name.is_wildcard()) {
         return Err(Refusal::invalid(format!("{} cannot hold wildcard names", product.sku)));
     }
+    check_csr_names(&names, csr_names)
+}
+
+/// The CSR holds what is ordered, all of it and nothing else.
+pub(super) fn check_csr_names(
+    names: &[&DomainName],
+    csr_names: &BTreeSet<String>,
+) -> Result<(), Refusal> {
+    let ordered: BTreeSet<&str> = names.iter().map(|name| name.as_str()).collect();
     if let Some(name) = ordered.iter().find(|name| !csr_names.contains(**name)) {
         return Err(Refusal::invalid(format!("csr does not hold the ordered name {name}")));
     }

@@ -2,15 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Random, Refusal, Touch, World};
+use super::timing::later;
+use super::{Random, Refusal, Timing, Touch, World};
+use crate::types::Timestamp;
 
 /// An organization as the vendor keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Organization {
     /// `hdl_` and 13 characters.
     pub(crate) id: String,
-    /// Checked and good for orders.
+    /// Good for orders, once it is checked and while the check counts.
     pub(crate) usable: bool,
+    /// When the check is done; none when that was before the world began.
+    #[serde(default)]
+    pub(crate) checked_at: Option<Timestamp>,
+    /// The organization that took its place.
+    #[serde(default)]
+    pub(crate) replaced_by: Option<String>,
     pub(crate) details: NewOrganization,
 }
 
@@ -28,10 +36,44 @@ pub(crate) struct NewOrganization {
     pub(crate) email: String,
 }
 
+impl NewOrganization {
+    /// All fields with their names on the wire.
+    pub(crate) fn fields_mut(&mut self) -> [(&'static str, &mut String); 9] {
+        [
+            ("organization", &mut self.organization),
+            ("first_name", &mut self.first_name),
+            ("last_name", &mut self.last_name),
+            ("address", &mut self.address),
+            ("postal_code", &mut self.postal_code),
+            ("city", &mut self.city),
+            ("country_code", &mut self.country_code),
+            ("phone", &mut self.phone),
+            ("email", &mut self.email),
+        ]
+    }
+}
+
 impl Organization {
-    /// `ready` when it may be used. The other words are not published; `pending` stands for them.
-    pub(crate) fn status(&self) -> &'static str {
-        if self.usable { "ready" } else { "pending" }
+    /// True when an OV order can be made out to it at `now`.
+    pub(crate) fn is_usable(&self, now: Timestamp, timing: &Timing) -> bool {
+        self.usable
+            && self.replaced_by.is_none()
+            && self
+                .checked_at
+                .is_none_or(|at| at <= now && now < later(at, timing.organization_lifetime))
+    }
+
+    /// `ready` when it may be used. The other words are not published; these stand for them.
+    pub(crate) fn status(&self, now: Timestamp, timing: &Timing) -> &'static str {
+        if self.is_usable(now, timing) {
+            "ready"
+        } else if self.replaced_by.is_some() {
+            "replaced"
+        } else if self.usable && self.checked_at.is_some_and(|at| at <= now) {
+            "expired"
+        } else {
+            "pending"
+        }
     }
 }
 
@@ -40,6 +82,8 @@ pub(super) fn first_organizations() -> [Organization; 2] {
     let organization = |id: &str, name: &str, city: &str, usable| Organization {
         id: id.to_owned(),
         usable,
+        checked_at: None,
+        replaced_by: None,
         details: NewOrganization {
             organization: name.to_owned(),
             first_name: "Erika".to_owned(),
@@ -71,28 +115,93 @@ impl World {
 
     /// Makes an organization. Asking twice makes two (contract A.3: not idempotent).
     ///
-    /// It is usable at once: how long the real check takes, and what it is called meanwhile, is
-    /// not published.
+    /// How long the real check takes, and what it is called meanwhile, is not published.
     pub(crate) fn create_organization(
         &mut self,
         details: NewOrganization,
+        now: Timestamp,
         random: Random<'_>,
     ) -> Result<&Organization, Refusal> {
-        if details.organization.trim().is_empty() {
-            return Err(Refusal::invalid("organization is required"));
-        }
-        let code = details.country_code.as_bytes();
-        if code.len() != 2 || !code.iter().all(u8::is_ascii_uppercase) {
-            return Err(Refusal::invalid("country_code must be two capital letters"));
-        }
+        check_details(&details)?;
         let id = loop {
             let id = format!("hdl_{}", super::order::public_id(random()));
             if !self.organizations.contains_key(&id) {
                 break id;
             }
         };
-        self.touched.insert(Touch::Organization(id.clone()));
-        let organization = Organization { id: id.clone(), usable: true, details };
-        Ok(self.organizations.entry(id).or_insert(organization))
+        let checked_at = Some(later(now, self.rules.timing.organization_check));
+        self.put_organization(Organization {
+            id,
+            usable: true,
+            checked_at,
+            replaced_by: None,
+            details,
+        })
     }
+
+    /// Changes an organization (contract A.3). One that is checked is not changed in place: a
+    /// replacement with a new id takes over, and must be checked again.
+    pub(crate) fn change_organization(
+        &mut self,
+        id: &str,
+        details: NewOrganization,
+        create_replacement: bool,
+        now: Timestamp,
+        random: Random<'_>,
+    ) -> Result<&Organization, Refusal> {
+        let organization = self.organization(id).ok_or_else(no_such_organization)?;
+        if organization.replaced_by.is_some() {
+            return Err(Refusal::invalid("the organization has been replaced"));
+        }
+        check_details(&details)?;
+        if create_replacement {
+            let new_id = self.create_organization(details, now, random)?.id.clone();
+            let mut old = self.organization(id).ok_or_else(no_such_organization)?.clone();
+            old.replaced_by = Some(new_id.clone());
+            self.put_organization(old)?;
+            return self.organization(&new_id).ok_or_else(no_such_organization);
+        }
+        if organization.is_usable(now, &self.rules.timing) {
+            return Err(Refusal::invalid(
+                "a validated organization can only be changed with edit_mode create_replacement",
+            ));
+        }
+        let changed = Organization { details, ..organization.clone() };
+        self.put_organization(changed)
+    }
+
+    /// The check of an organization is passed at `now`, or does not count any more.
+    pub(crate) fn judge_organization(
+        &mut self,
+        id: &str,
+        usable: bool,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let mut organization = self.organization(id).ok_or_else(no_such_organization)?.clone();
+        organization.usable = usable;
+        organization.checked_at = usable.then_some(now);
+        self.put_organization(organization).map(drop)
+    }
+
+    fn put_organization(&mut self, organization: Organization) -> Result<&Organization, Refusal> {
+        let id = organization.id.clone();
+        self.touched.insert(Touch::Organization(id.clone()));
+        self.organizations.insert(id.clone(), organization);
+        self.organization(&id).ok_or_else(no_such_organization)
+    }
+}
+
+fn no_such_organization() -> Refusal {
+    Refusal::NotFound("organization not found".to_owned())
+}
+
+fn check_details(details: &NewOrganization) -> Result<(), Refusal> {
+    if details.organization.trim().is_empty() {
+        return Err(Refusal::invalid("organization is required"));
+    }
+    let code = details.country_code.as_bytes();
+    if code.len() != 2 || !code.iter().all(u8::is_ascii_uppercase) {
+        return Err(Refusal::invalid("country_code must be two capital letters"));
+    }
+    Ok(())
 }

@@ -13,7 +13,15 @@ pub struct Timing {
     pub looks: Vec<LookPhase>,
     /// From the completion of a staged order until its DNS records show (contract A.11).
     pub validation_after: Duration,
-    /// How long the CA checks the organization of an OV order.
+    /// From a direct order until its DNS records show: usually nothing (contract A.4).
+    pub direct_validation_after: Duration,
+    /// How long a new or replaced organization is checked before it can be used.
+    pub organization_check: Duration,
+    /// How long a checked organization can be used (contract B.6: about 397 days).
+    pub organization_lifetime: Duration,
+    /// How long an OV order's proof of a domain covers later ones (contract B.6: 199 days).
+    pub validation_lifetime: Duration,
+    /// How long the CA checks the organization of an OV order, one check after the other.
     pub vetting: Duration,
     /// How long somebody takes to answer the validation mail (contract A.11, email DCV).
     pub email_answer: Duration,
@@ -45,6 +53,10 @@ impl Timing {
                 LookPhase { every: HOUR, lasting: 10 * DAY },
             ],
             validation_after: Duration::from_secs(20),
+            direct_validation_after: Duration::ZERO,
+            organization_check: Duration::ZERO,
+            organization_lifetime: 397 * DAY,
+            validation_lifetime: 199 * DAY,
             vetting: 5 * MINUTE,
             email_answer: 10 * MINUTE,
             token_lifetime: 30 * DAY,
@@ -58,7 +70,7 @@ impl Timing {
             validation_after: Duration::from_secs(1),
             vetting: Duration::from_secs(2),
             email_answer: Duration::from_secs(2),
-            token_lifetime: 30 * DAY,
+            ..Self::published()
         }
     }
 

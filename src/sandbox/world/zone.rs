@@ -1,89 +1,24 @@
-//! Zones: which names are managed, what records they hold, and how records may change.
-
-use serde::{Deserialize, Serialize};
+//! Zones as the API shows them, and how their records may change.
 
 use super::record::CheckedRecord;
-use super::{NewRecord, Random, Record, RecordKind, Refusal, Touch, World, normal_name};
-use crate::types::{DomainName, Timestamp};
-
-/// Which zones there are.
-#[derive(Debug, Clone)]
-pub(crate) struct ZoneRules {
-    /// Every registrable domain (the last two labels) is a managed zone.
-    pub(crate) any_zone: bool,
-    /// Zones that are managed in any case; needed for `example.co.uk` and for delegated zones.
-    pub(crate) managed: Vec<DomainName>,
-    /// Zones of somebody else.
-    pub(crate) unmanaged: Vec<DomainName>,
-    /// How a call for somebody else's zone is answered.
-    pub(crate) unmanaged_answer: UnmanagedAnswer,
-}
-
-/// How a call for somebody else's zone is answered: both are known (contract A.0, A.12).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum UnmanagedAnswer {
-    /// 404, as the official client of 2026 expects.
-    #[default]
-    NotFound,
-    /// 200 with `success: false` and code 15001, as recorded in 2024.
-    SuccessFalse,
-}
-
-/// The vendor's `rrid`.
-pub(crate) type RecordId = u64;
-
-/// The records of one zone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Zone {
-    /// Of the SOA; counts changes.
-    pub(crate) serial: u32,
-    pub(crate) records: Vec<Record>,
-}
-
-impl ZoneRules {
-    /// The managed zone that holds `name` (lower-case, without trailing dot).
-    pub(crate) fn zone_of<'name>(&self, name: &'name str) -> Option<&'name str> {
-        for suffix in suffixes(name) {
-            if self.managed.iter().any(|zone| zone.as_str() == suffix) {
-                return Some(suffix);
-            }
-            if self.unmanaged.iter().any(|zone| zone.as_str() == suffix) {
-                return None;
-            }
-        }
-        last_two_labels(name).filter(|_| self.any_zone)
-    }
-
-    /// The domain that the CA wants proved for `name`.
-    pub(crate) fn base_domain<'name>(&self, name: &'name str) -> &'name str {
-        self.zone_of(name).or_else(|| last_two_labels(name)).unwrap_or(name)
-    }
-}
-
-/// `a.b.c`, `b.c`, `c`.
-fn suffixes(name: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(name), |rest| rest.split_once('.').map(|(_, parent)| parent))
-}
-
-fn last_two_labels(name: &str) -> Option<&str> {
-    suffixes(name).find(|suffix| suffix.bytes().filter(|byte| *byte == b'.').count() == 1)
-}
+use super::served::FIRST_AUTO_ID;
+use super::{
+    NewRecord, Random, Record, RecordId, RecordKind, Refusal, Touch, World, Zone, normal_name,
+};
+use crate::types::Timestamp;
 
 impl World {
-    /// The managed zone of exactly that name, and its records (none if nothing was ever put).
+    /// The managed zone of exactly that name, and its records as the API lists them.
     pub(crate) fn zone(&self, name: &str) -> Result<(String, Zone), Refusal> {
         let name = normal_name(name);
         if self.rules.zones.zone_of(&name) != Some(name.as_str()) {
             return Err(Refusal::UnmanagedZone);
         }
-        let zone = self.zones.get(&name).cloned().unwrap_or_default();
+        let mut zone = self.zones.get(&name).cloned().unwrap_or_default();
+        if self.rules.behaviour.auto_records {
+            zone.records.splice(0..0, self.auto_records(&name));
+        }
         Ok((name, zone))
-    }
-
-    /// The records of the managed zone that holds `name`, without a copy.
-    pub(crate) fn zone_holding(&self, name: &str) -> Option<(String, Option<&Zone>)> {
-        let zone_name = self.rules.zones.zone_of(name)?;
-        Some((zone_name.to_owned(), self.zones.get(zone_name)))
     }
 
     /// The zones that are listed or hold records.
@@ -98,13 +33,14 @@ impl World {
 
     /// The record of that id and the name of its zone.
     pub(crate) fn record(&self, id: RecordId) -> Result<(&str, &Record), Refusal> {
-        self.zones
-            .iter()
-            .find_map(|(name, zone)| {
-                let record = zone.records.iter().find(|record| record.id == id)?;
-                Some((name.as_str(), record))
-            })
-            .ok_or_else(|| Refusal::NotFound("record not found".to_owned()))
+        let missing = || Refusal::NotFound("record not found".to_owned());
+        if id >= FIRST_AUTO_ID && self.rules.behaviour.auto_records {
+            return Err(Refusal::invalid("the record is kept by the system"));
+        }
+        let name = self.index.zone_of_record(id).ok_or_else(missing)?;
+        let zone = self.zones.get(name).ok_or_else(missing)?;
+        let record = zone.records.iter().find(|record| record.id == id).ok_or_else(missing)?;
+        Ok((name, record))
     }
 
     /// Makes a record; the zone is found from its name (contract A.12).
@@ -119,7 +55,8 @@ impl World {
             self.rules.zones.zone_of(&wish.name).ok_or(Refusal::UnmanagedZone)?.to_owned();
         self.check_neighbours(&zone_name, &wish, None)?;
         let record = wish.into_record(self.unused_record_id(random), now.as_second());
-        self.change(&zone_name, |zone| zone.records.push(record.clone()));
+        self.index.note_record(record.id, &zone_name);
+        self.change(&zone_name, now, |zone| zone.records.push(record.clone()));
         Ok(record)
     }
 
@@ -150,12 +87,16 @@ impl World {
         now: Timestamp,
     ) -> Result<Record, Refusal> {
         let wish = CheckedRecord::check(wish)?;
-        let zone_name = self.record(id)?.0.to_owned();
+        let (zone_name, record) = self.record(id)?;
+        if record.auto {
+            return Err(Refusal::invalid("the record is kept by the system"));
+        }
+        let zone_name = zone_name.to_owned();
         if self.rules.zones.zone_of(&wish.name) != Some(zone_name.as_str()) {
             return Err(Refusal::invalid("name is outside of the record's zone"));
         }
         self.check_neighbours(&zone_name, &wish, Some(id))?;
-        self.change(&zone_name, |zone| {
+        self.change(&zone_name, now, |zone| {
             if let Some(record) = zone.records.iter_mut().find(|record| record.id == id) {
                 record.assign(&wish, now.as_second());
             }
@@ -164,18 +105,43 @@ impl World {
     }
 
     /// Removes the record of that id.
-    pub(crate) fn delete_record(&mut self, id: RecordId) -> Result<(), Refusal> {
-        let zone_name = self.record(id)?.0.to_owned();
-        self.change(&zone_name, |zone| zone.records.retain(|record| record.id != id));
+    pub(crate) fn delete_record(&mut self, id: RecordId, now: Timestamp) -> Result<(), Refusal> {
+        let (zone_name, record) = self.record(id)?;
+        if record.auto {
+            return Err(Refusal::invalid("the record is kept by the system"));
+        }
+        let zone_name = zone_name.to_owned();
+        self.index.forget_record(id);
+        self.change(&zone_name, now, |zone| zone.records.retain(|record| record.id != id));
         Ok(())
     }
 
-    fn change(&mut self, zone_name: &str, change: impl FnOnce(&mut Zone)) {
+    /// Makes a record one that the vendor keeps itself, or switches it on or off.
+    pub(crate) fn mark_record(
+        &mut self,
+        id: RecordId,
+        auto: bool,
+        active: bool,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let zone_name = self.record(id)?.0.to_owned();
+        self.change(&zone_name, now, |zone| {
+            for record in zone.records.iter_mut().filter(|record| record.id == id) {
+                record.auto = auto;
+                record.active = active;
+            }
+        });
+        Ok(())
+    }
+
+    fn change(&mut self, zone_name: &str, now: Timestamp, change: impl FnOnce(&mut Zone)) {
+        let longest_lag = self.lags.iter().max().copied().unwrap_or_default();
         let zone = self.zones.entry(zone_name.to_owned()).or_default();
+        zone.remember(now, longest_lag);
         change(zone);
         zone.serial = zone.serial.wrapping_add(1);
-        self.revision += 1;
         self.touched.insert(Touch::Zone(zone_name.to_owned()));
+        self.wake(zone_name, now);
     }
 
     /// The rules between records of one name (contract A.12): no record twice; a CNAME alone at
