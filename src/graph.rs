@@ -89,6 +89,30 @@ impl StepGraph {
         found
     }
 
+    /// The edges that say something new, from a step to one that needs it: an edge is left out when
+    /// a longer path says the same. In the order of [`Self::order`].
+    pub fn essential_edges(&self) -> Vec<(StepId, StepId)> {
+        let ancestors: BTreeMap<&StepId, BTreeSet<StepId>> =
+            self.order.iter().map(|id| (id, self.ancestors(id))).collect();
+        let said_otherwise = |from: &StepId, needs: &BTreeSet<StepId>| {
+            needs.iter().any(|need| ancestors.get(need).is_some_and(|all| all.contains(from)))
+        };
+        let mut edges = self.edges();
+        edges.retain(|(from, to)| !said_otherwise(from, &self.needs(to)));
+        edges
+    }
+
+    /// All edges, from a step to one that needs it, in the order of [`Self::order`].
+    pub fn edges(&self) -> Vec<(StepId, StepId)> {
+        let mut edges = Vec::new();
+        for to in &self.order {
+            let needs = self.needs(to);
+            let from = self.order.iter().filter(|from| needs.contains(*from));
+            edges.extend(from.map(|from| (from.clone(), to.clone())));
+        }
+        edges
+    }
+
     fn neighbours(&self, id: &StepId, direction: Direction) -> BTreeSet<StepId> {
         let Some(node) = self.index.get(id).copied() else { return BTreeSet::new() };
         let neighbours = self.graph.neighbors_directed(node, direction);
@@ -196,6 +220,16 @@ mod tests {
         assert_eq!(graph.ancestors(&id("c")), BTreeSet::from([id("a"), id("b")]));
         assert_eq!(graph.needs(&id("c")), BTreeSet::from([id("b")]));
         assert_eq!(graph.dependents(&id("a")), BTreeSet::from([id("b")]));
+    }
+
+    #[test]
+    fn an_edge_that_a_longer_path_implies_is_not_essential() {
+        let graph =
+            graph(&[("a", &[]), ("b", &["a"]), ("c", &["a", "b"]), ("d", &["a", "c"])]).unwrap();
+        let edge = |(from, to): (&str, &str)| (id(from), id(to));
+        assert_eq!(graph.essential_edges(), [("a", "b"), ("b", "c"), ("c", "d")].map(edge));
+        let all = [("a", "b"), ("a", "c"), ("b", "c"), ("a", "d"), ("c", "d")];
+        assert_eq!(graph.edges(), all.map(edge));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! Waiting and repeating are the engine's, because they must be recorded.
 
 mod perform;
+pub mod preview;
 mod regfish;
 mod x509;
 
@@ -37,6 +38,10 @@ pub struct ActionCall {
     pub directory: PathBuf,
     /// Certificates of other runs; only filled for calls that look for an order.
     pub owned_by_others: BTreeSet<CertificateId>,
+    /// Other runs that have not come to their end.
+    pub unfinished_runs: BTreeSet<RunId>,
+    /// The private keys that the run has made: fingerprint of the public key, and file.
+    pub keys: Vec<(String, PathBuf)>,
 }
 
 /// Somebody who performs actions.

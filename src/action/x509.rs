@@ -90,21 +90,35 @@ fn stored_key(path: &Path) -> Result<Option<PrivateKey>> {
     }
 }
 
+/// The run's request: the one on disk, or a new one that is on disk when this returns.
 fn request(path: &Path, key: &PrivateKey, parameters: &Parameters) -> Result<CertificateRequest> {
-    if let Some(text) = read(path)? {
-        let request = CertificateRequest::from_pem(&text).or_else(|error| {
-            fail(ErrorKind::File, format!("the request in `{}`: {error}", path.display()))
-        })?;
-        if request.public_key_sha256() != key.public_key_sha256() {
-            let message = format!("the request in `{}` is of another key", path.display());
-            return fail(ErrorKind::Conflict, message);
-        }
+    if let Some(request) = stored_request(path, key)? {
         return Ok(request);
     }
     let request = make_request(key, &parameters.common_name, &parameters.dns_names)
         .or_else(|error| fail(ErrorKind::Value, error.to_string()))?;
-    write_new(path, request.pem().as_bytes(), FileMode::Private).or_else(file_fault)?;
-    Ok(request)
+    match write_new(path, request.pem().as_bytes(), FileMode::Private) {
+        Ok(()) => Ok(request),
+        Err(error) if error.kind == FileErrorKind::AlreadyExists => {
+            match stored_request(path, key)? {
+                Some(request) => Ok(request),
+                None => file_fault(error),
+            }
+        }
+        Err(error) => file_fault(error),
+    }
+}
+
+fn stored_request(path: &Path, key: &PrivateKey) -> Result<Option<CertificateRequest>> {
+    let Some(text) = read(path)? else { return Ok(None) };
+    let request = CertificateRequest::from_pem(&text).or_else(|error| {
+        fail(ErrorKind::File, format!("the request in `{}`: {error}", path.display()))
+    })?;
+    if request.public_key_sha256() != key.public_key_sha256() {
+        let message = format!("the request in `{}` is of another key", path.display());
+        return fail(ErrorKind::Conflict, message);
+    }
+    Ok(Some(request))
 }
 
 fn read(path: &Path) -> Result<Option<String>> {
@@ -139,6 +153,8 @@ mod tests {
             parameters: parameters.as_object().unwrap().clone(),
             directory: PathBuf::new(),
             owned_by_others: BTreeSet::new(),
+            unfinished_runs: BTreeSet::new(),
+            keys: Vec::new(),
         }
     }
 
@@ -151,6 +167,19 @@ mod tests {
         assert_eq!(first, second);
         let other = create_csr(directory.path(), &call(2)).await.unwrap();
         assert_ne!(first, other);
+    }
+
+    #[test]
+    fn attempts_that_overlap_end_with_the_same_key_and_request() {
+        let directory = tempfile::tempdir().unwrap();
+        let call = call(1);
+        let parameters: Parameters = super::super::parameters(&call).unwrap();
+        let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
+            let attempt = || create(directory.path(), "key", &parameters).unwrap();
+            let attempts: Vec<_> = (0..8).map(|_| scope.spawn(attempt)).collect();
+            attempts.into_iter().map(|attempt| attempt.join().unwrap()).collect()
+        });
+        assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]));
     }
 
     #[tokio::test]

@@ -23,10 +23,14 @@ pub(super) enum Command {
     Run(RunArguments),
     /// Go on with a run that stopped, under the same certificate id
     Resume(ResumeArguments),
+    /// Settle what became of an order that is in doubt
+    Adopt(AdoptArguments),
     /// List the runs and where they stand
     Status(StatusArguments),
     /// Show one run: its steps, and what happened when
     Show(ShowArguments),
+    /// Explain in words where a run stands, whose turn it is, and what was decided why
+    Explain(ExplainArguments),
     /// Print the recorded events of a run as JSON lines
     Events(EventsArguments),
     /// Check plans; show every mistake with its place
@@ -37,6 +41,12 @@ pub(super) enum Command {
     Actions(ActionsArguments),
     /// Print the JSON Schema of plans, for editors
     Schema(SchemaArguments),
+    /// Look whether state file, runs, keys and certificates are whole; changes nothing
+    Doctor(DoctorArguments),
+    /// Show what a run would do: every request, what is bought, what is not known yet
+    Preview(PreviewArguments),
+    /// Draw a plan, or a run with the state of each step
+    Graph(GraphArguments),
     /// Serve an imitation of the regfish API, with a CA and a DNS server, on loopback
     Sandbox(SandboxArguments),
 }
@@ -63,6 +73,9 @@ pub(super) struct RunArguments {
     pub(super) again: bool,
 
     #[command(flatten)]
+    pub(super) wait: WaitArguments,
+
+    #[command(flatten)]
     pub(super) settings: SettingArguments,
 
     #[command(flatten)]
@@ -75,7 +88,27 @@ pub(super) struct RunArguments {
 #[derive(Debug, Args)]
 pub(super) struct ResumeArguments {
     /// The run, or the beginning of its id; without it, the runs that can go on are listed
+    #[arg(conflicts_with_all = ["all", "parked", "failed"])]
     pub(super) run: Option<String>,
+
+    /// Go on with every run that has not succeeded, one after the other
+    #[arg(long, conflicts_with_all = ["parked", "failed"])]
+    pub(super) all: bool,
+
+    /// Go on with every run that is parked
+    #[arg(long)]
+    pub(super) parked: bool,
+
+    /// Go on with every run that failed
+    #[arg(long)]
+    pub(super) failed: bool,
+
+    /// Steps that are not done follow the plan file as it is now
+    #[arg(long)]
+    pub(super) use_current_plan: bool,
+
+    #[command(flatten)]
+    pub(super) wait: WaitArguments,
 
     #[command(flatten)]
     pub(super) settings: SettingArguments,
@@ -85,6 +118,30 @@ pub(super) struct ResumeArguments {
 
     #[command(flatten)]
     pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AdoptArguments {
+    /// The run, or the beginning of its id
+    pub(super) run: String,
+
+    /// The certificate that the order became
+    #[arg(long, value_name = "ID", required_unless_present = "none")]
+    pub(super) certificate_id: Option<String>,
+
+    /// The order never came to be: a resumed run orders anew
+    #[arg(long, conflicts_with = "certificate_id")]
+    pub(super) none: bool,
+
+    /// Do not ask for confirmation
+    #[arg(long, requires = "none")]
+    pub(super) yes: bool,
+
+    #[command(flatten)]
+    pub(super) settings: SettingArguments,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
 }
 
 #[derive(Debug, Args)]
@@ -106,6 +163,15 @@ pub(super) struct ShowArguments {
 
     #[command(flatten)]
     pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// The run, or the beginning of its id
+    pub(super) run: String,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
 }
 
 #[derive(Debug, Args)]
@@ -196,6 +262,77 @@ pub(super) enum SchemaOf {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PreviewArguments {
+    /// The plan file
+    pub(super) plan: PathBuf,
+
+    /// Give an input of the plan a value
+    #[arg(short, long = "input", value_name = "NAME=VALUE")]
+    pub(super) inputs: Vec<String>,
+
+    /// Name the target; by default it is the plan's input `common_name`
+    #[arg(long, value_name = "NAME")]
+    pub(super) target: Option<String>,
+
+    /// Preview a run against an embedded sandbox
+    #[arg(long)]
+    pub(super) sandbox: bool,
+
+    /// Really ask for what only reads: products and organizations. Nothing else is sent
+    #[arg(long)]
+    pub(super) online: bool,
+
+    #[command(flatten)]
+    pub(super) settings: SettingArguments,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GraphArguments {
+    /// The plan file; or a run, or the beginning of its id
+    #[arg(value_name = "PLAN|RUN")]
+    pub(super) subject: PathBuf,
+
+    /// What to draw it as
+    #[arg(short, long, value_enum, default_value_t = DrawingFormat::Text)]
+    pub(super) format: DrawingFormat,
+
+    /// Write the drawing to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+
+    /// Draw the edges too that longer paths imply
+    #[arg(long)]
+    pub(super) all_edges: bool,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DrawingFormat {
+    /// Boxes and lines for a terminal
+    Text,
+    /// A Mermaid flowchart, for Markdown on code hosts
+    Mermaid,
+    /// Graphviz's language
+    Dot,
+    /// A picture for browsers
+    Svg,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct SandboxArguments {
     /// The address to listen on; loopback only, port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8484")]
@@ -235,6 +372,13 @@ pub(super) struct SettingArguments {
     /// Change a setting of a connection: `connections.regfish.base_url=…`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WaitArguments {
+    /// When another process works on the target, wait until it is done
+    #[arg(long)]
+    pub(super) wait: bool,
 }
 
 #[derive(Debug, Args)]

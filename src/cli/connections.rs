@@ -66,7 +66,11 @@ pub(super) fn base_url(plan: &Plan, settings: &Settings) -> Result<BaseUrl, CliE
         plan.connections.get("regfish").and_then(|connection| connection.base_url.clone());
     let (text, origin) = if let Some(text) = settings.base_urls.get("regfish") {
         (text.clone(), "`--set`")
-    } else if let Ok(text) = std::env::var(REGFISH_BASE_URL_VARIABLE) {
+    } else if let Some(text) = std::env::var_os(REGFISH_BASE_URL_VARIABLE) {
+        // A value that cannot be read must not quietly mean the real API.
+        let text = text.into_string().map_err(|_| {
+            CliError::usage(format!("the variable `{REGFISH_BASE_URL_VARIABLE}` is not text"))
+        })?;
         (text, "the environment variable `REGFISH_BASE_URL`")
     } else if let Some(text) = declared {
         (text, "the plan")

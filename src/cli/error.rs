@@ -7,6 +7,7 @@ use crate::engine::EngineError;
 use crate::run::ErrorKind;
 use crate::sandbox::SandboxError;
 use crate::store::{LockError, StoreError};
+use crate::types::printable;
 
 /// The end of a command that could not do its work.
 #[derive(Debug)]
@@ -19,12 +20,18 @@ pub(super) struct CliError {
 impl CliError {
     /// Something that was asked for cannot be done as asked; nothing was sent.
     pub(super) fn usage(message: impl Into<String>) -> Self {
-        Self { code: ExitCode::Usage, message: message.into(), hints: Vec::new() }
+        Self::new(ExitCode::Usage, message.into())
     }
 
     /// It went wrong on the way.
     pub(super) fn failure(message: impl Into<String>) -> Self {
-        Self { code: ExitCode::Failed, message: message.into(), hints: Vec::new() }
+        Self::new(ExitCode::Failed, message.into())
+    }
+
+    /// File names and values in a message may hold anything; terminals obey control characters.
+    fn new(code: ExitCode, message: String) -> Self {
+        let lines: Vec<String> = message.split('\n').map(printable).collect();
+        Self { code, message: lines.join("\n"), hints: Vec::new() }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -43,11 +50,17 @@ impl From<StoreError> for CliError {
             }
             StoreError::Conflict(_) => Some("look at it with `certplan show`, then resume it"),
             StoreError::CertificateOwned { .. }
+            | StoreError::NoSuchPlan(_)
+            | StoreError::NamesBeingOrdered { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Database { .. }
             | StoreError::Closed => None,
         };
-        let error = Self::usage(error.to_string());
+        // A damaged file says nothing of whether something was sent.
+        let error = match error {
+            StoreError::Corrupt { .. } => Self::failure(error.to_string()),
+            _ => Self::usage(error.to_string()),
+        };
         match hint {
             Some(hint) => error.hint(hint),
             None => error,
@@ -74,7 +87,7 @@ impl From<LockError> for CliError {
             LockError::Held { .. } => ExitCode::Locked,
             LockError::File { .. } => ExitCode::Usage,
         };
-        Self { code, message: error.to_string(), hints: Vec::new() }
+        Self::new(code, error.to_string())
     }
 }
 

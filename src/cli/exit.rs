@@ -9,6 +9,8 @@ pub enum ExitCode {
     Failed = 1,
     /// Usage, plan or configuration is wrong; nothing was sent.
     Usage = 2,
+    /// Of several runs, some failed.
+    Partly = 3,
     /// A run waits for a person or the CA; `resume` goes on.
     Parked = 4,
     /// What became of an order is in doubt; a person has to decide.

@@ -38,9 +38,11 @@ pub(super) fn name_and_value<'a>(
 ) -> Result<(&'a str, &'a str), CliError> {
     // The value is not repeated: somebody may have put a secret there.
     argument.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
-        CliError::usage(format!(
-            "`{option}` takes NAME=VALUE, for example `common_name=www.example.com`"
-        ))
+        let example = match option {
+            "--set" => "connections.regfish.base_url=…",
+            _ => "common_name=www.example.com",
+        };
+        CliError::usage(format!("`{option}` takes NAME=VALUE, for example `{example}`"))
     })
 }
 

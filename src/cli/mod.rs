@@ -4,20 +4,28 @@
 //! Data goes to stdout, talk goes to stderr. Advice is given here and nowhere deeper.
 
 mod actions;
+mod adopt;
 mod arguments;
 mod check;
 mod checked_file;
 mod connections;
 mod console;
+mod doctor;
 mod error;
 mod events;
 mod exit;
+mod explain;
+mod graph;
 mod init;
 mod inputs;
 mod interrupt;
 mod outcome;
+mod plan_edits;
 mod plan_file;
 mod plan_search;
+mod preview;
+mod preview_asker;
+mod preview_summary;
 mod resume;
 mod run;
 mod sandbox;
@@ -71,13 +79,18 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
     match command {
         Command::Run(arguments) => run::run(arguments, console).await,
         Command::Resume(arguments) => resume::resume(arguments, console).await,
+        Command::Adopt(arguments) => adopt::adopt(arguments, console).await,
         Command::Status(arguments) => status::status(arguments, console).await,
         Command::Show(arguments) => show::show(arguments, console).await,
+        Command::Explain(arguments) => explain::explain(arguments, console).await,
         Command::Events(arguments) => events::events(arguments, console).await,
+        Command::Preview(arguments) => preview::preview(arguments, console).await,
+        Command::Graph(arguments) => graph::graph(arguments, console).await,
         Command::Check(arguments) => check::check(&arguments, console),
         Command::Init(arguments) => init::init(&arguments, console),
         Command::Actions(arguments) => actions::actions(&arguments, console),
         Command::Schema(arguments) => schema::schema(&arguments, console),
+        Command::Doctor(arguments) => doctor::doctor(arguments, console).await,
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, console).await,
     }
 }

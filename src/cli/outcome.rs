@@ -5,35 +5,91 @@ use super::console::Console;
 use super::error::{CliError, step_hint};
 use super::exit::ExitCode;
 use crate::report::RunResultView;
-use crate::run::{PauseReason, RunPhase, RunResult, RunState, StepState};
+use crate::run::{PauseReason, RunPhase, RunResult, RunState, StepRecord, StepState, WaitsFor};
 use crate::types::RunId;
 
-/// Prints the result and gives the exit code.
+/// Where a run stands when the program is done with it.
+pub(super) struct Ending {
+    view: Option<RunResultView>,
+    hints: Vec<String>,
+    code: ExitCode,
+}
+
+impl Ending {
+    pub(super) fn new(run: &RunId, state: &RunState, sandbox_root: Option<String>) -> Self {
+        Self {
+            view: Some(RunResultView::new(run, state, sandbox_root)),
+            hints: hints(run, state),
+            code: exit_code(state.phase),
+        }
+    }
+
+    /// A run that could not be worked on at all; the reason has been said.
+    pub(super) fn refused(code: ExitCode) -> Self {
+        Self { view: None, hints: Vec::new(), code }
+    }
+}
+
+/// Prints the result of one run and gives the exit code.
 pub(super) fn conclude(
-    run: &RunId,
-    state: &RunState,
-    sandbox_root: Option<String>,
+    ending: Ending,
     format: OutputFormat,
     console: &Console,
 ) -> Result<ExitCode, CliError> {
-    let view = RunResultView::new(run, state, sandbox_root);
-    match format {
-        OutputFormat::Json => console.json(&view)?,
-        OutputFormat::Text => {
-            console.talk("");
-            for line in view.lines() {
-                console.data(&line);
-            }
-        }
+    match (&ending.view, format) {
+        (None, _) => {}
+        (Some(view), OutputFormat::Json) => console.json(view)?,
+        (Some(view), OutputFormat::Text) => print(view, console),
     }
-    for hint in hints(run, state) {
+    for hint in &ending.hints {
         console.talk(&format!("{} {hint}", console.talk_style().strong("hint:")));
     }
-    Ok(exit_code(state.phase))
+    Ok(ending.code)
+}
+
+/// Prints the results of several runs and gives the exit code that sums them up.
+pub(super) fn conclude_all(
+    endings: Vec<Ending>,
+    format: OutputFormat,
+    console: &Console,
+) -> Result<ExitCode, CliError> {
+    let views: Vec<&RunResultView> =
+        endings.iter().filter_map(|ending| ending.view.as_ref()).collect();
+    match format {
+        OutputFormat::Json => console.json(&views)?,
+        OutputFormat::Text => views.iter().for_each(|view| print(view, console)),
+    }
+    Ok(sum_up(endings.iter().map(|ending| ending.code)))
+}
+
+fn print(view: &RunResultView, console: &Console) {
+    console.talk("");
+    for line in view.lines() {
+        console.data(&line);
+    }
+}
+
+/// One exit code for several runs: what a person must look at first comes first.
+fn sum_up(codes: impl Iterator<Item = ExitCode> + Clone) -> ExitCode {
+    let any = |code: ExitCode| codes.clone().any(|other| other == code);
+    let failed =
+        |code: &ExitCode| matches!(code, ExitCode::Failed | ExitCode::Usage | ExitCode::Locked);
+    let failures = codes.clone().filter(failed).count();
+    if any(ExitCode::Interrupted) {
+        ExitCode::Interrupted
+    } else if any(ExitCode::InDoubt) {
+        ExitCode::InDoubt
+    } else if failures > 0 {
+        if failures == codes.count() { ExitCode::Failed } else { ExitCode::Partly }
+    } else if any(ExitCode::Parked) {
+        ExitCode::Parked
+    } else {
+        ExitCode::Success
+    }
 }
 
 /// The exit code that a phase means.
-pub(super) fn exit_code(phase: RunPhase) -> ExitCode {
+fn exit_code(phase: RunPhase) -> ExitCode {
     match phase {
         RunPhase::Finished(RunResult::Succeeded) => ExitCode::Success,
         RunPhase::Finished(RunResult::Failed) => ExitCode::Failed,
@@ -62,11 +118,27 @@ fn hints(run: &RunId, state: &RunState) -> Vec<String> {
         RunPhase::Finished(RunResult::Failed) => {
             hints.push(format!("`certplan resume {run}` tries what failed again{certificate}"));
         }
-        RunPhase::Paused(PauseReason::InDoubt) => hints.push(format!(
-            "nothing is ordered again by itself; look at the Console, then `certplan resume {run}` \
-             asks the API once more"
-        )),
+        RunPhase::Paused(PauseReason::InDoubt) => {
+            hints.push(format!(
+                "nothing is ordered again by itself; `certplan resume {run}` asks the API once more"
+            ));
+            hints.push(format!(
+                "look at the Console: `certplan adopt {run} --certificate-id ID` takes an order \
+                 over, `certplan adopt {run} --none` says that there is none"
+            ));
+        }
         RunPhase::Paused(PauseReason::Parked | PauseReason::Interrupted) | RunPhase::Running => {
+            let person = |record: &StepRecord| {
+                matches!(&record.state, StepState::Parked { reason }
+                    if reason.waits_for == WaitsFor::Person)
+            };
+            if state.header.sandbox && state.steps.values().any(person) {
+                hints.push(
+                    "the sandbox ended with this program; `certplan sandbox --state-file \
+                     .certplan/sandbox/world.json` serves its Console again"
+                        .to_owned(),
+                );
+            }
             hints.push(format!("`certplan resume {run}` goes on{certificate}"));
         }
     }

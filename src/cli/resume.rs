@@ -1,21 +1,27 @@
-//! `certplan resume`: goes on with a run, from what is recorded.
+//! `certplan resume`: goes on with runs, from what is recorded.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
 
 use super::PROGRAM;
 use super::arguments::{OutputFormat, ResumeArguments};
-use super::connections::{self, Settings};
+use super::connections::Settings;
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::interrupt::watch_signals;
-use super::outcome;
-use super::session::{Session, holder, progress, steps, target_key};
+use super::outcome::{self, Ending};
+use super::plan_edits::compare;
+use super::session::{Session, holder, lock, target_key};
 use super::state_directory::{StateDirectory, find_run, nothing_here};
-use super::status::lines;
+use super::status::{lines, name_stopped};
+use crate::driver::DriveError;
 use crate::engine::{Engine, EngineSettings};
 use crate::plan::Plan;
 use crate::report::run_table;
-use crate::run::{RunPhase, RunResult};
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::run::{PauseReason, RunHeader, RunPhase, RunResult, RunState};
+use crate::store::{RunSummary, SqliteStore, Store, StoreError};
 use crate::types::RunId;
 
 pub(super) async fn resume(
@@ -26,60 +32,163 @@ pub(super) async fn resume(
     let state = StateDirectory::find(&arguments.state)?;
     let Some(store) = state.open_existing()? else { return Err(nothing_here(&state)) };
     let format = arguments.output.output;
-    let Some(text) = &arguments.run else { return offer(&store, format, console).await };
-    let run = find_run(&store, text).await?.id;
+    if let Some(text) = &arguments.run {
+        let run = find_run(store.as_ref(), text).await?.id;
+        let stop = watch_signals(console)?;
+        let ending = go_on(&run, &store, &state, &settings, &arguments, stop, console).await?;
+        return outcome::conclude(ending, format, console);
+    }
+    let selected = select(store.list_runs().await?, &arguments);
+    match selected {
+        None => offer(&store, &state, format, console).await,
+        Some(runs) if runs.is_empty() => {
+            console.talk("there is no such run to go on with");
+            Ok(ExitCode::Success)
+        }
+        Some(runs) => {
+            let stop = watch_signals(console)?;
+            let mut endings = Vec::new();
+            for run in runs {
+                if *stop.borrow() {
+                    break;
+                }
+                let stop = stop.clone();
+                match go_on(&run.id, &store, &state, &settings, &arguments, stop, console).await {
+                    Ok(ending) => endings.push(ending),
+                    // One run that cannot go on must not stop the others.
+                    Err(error) => {
+                        console.fail(&error);
+                        endings.push(Ending::refused(error.code));
+                    }
+                }
+            }
+            outcome::conclude_all(endings, format, console)
+        }
+    }
+}
 
+/// The runs that the options select; none when there is no option.
+fn select(runs: Vec<RunSummary>, arguments: &ResumeArguments) -> Option<Vec<RunSummary>> {
+    if !(arguments.all || arguments.parked || arguments.failed) {
+        return None;
+    }
+    let parked = RunPhase::Paused(PauseReason::Parked).name();
+    let failed = RunPhase::Finished(RunResult::Failed).name();
+    let wanted = |run: &RunSummary| {
+        (arguments.all && run.phase != RunPhase::Finished(RunResult::Succeeded).name())
+            || (arguments.parked && run.phase == parked)
+            || (arguments.failed && run.phase == failed)
+    };
+    // The oldest first: who has waited longest is served first.
+    Some(runs.into_iter().rev().filter(wanted).collect())
+}
+
+/// Goes on with one run to its next standstill.
+async fn go_on(
+    run: &RunId,
+    store: &Arc<SqliteStore>,
+    state: &StateDirectory,
+    settings: &Settings,
+    arguments: &ResumeArguments,
+    stop: watch::Receiver<bool>,
+    console: &Console,
+) -> Result<Ending, CliError> {
     // The lock comes first: what is read before it may be old by the time it is held.
-    let key = target_key(&load(&store, &run).await?);
-    let _lock = state.locks().lock(&key, &holder(&format!("run {run}")))?;
-    let engine = load(&store, &run).await?;
+    let key = target_key(&load(store, run).await?);
+    let holder = holder(&format!("run {run}"));
+    let _lock = lock(state, &key, &holder, arguments.wait.wait, console).await?;
+    let engine = load(store, run).await?;
     let recorded = engine.state();
     if recorded.phase == RunPhase::Finished(RunResult::Succeeded) {
         console.talk(&format!("run {run} has succeeded; there is nothing to go on with"));
         let root = recorded.header.sandbox.then(|| state.sandbox_root().display().to_string());
-        return outcome::conclude(&run, recorded, root, format, console);
+        return Ok(Ending::new(run, recorded, root));
     }
+    refuse_second_order(store, run, recorded).await?;
 
-    let header = recorded.header.clone();
+    let header = &recorded.header;
     console.talk(&format!("{} for {}: run {run}", header.plan.name, header.target));
-    let observer = progress(console, steps(recorded));
-    let session = if header.sandbox {
-        let latest = Some(recorded.updated_at);
-        Session::embedded(&state, store, latest, observer, console).await?
-    } else {
-        let base_url = match header.endpoints.get("regfish") {
-            Some(recorded) => Some(connections::recorded_base_url(recorded, &settings)?),
-            None => None,
-        };
-        Session::real(&state, store, engine.plan(), base_url, observer).await?
-    };
-    let stop = watch_signals(console)?;
-    let mut engine = session.driver.load(&run).await?;
-    session.driver.resume(&run, &mut engine, PROGRAM).await?;
-    let engine = session.driver.drive(&run, engine, stop).await?;
-    let code = outcome::conclude(&run, engine.state(), session.sandbox_root(), format, console);
+    let replacement = compare(&engine, arguments.use_current_plan, console)?;
+    let session = Session::of_run(state, store, &engine, settings, console).await?;
+    let mut engine = session.driver.load(run).await?;
+    if let Some(replacement) = replacement {
+        let (stored, event) = (replacement.stored, replacement.event);
+        engine = session.driver.replace_plan(run, &mut engine, stored, event).await?;
+    }
+    session.driver.resume(run, &mut engine, PROGRAM).await?;
+    let engine = session.driver.drive(run, engine, stop).await?;
+    let ending = Ending::new(run, engine.state(), session.sandbox_root());
     session.end().await;
-    code
+    Ok(ending)
+}
+
+/// A run that has not ordered yet must not do so after another one did for the same target.
+async fn refuse_second_order(
+    store: &SqliteStore,
+    run: &RunId,
+    recorded: &RunState,
+) -> Result<(), CliError> {
+    if recorded.may_have_ordered() {
+        return Ok(());
+    }
+    let header = &recorded.header;
+    for other in runs_of_target(store, header).await? {
+        // Whoever started this run knew of those before it.
+        if other.id == *run || header.earlier_runs.contains(&other.id) {
+            continue;
+        }
+        if read_state(store, &other.id).await?.may_have_ordered() {
+            let message = format!(
+                "run `{run}` has ordered nothing, and run `{}` has, or may have, for the same \
+                 target; going on would order a second certificate",
+                other.id
+            );
+            let hint = format!("`certplan show {}` says what became of it", other.id);
+            return Err(CliError::usage(message).hint(hint));
+        }
+    }
+    Ok(())
+}
+
+/// All runs of the same plan and target, in the same world.
+pub(super) async fn runs_of_target(
+    store: &dyn Store,
+    header: &RunHeader,
+) -> Result<Vec<RunSummary>, CliError> {
+    let mut runs = store.list_runs().await?;
+    runs.retain(|run| {
+        run.plan == header.plan.name && run.target == header.target && run.sandbox == header.sandbox
+    });
+    Ok(runs)
+}
+
+/// The state that a run's events make.
+pub(super) async fn read_state(store: &dyn Store, run: &RunId) -> Result<RunState, CliError> {
+    let events = store.load_run(run).await?.events;
+    RunState::fold(&events)
+        .map_err(|error| CliError::failure(format!("run `{run}` cannot be read: {error}")))
 }
 
 /// The run as it is stored.
-async fn load(store: &SqliteStore, run: &RunId) -> Result<Engine, CliError> {
+pub(super) async fn load(store: &SqliteStore, run: &RunId) -> Result<Engine, CliError> {
     let stored = store.load_run(run).await?;
     let plan: Plan = serde_json::from_str(&stored.plan.compiled).map_err(|error| {
         StoreError::Corrupt { what: format!("the plan of run `{run}`"), reason: error.to_string() }
     })?;
     Engine::load(run.clone(), plan.into(), &stored.events, EngineSettings::default())
-        .map_err(|error| crate::driver::DriveError::from(error).into())
+        .map_err(|error| DriveError::from(error).into())
 }
 
 /// Without a run: which ones could go on.
 async fn offer(
     store: &SqliteStore,
+    state: &StateDirectory,
     format: OutputFormat,
     console: &Console,
 ) -> Result<ExitCode, CliError> {
     let mut runs = store.list_runs().await?;
     runs.retain(|run| run.phase != RunPhase::Finished(RunResult::Succeeded).name());
+    runs.iter_mut().for_each(|run| name_stopped(run, state));
     match format {
         OutputFormat::Json => console.json(&runs)?,
         OutputFormat::Text if runs.is_empty() => console.talk("no run has stopped on its way"),
@@ -87,7 +196,7 @@ async fn offer(
             for line in run_table(&lines(&runs), console.out_style()) {
                 console.data(&line);
             }
-            console.talk("go on with one of them: certplan resume RUN");
+            console.talk("go on with one of them: certplan resume RUN, or with --all of them");
         }
     }
     Ok(ExitCode::Success)

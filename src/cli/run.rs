@@ -9,11 +9,14 @@ use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::interrupt::watch_signals;
+use super::outcome::Ending;
 use super::plan_file::{LoadedPlan, load_plan};
-use super::session::{Session, holder, progress};
+use super::resume::{read_state, runs_of_target};
+use super::session::{Session, holder, lock, progress};
 use super::state_directory::{StateDirectory, working_directory};
 use super::{PROGRAM, inputs, outcome};
 use crate::engine::SEMANTICS;
+use crate::files::create_private_directory;
 use crate::report::RunResultView;
 use crate::run::{PlanReference, RunHeader, RunPhase, RunResult, RunState};
 use crate::store::{Store, TargetKey};
@@ -23,10 +26,14 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     // Everything that can be wrong is found before anything is made or sent.
     let loaded = load_plan(&arguments.plan, console)?;
     let settings = Settings::parse(&arguments.settings.set)?;
+    if arguments.sandbox && !arguments.settings.set.is_empty() {
+        return Err(CliError::usage(
+            "`--set` has no effect with `--sandbox`; leave one of them out",
+        ));
+    }
     let plan = Arc::clone(&loaded.plan);
     let inputs = inputs::inputs(&plan, &arguments.inputs)?;
     let target = inputs::target(&plan, arguments.target, &inputs);
-    let directory = working_directory()?;
     let state = StateDirectory::find(&arguments.state)?;
     let base_url = if arguments.sandbox || !connections::needs(&plan, "regfish") {
         None
@@ -38,7 +45,8 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     let key =
         TargetKey { plan: plan.name.clone(), target: target.clone(), sandbox: arguments.sandbox };
     let id = RunId::from_random(uuid::Uuid::new_v4().as_u64_pair().0);
-    let _lock = state.locks().lock(&key, &holder(&format!("run {id}")))?;
+    let holder = holder(&format!("run {id}"));
+    let _lock = lock(&state, &key, &holder, arguments.wait.wait, console).await?;
     let mut header = RunHeader {
         plan: PlanReference {
             name: plan.name.clone(),
@@ -50,24 +58,28 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
         steps: plan.steps.keys().cloned().collect(),
         endpoints: BTreeMap::new(),
         sandbox: arguments.sandbox,
-        directory: directory.display().to_string(),
+        directory: output_directory(arguments.sandbox, &state)?,
         semantics: SEMANTICS,
         program: PROGRAM.to_owned(),
+        earlier_runs: Vec::new(),
     };
+    let earlier = runs_of_target(store.as_ref(), &header).await?;
+    header.earlier_runs = earlier.into_iter().map(|run| run.id).collect();
     if !arguments.again
         && let Some(code) =
-            earlier_run(&store, &header, &state, arguments.output.output, console).await?
+            earlier_run(store.as_ref(), &header, &state, arguments.output.output, console).await?
     {
         return Ok(code);
     }
 
-    console.talk(&format!("{} for {}: run {id}", header.plan.name, header.target));
     let observer = progress(console, header.steps.iter());
     let session = if arguments.sandbox {
-        Session::embedded(&state, store, None, observer, console).await?
+        Session::embedded(&state, &store, None, observer, console).await?
     } else {
-        Session::real(&state, store, &plan, base_url, observer).await?
+        Session::real(&state, &store, &plan, base_url, observer).await?
     };
+    // Not before the key is there: until then there is no run that could be resumed.
+    console.talk(&format!("{} for {}: run {id}", header.plan.name, header.target));
     if let Some(url) = &session.base_url {
         header.endpoints.insert("regfish".to_owned(), url.to_string());
     }
@@ -75,15 +87,22 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     let LoadedPlan { plan, stored, .. } = loaded;
     let engine = session.driver.start(id.clone(), plan, stored, header).await?;
     let engine = session.driver.drive(&id, engine, stop).await?;
-    let code = outcome::conclude(
-        &id,
-        engine.state(),
-        session.sandbox_root(),
-        arguments.output.output,
-        console,
-    );
+    let ending = Ending::new(&id, engine.state(), session.sandbox_root());
     session.end().await;
-    code
+    outcome::conclude(ending, arguments.output.output, console)
+}
+
+/// Where relative paths start from. What the sandbox issues must never lie where a web server looks
+/// for the real thing.
+fn output_directory(sandbox: bool, state: &StateDirectory) -> Result<String, CliError> {
+    let path = if sandbox {
+        let path = state.sandbox_files();
+        create_private_directory(&path).map_err(|error| CliError::usage(error.to_string()))?;
+        path
+    } else {
+        working_directory()?
+    };
+    Ok(path.display().to_string())
 }
 
 /// Whether an earlier run of the same plan for the same target makes a new one needless or
@@ -95,19 +114,12 @@ async fn earlier_run(
     format: OutputFormat,
     console: &Console,
 ) -> Result<Option<ExitCode>, CliError> {
-    let same = store.list_runs().await?.into_iter().filter(|run| {
-        run.plan == header.plan.name && run.target == header.target && run.sandbox == header.sandbox
-    });
-    for summary in same {
-        let events = store.load_run(&summary.id).await?.events;
-        let earlier = RunState::fold(&events).map_err(|error| {
-            CliError::failure(format!("run `{}` cannot be read: {error}", summary.id))
-        })?;
-        let (id, phase) = (&summary.id, earlier.phase.name());
-        let may_have_ordered = earlier.certificate_id.is_some()
-            || earlier.steps.values().any(|step| step.history.sent.is_some());
+    for id in &header.earlier_runs {
+        let earlier = read_state(store, id).await?;
+        let phase = earlier.phase.name();
         match earlier.phase {
-            RunPhase::Finished(RunResult::Failed) if !may_have_ordered => {}
+            // What has ordered nothing is in nobody's way; it cannot order later (`resume`).
+            _ if !earlier.may_have_ordered() => {}
             RunPhase::Finished(RunResult::Succeeded) => {
                 return repeated(id, &earlier, header, directory, format, console).map(Some);
             }
@@ -155,7 +167,7 @@ fn repeated(
     console.talk(&format!(
         "nothing to do: run {id} got this certificate already; `--again` orders a new one"
     ));
-    outcome::conclude(id, earlier, root, format, console)
+    outcome::conclude(Ending::new(id, earlier, root), format, console)
 }
 
 fn valid_until(state: &RunState) -> Option<Timestamp> {

@@ -1,10 +1,12 @@
 //! `Session`: the world that one run acts in: the real one, or an embedded sandbox.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use super::connections;
+use super::connections::{self, Settings};
 use super::console::Console;
 use super::error::CliError;
+use super::exit::ExitCode;
 use super::state_directory::StateDirectory;
 use crate::action::Actions;
 use crate::api::http::BaseUrl;
@@ -13,9 +15,8 @@ use crate::engine::{Engine, EngineSettings};
 use crate::files::{FileMode, create_private_directory, write_replace};
 use crate::plan::Plan;
 use crate::report::Progress;
-use crate::run::RunState;
 use crate::sandbox::{Sandbox, SandboxOptions, peek_latest_time};
-use crate::store::{SqliteStore, Store, TargetKey, TargetLock};
+use crate::store::{LockError, SqliteStore, TargetKey, TargetLock};
 use crate::types::{Clock, RunId, StepId, SystemClock, Timestamp, VirtualClock};
 
 /// What a run acts on and how it is driven.
@@ -31,7 +32,7 @@ impl Session {
     /// The real world, at `base_url`; without one when the plan talks to nobody.
     pub(super) async fn real(
         state: &StateDirectory,
-        store: SqliteStore,
+        store: &Arc<SqliteStore>,
         plan: &Plan,
         base_url: Option<BaseUrl>,
         observer: Observer,
@@ -54,7 +55,7 @@ impl Session {
     /// An embedded sandbox on a virtual clock that starts no earlier than `not_before`.
     pub(super) async fn embedded(
         state: &StateDirectory,
-        store: SqliteStore,
+        store: &Arc<SqliteStore>,
         not_before: Option<Timestamp>,
         observer: Observer,
         console: &Console,
@@ -64,7 +65,14 @@ impl Session {
             target: state.path().display().to_string(),
             sandbox: true,
         };
-        let lock = state.locks().lock(&key, &holder("runs in it"))?;
+        let lock = match state.locks().lock(&key, &holder("runs in the sandbox")) {
+            Err(LockError::Held { holder, .. }) => {
+                let message = format!("the embedded sandbox is in use by {holder}");
+                return Err(CliError { code: ExitCode::Locked, ..CliError::usage(message) }
+                    .hint("wait for it, or give this run a folder of its own with `--state-dir`"));
+            }
+            other => other?,
+        };
         let world = state.sandbox_world();
         let in_world = if world.exists() { peek_latest_time(&world)? } else { None };
         let start = [Some(Timestamp::now()), not_before, in_world].into_iter().flatten().max();
@@ -101,6 +109,27 @@ impl Session {
         })
     }
 
+    /// The world that a stored run began in.
+    pub(super) async fn of_run(
+        state: &StateDirectory,
+        store: &Arc<SqliteStore>,
+        engine: &Engine,
+        settings: &Settings,
+        console: &Console,
+    ) -> Result<Self, CliError> {
+        let recorded = engine.state();
+        let observer = progress(console, recorded.steps.keys());
+        if recorded.header.sandbox {
+            let latest = Some(recorded.updated_at);
+            return Self::embedded(state, store, latest, observer, console).await;
+        }
+        let base_url = match recorded.header.endpoints.get("regfish") {
+            Some(recorded) => Some(connections::recorded_base_url(recorded, settings)?),
+            None => None,
+        };
+        Self::real(state, store, engine.plan(), base_url, observer).await
+    }
+
     /// Where the sandbox's root certificate is, when there is a sandbox.
     pub(super) fn sandbox_root(&self) -> Option<String> {
         self.sandbox_root.clone()
@@ -115,12 +144,12 @@ impl Session {
 }
 
 fn driver(
-    store: SqliteStore,
+    store: &Arc<SqliteStore>,
     clock: Arc<dyn Clock>,
     actions: Actions,
     observer: Observer,
 ) -> Driver {
-    let store: Arc<dyn Store> = Arc::new(store);
+    let store: Arc<SqliteStore> = Arc::clone(store);
     Driver {
         store,
         clock,
@@ -148,6 +177,37 @@ pub(super) fn holder(what: &str) -> String {
     format!("process {} ({what})", std::process::id())
 }
 
+/// How often a target that is locked is tried again.
+const LOCK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Locks a target; with `wait`, as soon as whoever holds it is done.
+pub(super) async fn lock(
+    state: &StateDirectory,
+    key: &TargetKey,
+    holder: &str,
+    wait: bool,
+    console: &Console,
+) -> Result<TargetLock, CliError> {
+    let mut said = false;
+    loop {
+        match state.locks().lock(key, holder) {
+            Ok(lock) => return Ok(lock),
+            Err(error @ LockError::Held { .. }) if wait => {
+                if !said {
+                    console.talk(&format!("{error}; waiting for it"));
+                    said = true;
+                }
+                // The operating system can wait for a lock, but not so that Ctrl-C still works.
+                tokio::time::sleep(LOCK_INTERVAL).await;
+            }
+            Err(error @ LockError::Held { .. }) => {
+                return Err(CliError::from(error).hint("`--wait` waits until it is done"));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// What is locked while a run is worked on.
 pub(super) fn target_key(engine: &Engine) -> TargetKey {
     let header = &engine.state().header;
@@ -156,9 +216,4 @@ pub(super) fn target_key(engine: &Engine) -> TargetKey {
         target: header.target.clone(),
         sandbox: header.sandbox,
     }
-}
-
-/// The steps of a run, for the width of their column.
-pub(super) fn steps(state: &RunState) -> impl Iterator<Item = &StepId> {
-    state.steps.keys()
 }

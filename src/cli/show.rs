@@ -15,7 +15,7 @@ pub(super) async fn show(
 ) -> Result<ExitCode, CliError> {
     let state = StateDirectory::find(&arguments.state)?;
     let Some(store) = state.open_existing()? else { return Err(nothing_here(&state)) };
-    let run = find_run(&store, &arguments.run).await?.id;
+    let run = find_run(store.as_ref(), &arguments.run).await?.id;
     let events = store.load_run(&run).await?.events;
     let recorded = RunState::fold(&events)
         .map_err(|error| CliError::failure(format!("run `{run}` cannot be read: {error}")))?;

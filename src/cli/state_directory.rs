@@ -1,6 +1,8 @@
 //! `StateDirectory`: where a project's runs, keys and locks are.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::arguments::StateArguments;
 use super::error::CliError;
@@ -23,20 +25,29 @@ impl StateDirectory {
             return Ok(Self { path: here.join(path) });
         }
         let found = here.ancestors().map(|folder| folder.join(NAME)).find(|path| path.is_dir());
+        if let Some(path) = &found {
+            refuse_strangers(path)?;
+        }
         Ok(Self { path: found.unwrap_or_else(|| here.join(NAME)) })
     }
 
     /// Opens the store; makes it when this is the first run.
-    pub(super) fn open(&self) -> Result<SqliteStore, CliError> {
-        Ok(SqliteStore::open(&self.path.join("state.db"))?)
+    pub(super) fn open(&self) -> Result<Arc<SqliteStore>, CliError> {
+        Ok(Arc::new(SqliteStore::open(&self.path.join("state.db"))?))
     }
 
     /// Opens the store for looking; nothing is made where nothing is.
-    pub(super) fn open_existing(&self) -> Result<Option<SqliteStore>, CliError> {
-        if !self.path.join("state.db").exists() {
-            return Ok(None);
+    pub(super) fn open_existing(&self) -> Result<Option<Arc<SqliteStore>>, CliError> {
+        let file = self.path.join("state.db");
+        // What may not be looked at is not the same as what is not there.
+        match file.try_exists() {
+            Ok(true) => self.open().map(Some),
+            Ok(false) => Ok(None),
+            Err(error) => {
+                let message = format!("cannot look for `{}`: {error}", file.display());
+                Err(CliError::usage(message))
+            }
         }
-        self.open().map(Some)
     }
 
     /// Where private keys are kept.
@@ -54,6 +65,11 @@ impl StateDirectory {
         self.path.join("sandbox").join("world.json")
     }
 
+    /// Where runs against the embedded sandbox put their files.
+    pub(super) fn sandbox_files(&self) -> PathBuf {
+        self.path.join("sandbox").join("files")
+    }
+
     /// Where the root certificate of the embedded sandbox is.
     pub(super) fn sandbox_root(&self) -> PathBuf {
         self.path.join("sandbox").join("root.pem")
@@ -65,14 +81,45 @@ impl StateDirectory {
     }
 }
 
-/// The folder that the program was started in.
+/// A folder that was merely found is used only when nobody else can have prepared it: stored plans
+/// name commands, and keys are kept in it.
+fn refuse_strangers(path: &Path) -> Result<(), CliError> {
+    let look = |path: &Path| {
+        std::fs::metadata(path).map_err(|error| {
+            CliError::usage(format!("cannot look at `{}`: {error}", path.display()))
+        })
+    };
+    let folder = look(path)?;
+    // Who we are is what our own entry in /proc says; there is no other safe way in std.
+    let us = look(Path::new("/proc/self"))?.uid();
+    let others_write = folder.mode() & 0o022 != 0;
+    if folder.uid() == us && !others_write {
+        return Ok(());
+    }
+    let reason =
+        if others_write { "others may write to it" } else { "it belongs to somebody else" };
+    Err(CliError::usage(format!("`{}` is not used: {reason}", path.display()))
+        .hint("name the folder with `--state-dir` if it is the right one all the same"))
+}
+
+/// The folder that the program was started in. It is recorded with runs, so it must be text.
 pub(super) fn working_directory() -> Result<PathBuf, CliError> {
-    std::env::current_dir()
-        .map_err(|error| CliError::usage(format!("the working directory is not there: {error}")))
+    let path = std::env::current_dir()
+        .map_err(|error| CliError::usage(format!("the working directory is not there: {error}")))?;
+    if path.to_str().is_none() {
+        let message = format!("the name of the working directory `{}` is not text", path.display());
+        return Err(CliError::usage(message));
+    }
+    Ok(path)
 }
 
 /// The one run whose id begins with `text`.
 pub(super) async fn find_run(store: &dyn Store, text: &str) -> Result<RunSummary, CliError> {
+    if text.is_empty() {
+        return Err(
+            CliError::usage("the run's id is empty").hint("`certplan status` lists all runs")
+        );
+    }
     let runs = store.list_runs().await?;
     let shown = crate::types::shorten(&crate::types::printable(text), 40);
     let mut matching = runs.into_iter().filter(|run| run.id.as_str().starts_with(text));

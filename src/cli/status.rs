@@ -6,17 +6,19 @@ use super::error::CliError;
 use super::exit::ExitCode;
 use super::state_directory::StateDirectory;
 use crate::report::{RunLine, run_table};
-use crate::store::{RunSummary, Store};
+use crate::run::RunPhase;
+use crate::store::{RunSummary, Store, TargetKey};
 
 pub(super) async fn status(
     arguments: StatusArguments,
     console: &Console,
 ) -> Result<ExitCode, CliError> {
     let state = StateDirectory::find(&arguments.state)?;
-    let runs = match state.open_existing()? {
+    let mut runs = match state.open_existing()? {
         Some(store) => store.list_runs().await?,
         None => Vec::new(),
     };
+    runs.iter_mut().for_each(|run| name_stopped(run, &state));
     match arguments.output.output {
         OutputFormat::Json => console.json(&runs)?,
         OutputFormat::Text if runs.is_empty() => {
@@ -29,6 +31,15 @@ pub(super) async fn status(
         }
     }
     Ok(ExitCode::Success)
+}
+
+/// A run that counts as running, and that nobody works on, was stopped without a word.
+pub(super) fn name_stopped(run: &mut RunSummary, state: &StateDirectory) {
+    let key =
+        TargetKey { plan: run.plan.clone(), target: run.target.clone(), sandbox: run.sandbox };
+    if run.phase == RunPhase::Running.name() && !state.locks().is_held(&key) {
+        run.phase = "stopped".to_owned();
+    }
 }
 
 /// What the table shows of each run.

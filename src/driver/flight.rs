@@ -3,22 +3,24 @@
 //! At most one for each step. A call that panics or takes too long ends with an outcome like any
 //! other: one bad step must not take the run, or a thousand other runs, with it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use tokio::task::{Id, JoinSet};
 
-use super::Driver;
+use super::{DriveError, Driver};
 use crate::action::{ActionCall, Performer};
 use crate::engine::{Command, Engine};
-use crate::run::{Call, ErrorKind, Outcome, Retry, StepError};
-use crate::store::Store;
-use crate::types::{Busy, Clock, RunId, StepId, Timestamp, format_duration};
+use crate::run::{Call, ErrorKind, Outcome, Retry, RunPhase, RunResult, RunState, StepError};
+use crate::store::{Store, StoreError};
+use crate::types::{Busy, CertificateId, Clock, RunId, StepId, Timestamp, format_duration};
 
 pub(super) struct Flights {
     run: RunId,
     directory: PathBuf,
+    keys: Vec<(String, PathBuf)>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     performer: Arc<dyn Performer>,
@@ -31,6 +33,7 @@ impl Flights {
         Self {
             run: run.clone(),
             directory: PathBuf::from(&engine.state().header.directory),
+            keys: Vec::new(),
             store: Arc::clone(&driver.store),
             clock: Arc::clone(&driver.clock),
             performer: Arc::clone(&driver.performer),
@@ -46,6 +49,10 @@ impl Flights {
     /// Starts every command whose time has come; returns when the next one is due.
     pub(super) fn start_due(&mut self, engine: &Engine, now: Timestamp) -> Option<Timestamp> {
         let mut next_due = None;
+        self.keys = keys(engine.state());
+        // In virtual time nothing takes time, so calls can as well come one after the other: then
+        // the same run tells the same story each time.
+        let most = if self.clock.is_virtual() { 1 } else { usize::MAX };
         for command in engine.commands() {
             if self.steps.values().any(|under_way| under_way.step == command.step) {
                 continue;
@@ -54,7 +61,9 @@ impl Flights {
                 next_due = [next_due, Some(command.not_before)].into_iter().flatten().min();
                 continue;
             }
-            self.start(command);
+            if self.steps.len() < most {
+                self.start(command);
+            }
         }
         next_due
     }
@@ -76,41 +85,48 @@ impl Flights {
         }
     }
 
+    /// When nothing can be stored any more: waits for what is under way, so that an id that comes
+    /// back is at least said.
+    pub(super) async fn last_words(&mut self, mut error: DriveError) -> DriveError {
+        while let Some((_, outcome, _)) = self.next().await {
+            if let (
+                Outcome::Succeeded { certificate: Some(bound), .. },
+                DriveError::Store { certificate_id: said @ None, .. },
+            ) = (outcome, &mut error)
+            {
+                *said = Some(bound.certificate_id);
+            }
+        }
+        error
+    }
+
     fn start(&mut self, command: Command) {
         let (store, performer) = (Arc::clone(&self.store), Arc::clone(&self.performer));
         let (run, directory) = (self.run.clone(), self.directory.clone());
         let busy = self.clock.busy();
-        let flown = command.clone();
-        let handle = self
-            .tasks
-            .spawn(async move { (carry_out(store, performer, run, directory, flown).await, busy) });
+        let (flown, keys) = (command.clone(), self.keys.clone());
+        let handle = self.tasks.spawn(async move {
+            (carry_out(store, performer, run, directory, keys, flown).await, busy)
+        });
         self.steps.insert(handle.id(), command);
     }
 }
 
-async fn carry_out(
+/// Performs one command to its end, whatever happens in it.
+pub(super) async fn carry_out(
     store: Arc<dyn Store>,
     performer: Arc<dyn Performer>,
     run: RunId,
     directory: PathBuf,
+    keys: Vec<(String, PathBuf)>,
     command: Command,
 ) -> Outcome {
-    // Ids of other runs are never candidates. They are read here, as late as possible.
-    let owned_by_others = match &command.call {
-        Call::Prepare { .. } | Call::Reconcile(_) => match store.certificate_owners().await {
-            Ok(owners) => owners
-                .into_iter()
-                .filter(|(_, owner)| *owner != run)
-                .map(|(certificate, _)| certificate)
-                .collect(),
-            Err(error) => {
-                return Outcome::Failed {
-                    error: StepError::new(ErrorKind::File, error.to_string()),
-                    retry: Retry::Never,
-                };
-            }
-        },
-        Call::Perform | Call::Send(_) => Default::default(),
+    let others = match others(store.as_ref(), &run, &command).await {
+        Ok(others) => others,
+        Err(error) => {
+            let error = StepError::new(ErrorKind::File, error.to_string());
+            return Outcome::Failed { error, retry: Retry::Never };
+        }
     };
     let call = ActionCall {
         run,
@@ -119,7 +135,9 @@ async fn carry_out(
         call: command.call.clone(),
         parameters: command.parameters,
         directory,
-        owned_by_others,
+        owned_by_others: others.certificates,
+        unfinished_runs: others.unfinished,
+        keys,
     };
     match tokio::time::timeout(command.timeout, performer.perform(call)).await {
         Ok(outcome) => outcome,
@@ -131,11 +149,52 @@ async fn carry_out(
     }
 }
 
+/// What a call has to know of other runs. Read as late as possible, since they live on.
+#[derive(Default)]
+struct Others {
+    certificates: BTreeSet<CertificateId>,
+    unfinished: BTreeSet<RunId>,
+}
+
+async fn others(store: &dyn Store, run: &RunId, command: &Command) -> Result<Others, StoreError> {
+    let mut others = Others::default();
+    match &command.call {
+        // A certificate of another run is never what became of an order of this one.
+        Call::Prepare { .. } | Call::Reconcile(_) | Call::Adopt(..) => {
+            let owners = store.certificate_owners().await?.into_iter();
+            others.certificates =
+                owners.filter(|(_, owner)| owner != run).map(|(id, _)| id).collect();
+        }
+        // A record of a run that still needs it is not stale.
+        Call::Perform if command.uses == "regfish.put_records" => {
+            let runs = store.list_runs().await?.into_iter();
+            let ended = [RunResult::Succeeded, RunResult::Failed]
+                .map(|result| RunPhase::Finished(result).name());
+            others.unfinished = runs
+                .filter(|other| other.id != *run && !ended.contains(&other.phase.as_str()))
+                .map(|other| other.id)
+                .collect();
+        }
+        Call::Perform | Call::Send(_) => {}
+    }
+    Ok(others)
+}
+
+/// The keys that steps of the run have made, by what their outputs say.
+pub(super) fn keys(state: &RunState) -> Vec<(String, PathBuf)> {
+    let outputs = state.steps.keys().filter_map(|step| state.output(step));
+    let key = |output: &Map<String, Value>| {
+        let fingerprint = output.get("public_key_sha256")?.as_str()?.to_owned();
+        Some((fingerprint, PathBuf::from(output.get("key_file")?.as_str()?)))
+    };
+    outputs.filter_map(key).collect()
+}
+
 /// What it means that a call ended without an outcome of its own.
 fn broken_off(call: &Call, error: StepError, retry: Retry) -> Outcome {
     match call {
         Call::Send(_) => Outcome::Unknown { error },
-        Call::Perform | Call::Prepare { .. } | Call::Reconcile(_) => {
+        Call::Perform | Call::Prepare { .. } | Call::Reconcile(_) | Call::Adopt(..) => {
             Outcome::Failed { error, retry }
         }
     }

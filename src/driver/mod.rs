@@ -9,16 +9,20 @@ mod flight;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::action::Performer;
 use crate::engine::{Engine, EngineError, EngineSettings};
 use crate::plan::Plan;
-use crate::run::{Event, EventKind, RunHeader, RunPhase};
+use crate::run::{ErrorKind, Event, EventKind, Outcome, Retry, RunHeader, RunPhase, StepError};
 use crate::store::{NewRun, Store, StoreError, StoredPlan};
-use crate::types::{CertificateId, Clock, RunId, StepId};
+use crate::types::{CertificateId, Clock, RunId, StepId, Timestamp};
 use flight::Flights;
+
+/// How soon an order is tried again whose names another run is ordering.
+const NAMES_PAUSE: Duration = Duration::from_secs(15);
 
 /// Called with each event once it is stored.
 pub type Observer = Arc<dyn Fn(&RunId, &Event) + Send + Sync>;
@@ -75,6 +79,10 @@ fn display_unsaved(certificate: Option<&CertificateId>, step: Option<&StepId>) -
     }
 }
 
+fn nothing_in_doubt() -> StepError {
+    StepError::new(ErrorKind::Conflict, "no order of this run is in doubt")
+}
+
 impl Driver {
     /// Creates a run in the store.
     pub async fn start(
@@ -107,8 +115,9 @@ impl Driver {
         engine: &mut Engine,
         program: &str,
     ) -> Result<(), DriveError> {
-        let decided = engine.resume(program, self.clock.now());
-        self.record(run, engine, decided).await
+        let now = self.clock.now();
+        let decided = engine.resume(program, now);
+        self.record(run, engine, decided, now).await
     }
 
     /// Drives a run until it ends, parks, is in doubt, or `stop` turns true.
@@ -121,25 +130,38 @@ impl Driver {
         mut stop: watch::Receiver<bool>,
     ) -> Result<Engine, DriveError> {
         let mut flights = Flights::new(self, run, &engine);
+        match self.turn(run, &mut engine, &mut stop, &mut flights).await {
+            Ok(()) => Ok(engine),
+            Err(error) => Err(flights.last_words(error).await),
+        }
+    }
+
+    async fn turn(
+        &self,
+        run: &RunId,
+        engine: &mut Engine,
+        stop: &mut watch::Receiver<bool>,
+        flights: &mut Flights,
+    ) -> Result<(), DriveError> {
         let mut busy = Some(self.clock.busy());
         let mut stopping = *stop.borrow();
         loop {
             if !stopping {
-                self.advance(run, &mut engine).await?;
+                self.advance(run, engine).await?;
             }
             if flights.is_empty() && engine.state().phase != RunPhase::Running {
-                return Ok(engine);
+                return Ok(());
             }
             let mut wake = None;
             if stopping {
                 if flights.is_empty() {
                     let decided = engine.interrupt();
-                    self.record(run, &mut engine, decided).await?;
-                    return Ok(engine);
+                    self.record(run, engine, decided, self.clock.now()).await?;
+                    return Ok(());
                 }
             } else {
                 wake = flights
-                    .start_due(&engine, self.clock.now())
+                    .start_due(engine, self.clock.now())
                     .into_iter()
                     .chain(engine.next_retry())
                     .min();
@@ -150,8 +172,10 @@ impl Driver {
             tokio::select! {
                 Some((step, outcome, mark)) = flights.next() => {
                     busy = Some(mark);
-                    let decided = engine.finished(&step, outcome, self.clock.now())?;
-                    self.record(run, &mut engine, decided).await?;
+                    // An intent that nobody is going to send must not look like one that was sent.
+                    if !(stopping && matches!(outcome, Outcome::Prepared { .. })) {
+                        self.take_in(run, engine, &step, outcome).await?;
+                    }
                 }
                 mark = self.clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {
                     busy = Some(mark);
@@ -166,28 +190,112 @@ impl Driver {
         }
     }
 
-    /// Records everything that follows from the state by itself.
-    async fn advance(&self, run: &RunId, engine: &mut Engine) -> Result<(), DriveError> {
-        loop {
-            let decided = engine.advance(self.clock.now());
-            if decided.is_empty() {
-                return Ok(());
+    /// Records what follows from the outcome of a call.
+    async fn take_in(
+        &self,
+        run: &RunId,
+        engine: &mut Engine,
+        step: &StepId,
+        outcome: Outcome,
+    ) -> Result<(), DriveError> {
+        let now = self.clock.now();
+        let decided = engine.finished(step, outcome, now)?;
+        match self.record(run, engine, decided, now).await {
+            // Another run was faster with an order for the same names. Nothing was sent.
+            Err(DriveError::Store {
+                source: busy @ StoreError::NamesBeingOrdered { .. }, ..
+            }) => {
+                let error = StepError::new(ErrorKind::Conflict, busy.to_string());
+                let retry = Retry::Later { after: Some(NAMES_PAUSE) };
+                let decided = engine.finished(step, Outcome::Failed { error, retry }, now)?;
+                self.record(run, engine, decided, now).await
             }
-            self.record(run, engine, decided).await?;
+            result => result,
         }
     }
 
-    /// Stores decisions, then applies them, then tells.
+    /// Records everything that follows from the state by itself.
+    async fn advance(&self, run: &RunId, engine: &mut Engine) -> Result<(), DriveError> {
+        loop {
+            let now = self.clock.now();
+            let decided = engine.advance(now);
+            if decided.is_empty() {
+                return Ok(());
+            }
+            self.record(run, engine, decided, now).await?;
+        }
+    }
+
+    /// Lets a run that stands still follow another plan from here on.
+    ///
+    /// Whoever calls has seen to it that [`Engine::obstacles`] knows none.
+    pub async fn replace_plan(
+        &self,
+        run: &RunId,
+        engine: &mut Engine,
+        stored: StoredPlan,
+        replaced: EventKind,
+    ) -> Result<Engine, DriveError> {
+        self.store.keep_plan(stored).await.map_err(DriveError::Load)?;
+        self.record(run, engine, vec![replaced], self.clock.now()).await?;
+        self.load(run).await
+    }
+
+    /// Settles an order in doubt: it became the certificate that a person names.
+    ///
+    /// Returns why not, when that certificate cannot be the one. The run stands still afterwards.
+    pub async fn adopt(
+        &self,
+        run: &RunId,
+        engine: &mut Engine,
+        certificate: CertificateId,
+        program: &str,
+    ) -> Result<Result<(), StepError>, DriveError> {
+        let Some(command) = engine.adoption(certificate) else {
+            return Ok(Err(nothing_in_doubt()));
+        };
+        let step = command.step.clone();
+        let directory = engine.state().header.directory.clone().into();
+        let (store, performer) = (Arc::clone(&self.store), Arc::clone(&self.performer));
+        let _busy = self.clock.busy();
+        let keys = flight::keys(engine.state());
+        match flight::carry_out(store, performer, run.clone(), directory, keys, command).await {
+            Outcome::Failed { error, .. } => Ok(Err(error)),
+            outcome => {
+                let now = self.clock.now();
+                let decided = engine.adopted(&step, outcome, program, now)?;
+                self.record(run, engine, decided, now).await.map(Ok)
+            }
+        }
+    }
+
+    /// Settles an order in doubt: a person says that it never came to be. A resumed run orders anew.
+    pub async fn disown(
+        &self,
+        run: &RunId,
+        engine: &mut Engine,
+        program: &str,
+    ) -> Result<Result<(), StepError>, DriveError> {
+        match engine.disowned(program) {
+            None => Ok(Err(nothing_in_doubt())),
+            Some(decided) => self.record(run, engine, decided, self.clock.now()).await.map(Ok),
+        }
+    }
+
+    /// Stores what was decided at `now`, then applies it, then tells.
     async fn record(
         &self,
         run: &RunId,
         engine: &mut Engine,
         decided: Vec<EventKind>,
+        now: Timestamp,
     ) -> Result<(), DriveError> {
         if decided.is_empty() {
             return Ok(());
         }
-        let events = engine.number(decided, self.clock.now());
+        let events = engine.number(decided, now);
+        // What is stored is there for good, so it must make sense before.
+        engine.check(&events)?;
         self.store.append(run, events.clone()).await.map_err(|source| DriveError::Store {
             source,
             step: events.iter().find_map(|event| event.kind.step().cloned()),

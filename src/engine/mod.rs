@@ -8,7 +8,10 @@
 mod advance;
 mod command;
 mod outcome;
+mod plan_change;
+mod preview;
 mod rendering;
+mod reopen;
 mod resume;
 #[cfg(test)]
 mod tests;
@@ -18,6 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use command::Command;
+pub use plan_change::StepChange;
+pub use preview::{Answer, Prospect, StepPreview, preview};
 
 use crate::graph::{CycleError, StepGraph};
 use crate::plan::{Plan, Repeat, Signature, Step, find_signature};
@@ -148,6 +153,15 @@ impl Engine {
             .zip(first..)
             .map(|(kind, sequence)| Event { sequence, at, kind })
             .collect()
+    }
+
+    /// Whether events can be taken in, before they are stored. Fails as [`Engine::apply`] would.
+    pub fn check(&self, events: &[Event]) -> Result<(), EngineError> {
+        let mut state = self.state.clone();
+        for event in events {
+            state.apply(event)?;
+        }
+        Ok(())
     }
 
     /// Takes stored events in.

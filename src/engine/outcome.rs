@@ -57,7 +57,8 @@ impl Engine {
                 StepState::Started(_)
                 | StepState::Waiting { .. }
                 | StepState::Sent { .. }
-                | StepState::Unknown { .. },
+                | StepState::Unknown { .. }
+                | StepState::InDoubt { .. },
                 Outcome::Succeeded { output, certificate },
             ) => {
                 let mut events = bound(id, certificate);
@@ -70,16 +71,20 @@ impl Engine {
             (
                 StepState::Started(attempt) | StepState::Waiting { attempt, .. },
                 Outcome::NotYet { observation },
-            ) => self.not_yet(&step, &state, attempt, observation, now),
+            ) => match self.moved_on(&step, attempt, &observation) {
+                Some(reopened) => reopened,
+                None => self.not_yet(&step, &state, attempt, observation, now),
+            },
             (StepState::Started(_) | StepState::Waiting { .. }, Outcome::Parked { reason }) => {
                 vec![EventKind::StepParked { step: id.clone(), reason }]
             }
             (
-                StepState::Started(attempt)
-                | StepState::Waiting { attempt, .. }
-                | StepState::Sent { attempt, .. },
+                StepState::Started(attempt) | StepState::Waiting { attempt, .. },
                 Outcome::Failed { error, retry },
             ) => failed(&step, attempt, error, retry, now),
+            (StepState::Sent { attempt, .. }, Outcome::Failed { error, retry }) => {
+                refused(&step, attempt, error, retry, now)
+            }
             (StepState::Sent { .. }, Outcome::Unknown { error }) => {
                 vec![EventKind::OutcomeUnknown {
                     step: id.clone(),
@@ -238,6 +243,31 @@ fn failed(
     let backoff = poll.every.saturating_mul(1 << doublings).min(LONGEST_LOOK_BACKOFF);
     let delay = backoff.max(after.unwrap_or_default());
     vec![EventKind::AttemptFailed { step: id, error, retry_at: later(now, delay).min(deadline) }]
+}
+
+/// The server did not carry out what was sent. Where it may be sent again, the next attempt looks
+/// for it all the same before it does; where the answer is a plain no, the intent is withdrawn.
+fn refused(
+    step: &Step,
+    attempt: &Attempt,
+    error: StepError,
+    retry: Retry,
+    now: Timestamp,
+) -> Vec<EventKind> {
+    let delay = match retry {
+        Retry::Later { after } => step.retry.delay_after(attempt.failures + 1, after),
+        Retry::Never => None,
+    };
+    let id = step.id.clone();
+    match delay {
+        Some(delay) => {
+            vec![EventKind::AttemptFailed { step: id, error, retry_at: later(now, delay) }]
+        }
+        None => vec![
+            EventKind::IntentWithdrawn { step: id.clone() },
+            EventKind::StepFailed { step: id, error },
+        ],
+    }
 }
 
 fn time_is_over(step: &Step, last: &str) -> EventKind {

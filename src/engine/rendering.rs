@@ -55,20 +55,22 @@ impl Engine {
     /// anything else is an error.
     fn visible_output(&self, id: &StepId) -> Option<Value> {
         match self.step_state(id)? {
-            StepState::Succeeded { output } => {
-                let mut visible = output.clone();
-                let signature = find_signature(&self.plan.steps.get(id)?.uses)?;
-                for field in &signature.output {
-                    if field.presence == Presence::Optional {
-                        visible.entry(field.name.clone()).or_insert(Value::Null);
-                    }
-                }
-                Some(Value::Object(visible))
-            }
+            StepState::Succeeded { output } => visible(self.plan.steps.get(id)?, output),
             StepState::Skipped | StepState::Failed { .. } | StepState::Blocked { .. } => {
                 Some(Value::Null)
             }
             _ => None,
         }
     }
+}
+
+/// The output of a succeeded step as templates see it.
+pub(super) fn visible(step: &Step, output: &Map<String, Value>) -> Option<Value> {
+    let mut visible = output.clone();
+    for field in &find_signature(&step.uses)?.output {
+        if field.presence == Presence::Optional {
+            visible.entry(field.name.clone()).or_insert(Value::Null);
+        }
+    }
+    Some(Value::Object(visible))
 }

@@ -1,8 +1,11 @@
 //! How a run is taken up again: what its steps' states mean after a crash, a stop or a wait.
 
-use super::Engine;
-use crate::run::{ErrorKind, EventKind, StepError, StepState};
-use crate::types::{StepId, Timestamp};
+use super::{Command, Engine, EngineError};
+use crate::run::{
+    Attempt, Call, ErrorKind, EventKind, Intent, Outcome, PauseReason, ReopenReason, StepError,
+    StepState,
+};
+use crate::types::{CertificateId, StepId, Timestamp};
 
 impl Engine {
     /// The events that take the run up again. Steps that failed, are parked or blocked get another
@@ -15,6 +18,52 @@ impl Engine {
         events
     }
 
+    /// The call that takes over what a person says became of the order in doubt.
+    pub fn adoption(&self, certificate: CertificateId) -> Option<Command> {
+        let (id, attempt, intent) = self.in_question()?;
+        let step = self.plan.steps.get(id)?;
+        Some(Command {
+            step: id.clone(),
+            uses: step.uses.clone(),
+            call: Call::Adopt(intent.clone(), certificate),
+            parameters: attempt.parameters.clone(),
+            timeout: step.timeout,
+            not_before: Timestamp::MIN,
+        })
+    }
+
+    /// The events of an adoption that worked; the run stands still after them.
+    pub fn adopted(
+        &mut self,
+        step: &StepId,
+        outcome: Outcome,
+        program: &str,
+        now: Timestamp,
+    ) -> Result<Vec<EventKind>, EngineError> {
+        let settled = self.finished(step, outcome, now)?;
+        Ok(between_sessions(program, settled))
+    }
+
+    /// The events that follow when a person says that the order in doubt never came to be.
+    pub fn disowned(&self, program: &str) -> Option<Vec<EventKind>> {
+        let step = self.state.steps.iter().find_map(|(id, record)| match &record.state {
+            StepState::InDoubt { .. } => Some(id.clone()),
+            _ => None,
+        })?;
+        let reason = ReopenReason::NothingOrdered;
+        Some(between_sessions(program, vec![EventKind::StepReopened { step, reason }]))
+    }
+
+    /// The order of which nobody knows what became of it.
+    fn in_question(&self) -> Option<(&StepId, &Attempt, &Intent)> {
+        self.state.steps.iter().find_map(|(id, record)| match &record.state {
+            StepState::InDoubt { attempt, intent, .. }
+            | StepState::Unknown { attempt, intent, .. }
+            | StepState::Sent { attempt, intent } => Some((id, attempt, intent)),
+            _ => None,
+        })
+    }
+
     fn take_up(&self, id: &StepId, state: &StepState, now: Timestamp) -> Option<EventKind> {
         let ask = |error: StepError| {
             Some(EventKind::OutcomeUnknown {
@@ -23,9 +72,6 @@ impl Engine {
                 look_at: now,
                 looks_without_finding: 0,
             })
-        };
-        let reopen = |reason: &str| {
-            Some(EventKind::StepReopened { step: id.clone(), reason: reason.to_owned() })
         };
         match state {
             StepState::Pending | StepState::Succeeded { .. } | StepState::Skipped => None,
@@ -43,9 +89,31 @@ impl Engine {
             StepState::InDoubt { message, .. } => {
                 ask(StepError::new(ErrorKind::Interrupted, message.clone()))
             }
-            StepState::Failed { .. } => reopen("it failed, and the run was resumed"),
-            StepState::Parked { .. } => reopen("it was parked, and the run was resumed"),
-            StepState::Blocked { .. } => reopen("it was blocked, and the run was resumed"),
+            StepState::Failed { .. } | StepState::Blocked { .. } if self.was_passed_over(id) => {
+                None
+            }
+            StepState::Failed { .. } | StepState::Parked { .. } | StepState::Blocked { .. } => {
+                Some(EventKind::StepReopened { step: id.clone(), reason: ReopenReason::Resumed })
+            }
         }
     }
+
+    /// Whether steps that need it went on without it: then it has had its turn. Done late, it would
+    /// change what they were built on.
+    fn was_passed_over(&self, id: &StepId) -> bool {
+        self.graph.dependents(id).iter().any(|dependent| {
+            !matches!(
+                self.step_state(dependent),
+                Some(StepState::Pending | StepState::Blocked { .. })
+            )
+        })
+    }
+}
+
+/// Events outside of any session: a program came, settled something, and left.
+fn between_sessions(program: &str, settled: Vec<EventKind>) -> Vec<EventKind> {
+    let mut events = vec![EventKind::RunResumed { program: program.to_owned() }];
+    events.extend(settled);
+    events.push(EventKind::RunPaused { reason: PauseReason::Interrupted });
+    events
 }

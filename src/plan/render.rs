@@ -43,19 +43,10 @@ impl Context {
         run: &RunId,
         batch: Option<&str>,
     ) -> Self {
-        let steps: BTreeMap<String, Json> = steps
-            .into_iter()
-            .map(|(id, output)| (id.into(), if output.is_null() { json!({}) } else { output }))
-            .collect();
-        let root = [
-            ("inputs", Json::Object(inputs.clone())),
-            ("target", json!(target)),
-            ("steps", json!(steps)),
-            ("run", json!({ "id": run.as_str() })),
-            ("batch", json!({ "id": batch })),
-        ];
-        let root = root.map(|(name, value)| (name.to_owned(), value));
-        Self { root: root.into_iter().collect() }
+        let mut context = Self::before_run(inputs, target, steps);
+        context.root.insert("run".to_owned(), json!({ "id": run.as_str() }));
+        context.root.insert("batch".to_owned(), json!({ "id": batch }));
+        context
     }
 
     /// The same at this time, which `days_until` counts from. Without it that filter fails.
@@ -67,6 +58,37 @@ impl Context {
 
     fn value(&self) -> Value {
         Value::from(Serde(&self.root))
+    }
+
+    /// The context before a run: there is no run id yet, and `steps` has only the steps whose
+    /// output is settled. What is not in it is unknown, and reading it is an error.
+    pub fn before_run(
+        inputs: &Map<String, Json>,
+        target: &str,
+        steps: impl IntoIterator<Item = (StepId, Json)>,
+    ) -> Self {
+        let steps: BTreeMap<String, Json> = steps
+            .into_iter()
+            .map(|(id, output)| (id.into(), if output.is_null() { json!({}) } else { output }))
+            .collect();
+        let root = [
+            ("inputs", Json::Object(inputs.clone())),
+            ("target", json!(target)),
+            ("steps", json!(steps)),
+            ("batch", json!({ "id": null })),
+        ];
+        let root = root.map(|(name, value)| (name.to_owned(), value));
+        Self { root: root.into_iter().collect() }
+    }
+
+    /// Whether there is something at this path.
+    pub(super) fn has(&self, path: &[&str]) -> bool {
+        let Some((first, rest)) = path.split_first() else { return true };
+        let mut value = self.root.get(*first);
+        for name in rest {
+            value = value.and_then(|value| value.get(*name));
+        }
+        value.is_some()
     }
 }
 

@@ -4,7 +4,11 @@
 //! and not what follows them, and it overlooks a sliced list. This scanner never decides whether a
 //! template is right; where it is in doubt it reports more, so that the compiler refuses.
 
+mod blocks;
+
 use std::ops::Range;
+
+pub(super) use blocks::{alternatives, blocks};
 
 /// What a template's code consists of, as far as the compiler asks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

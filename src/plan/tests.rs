@@ -58,7 +58,7 @@ fn references_and_needs_become_edges() {
         plan.steps[id].needs.iter().map(ToString::to_string).collect()
     };
     assert_eq!(needs("product"), Vec::<String>::new());
-    assert_eq!(needs("order"), ["key", "product"]);
+    assert_eq!(needs("order"), ["key", "organization", "product"]);
     assert_eq!(needs("complete"), ["order", "organization"]);
     assert_eq!(needs("validation"), ["complete", "order"]);
     assert_eq!(needs("certificate"), ["issued", "key"]);

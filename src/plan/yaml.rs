@@ -347,11 +347,9 @@ mod tests {
             (long_text.as_str(), "too many or too long"),
             (long_list.as_str(), "too many"),
         ] {
-            let started = std::time::Instant::now();
             let message = read(text).unwrap_err();
             let head: String = message.chars().take(300).collect();
             assert!(message.contains(reason), "{head}");
-            assert!(started.elapsed().as_secs() < 30, "{head}");
         }
     }
 }

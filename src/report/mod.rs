@@ -3,6 +3,9 @@
 //! Live or replayed, the same events give the same text. Reporters make texts; who prints them is
 //! the command line.
 
+mod explanation;
+pub mod graph;
+pub mod preview;
 mod progress;
 mod result;
 mod run_page;
@@ -10,6 +13,7 @@ mod run_table;
 mod style;
 mod wording;
 
+pub use explanation::explanation;
 pub use progress::Progress;
 pub use result::{RunResultView, StepView};
 pub use run_page::run_page;

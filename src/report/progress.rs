@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 
 use super::style::Style;
 use super::wording::{between, headline, moment, park_reason};
-use crate::run::{BindingKind, Event, EventKind, PauseReason, RunResult};
-use crate::types::{StepId, Timestamp, format_duration};
+use crate::run::{BindingKind, Event, EventKind, PauseReason, ReopenReason, RunResult};
+use crate::types::{StepId, Timestamp};
 
 /// Turns the events of one run into lines. Remembers only what later lines need.
 #[derive(Debug)]
@@ -27,7 +27,24 @@ impl Progress {
         match &event.kind {
             EventKind::RunStarted(_)
             | EventKind::IntentRecorded { .. }
-            | EventKind::StepReopened { .. } => Vec::new(),
+            | EventKind::IntentWithdrawn { .. } => Vec::new(),
+            EventKind::StepReopened { step, reason } => match reason {
+                ReopenReason::Changed { origin, seen_by } if step != seen_by => {
+                    let text = format!(
+                        "done again: what `{origin}` found has changed, as `{seen_by}` sees"
+                    );
+                    vec![self.line(&style.waiting("↻"), step, &text)]
+                }
+                ReopenReason::NothingOrdered => {
+                    let text = "done again: a person has said that nothing was ordered";
+                    vec![self.line(&style.waiting("↻"), step, text)]
+                }
+                ReopenReason::Changed { .. } | ReopenReason::Resumed => Vec::new(),
+            },
+            EventKind::PlanReplaced { plan, .. } => {
+                let text = format!("  what has not begun follows {} as it is now", plan.file);
+                vec![style.faint(&text)]
+            }
             EventKind::RunResumed { .. } => vec![style.faint("  going on where it stopped")],
             EventKind::StepStarted { step, .. } => {
                 self.began.entry(step.clone()).or_insert(at);
@@ -115,10 +132,9 @@ impl Progress {
     /// How long a step took, when that is worth saying.
     fn took(&self, step: &StepId, at: Timestamp) -> String {
         let Some(began) = self.began.get(step) else { return String::new() };
-        let took = std::time::Duration::try_from(at.duration_since(*began)).unwrap_or_default();
-        if took.as_secs() == 0 {
+        if at.duration_since(*began).as_secs() == 0 {
             return String::new();
         }
-        self.style.faint(&format!("  after {}", format_duration(took)))
+        self.style.faint(&format!("  after {}", between(*began, at)))
     }
 }

@@ -72,10 +72,11 @@ fn quiet_line(event: &Event, width: usize) -> Option<String> {
         EventKind::StepStarted { attempt: 1, .. } => "started".to_owned(),
         EventKind::StepStarted { attempt, .. } => format!("attempt {attempt}"),
         EventKind::IntentRecorded { .. } => "about to order; recorded what will be sent".to_owned(),
+        EventKind::IntentWithdrawn { .. } => "refused; nothing was ordered".to_owned(),
         EventKind::CertificateBound { certificate_id, .. } => {
             format!("owns certificate {certificate_id}")
         }
-        EventKind::StepReopened { reason, .. } => format!("reopened: {reason}"),
+        EventKind::StepReopened { .. } => "gets another chance".to_owned(),
         EventKind::RunFinished { .. } => return Some("  finished".to_owned()),
         _ => return None,
     };

@@ -34,6 +34,20 @@ impl Style {
         self.paint(AnsiColor::Yellow, text)
     }
 
+    /// One of the terminal's sixteen colours, by its number.
+    pub(super) fn indexed(self, colour: u8, text: &str) -> String {
+        if !self.colours {
+            return text.to_owned();
+        }
+        let style = Ansi::new().fg_color(Some(anstyle::Ansi256Color(colour).into()));
+        format!("{style}{text}{style:#}")
+    }
+
+    /// For what is not known yet.
+    pub(super) fn unknown(self, text: &str) -> String {
+        self.paint(AnsiColor::Cyan, text)
+    }
+
     /// For what matters less.
     pub fn faint(self, text: &str) -> String {
         if !self.colours {

@@ -71,9 +71,15 @@ pub(super) fn park_reason(reason: &ParkReason) -> String {
 }
 
 /// The time from one moment to another; nothing when it runs backwards.
+///
+/// Whole seconds are enough from a few seconds on, and `30s` must not read as `29s` because some
+/// milliseconds have passed since it was decided.
 pub(super) fn between(from: Timestamp, to: Timestamp) -> String {
     let elapsed = Duration::try_from(to.duration_since(from)).unwrap_or_default();
-    format_duration(elapsed)
+    if elapsed < Duration::from_secs(5) {
+        return format_duration(elapsed);
+    }
+    format_duration(Duration::from_secs((elapsed + Duration::from_millis(500)).as_secs()))
 }
 
 /// A moment to the second.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::outcome::{Candidate, Intent, Observation, ParkReason, StepError};
-use crate::types::{CertificateId, StepId, Timestamp};
+use crate::types::{CertificateId, RunId, StepId, Timestamp};
 
 /// A fact, its place in the run and its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,15 @@ pub enum EventKind {
         /// Name and version of the program.
         program: String,
     },
+    /// What has not begun follows another plan from here on.
+    PlanReplaced {
+        /// The plan.
+        plan: PlanReference,
+        /// Its steps, in its order; the steps that have begun are among them.
+        steps: Vec<StepId>,
+        /// The values of its inputs, defaults included.
+        inputs: Map<String, Value>,
+    },
     /// The condition of a step is false; its dependents go on without it.
     StepSkipped {
         /// The step.
@@ -55,6 +64,11 @@ pub enum EventKind {
         step: StepId,
         /// What will be sent, and what was there before.
         intent: Intent,
+    },
+    /// The server refused what was sent, for certain: nothing came of it.
+    IntentWithdrawn {
+        /// The step.
+        step: StepId,
     },
     /// A waiting step looked, and it is not there yet. Recorded when what it saw is new.
     StepWaiting {
@@ -136,7 +150,7 @@ pub enum EventKind {
         /// The step.
         step: StepId,
         /// Why.
-        reason: String,
+        reason: ReopenReason,
     },
     /// Nothing is left to do for now; `resume` goes on.
     RunPaused {
@@ -171,6 +185,20 @@ pub struct RunHeader {
     pub semantics: u32,
     /// Name and version of the program.
     pub program: String,
+    /// Runs of the same plan and target that there were when this one was started all the same.
+    #[serde(default)]
+    pub earlier_runs: Vec<RunId>,
+}
+
+impl RunHeader {
+    /// Where the run orders: orders at different places cannot be mistaken for one another.
+    pub fn place(&self) -> String {
+        if self.sandbox {
+            return "sandbox".to_owned();
+        }
+        let endpoints: Vec<&str> = self.endpoints.values().map(String::as_str).collect();
+        endpoints.join(" ")
+    }
 }
 
 /// Which plan, exactly.
@@ -192,6 +220,23 @@ pub enum BindingKind {
     Ordered,
     /// The answer was lost; the order was found in the list and matched.
     Adopted,
+}
+
+/// Why a step is done again from its beginning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ReopenReason {
+    /// It had failed, was parked or blocked, and the run was resumed.
+    Resumed,
+    /// What a step found is no longer so.
+    Changed {
+        /// The step that found it.
+        origin: StepId,
+        /// The step that sees something else now.
+        seen_by: StepId,
+    },
+    /// A person has said that its order never came to be.
+    NothingOrdered,
 }
 
 /// Why a run stands still.
@@ -223,6 +268,7 @@ impl EventKind {
             Self::StepSkipped { step }
             | Self::StepStarted { step, .. }
             | Self::IntentRecorded { step, .. }
+            | Self::IntentWithdrawn { step }
             | Self::StepWaiting { step, .. }
             | Self::AttemptFailed { step, .. }
             | Self::OutcomeUnknown { step, .. }
@@ -235,6 +281,7 @@ impl EventKind {
             | Self::StepReopened { step, .. } => Some(step),
             Self::RunStarted(_)
             | Self::RunResumed { .. }
+            | Self::PlanReplaced { .. }
             | Self::RunPaused { .. }
             | Self::RunFinished { .. } => None,
         }
@@ -245,9 +292,11 @@ impl EventKind {
         match self {
             Self::RunStarted(_) => "run_started",
             Self::RunResumed { .. } => "run_resumed",
+            Self::PlanReplaced { .. } => "plan_replaced",
             Self::StepSkipped { .. } => "step_skipped",
             Self::StepStarted { .. } => "step_started",
             Self::IntentRecorded { .. } => "intent_recorded",
+            Self::IntentWithdrawn { .. } => "intent_withdrawn",
             Self::StepWaiting { .. } => "step_waiting",
             Self::AttemptFailed { .. } => "attempt_failed",
             Self::OutcomeUnknown { .. } => "outcome_unknown",

@@ -7,7 +7,9 @@ mod outcome;
 mod state;
 mod transition;
 
-pub use event::{BindingKind, Event, EventKind, PauseReason, PlanReference, RunHeader, RunResult};
+pub use event::{
+    BindingKind, Event, EventKind, PauseReason, PlanReference, ReopenReason, RunHeader, RunResult,
+};
 pub use outcome::{
     BoundCertificate, Call, Candidate, ErrorKind, Intent, Observation, Outcome, ParkReason, Retry,
     StepError, WaitsFor,

@@ -26,6 +26,8 @@ pub enum Call {
     Send(Intent),
     /// Find out what became of what was sent, and send nothing.
     Reconcile(Intent),
+    /// Take over what a person says became of it, if it can be so; send nothing.
+    Adopt(Intent, CertificateId),
 }
 
 /// How a call of an action ended.
@@ -152,11 +154,15 @@ pub enum ErrorKind {
     Internal,
 }
 
-/// What a waiting step saw.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a waiting step saw; an equal one is recorded once.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Observation {
-    /// In one short sentence, for people; equal texts are recorded once.
+    /// In one short sentence, for people.
     pub summary: String,
+    /// Output fields of earlier steps as they are now, where the world may have moved on: a step
+    /// whose recorded field differs is done again.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub seen: Map<String, Value>,
 }
 
 /// Why a step stands still until somebody acts.
@@ -203,6 +209,16 @@ pub enum Intent {
         /// Every certificate id that the account showed before the order was sent.
         known_certificate_ids: BTreeSet<CertificateId>,
     },
+}
+
+impl Intent {
+    /// The names ordered, as one text: equal for equal sets of names.
+    pub fn names_key(&self) -> String {
+        let Self::Order { names, common_name, .. } = self;
+        let all: BTreeSet<&str> =
+            names.iter().chain([common_name]).map(DomainName::as_str).collect();
+        all.into_iter().collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// A certificate that a lost order may have made.

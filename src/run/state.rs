@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::event::{Event, EventKind, PauseReason, RunHeader, RunResult};
+use super::event::{Event, EventKind, PauseReason, ReopenReason, RunHeader, RunResult};
 use super::transition::{IllegalTransition, StepHistory, StepState};
 use crate::types::{CertificateId, StepId, Timestamp};
 
@@ -66,6 +66,17 @@ pub struct StepRecord {
     pub changed_at: Option<Timestamp>,
 }
 
+impl StepRecord {
+    fn pending() -> Self {
+        Self {
+            state: StepState::Pending,
+            history: StepHistory::default(),
+            started_at: None,
+            changed_at: None,
+        }
+    }
+}
+
 /// Events that do not make a run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FoldError {
@@ -91,6 +102,14 @@ pub enum FoldError {
     /// A step that the plan does not have.
     #[error("event {sequence} is about step `{step}`, which the run does not have")]
     UnknownStep {
+        /// The event's number.
+        sequence: u32,
+        /// The step.
+        step: StepId,
+    },
+    /// A plan that lacks a step that has begun.
+    #[error("event {sequence} drops step `{step}`, which has begun")]
+    DroppedStep {
         /// The event's number.
         sequence: u32,
         /// The step.
@@ -135,17 +154,11 @@ impl RunState {
                 event: event.kind.name(),
             });
         };
-        let pending = StepRecord {
-            state: StepState::Pending,
-            history: StepHistory::default(),
-            started_at: None,
-            changed_at: None,
-        };
         Ok(Self {
             header: header.clone(),
             phase: RunPhase::Running,
             certificate_id: None,
-            steps: header.steps.iter().map(|step| (step.clone(), pending.clone())).collect(),
+            steps: header.steps.iter().map(|id| (id.clone(), StepRecord::pending())).collect(),
             started_at: event.at,
             updated_at: event.at,
             last_sequence: 1,
@@ -163,6 +176,11 @@ impl RunState {
                 return Err(FoldError::MisplacedStart { sequence, event: event.kind.name() });
             }
             EventKind::RunResumed { .. } => self.phase = RunPhase::Running,
+            EventKind::PlanReplaced { plan, steps, inputs } => {
+                self.replace_steps(sequence, steps)?;
+                self.header.plan = plan.clone();
+                self.header.inputs = inputs.clone();
+            }
             EventKind::RunPaused { reason } => self.phase = RunPhase::Paused(*reason),
             EventKind::RunFinished { result } => self.phase = RunPhase::Finished(*result),
             kind => self.apply_to_step(event, kind)?,
@@ -172,12 +190,30 @@ impl RunState {
         Ok(())
     }
 
+    /// Whether an order of this run exists, or may exist.
+    pub fn may_have_ordered(&self) -> bool {
+        self.certificate_id.is_some() || self.steps.values().any(|step| step.history.sent.is_some())
+    }
+
     /// The output of a step that has succeeded.
     pub fn output(&self, step: &StepId) -> Option<&Map<String, Value>> {
         match &self.steps.get(step)?.state {
             StepState::Succeeded { output } => Some(output),
             _ => None,
         }
+    }
+
+    fn replace_steps(&mut self, sequence: u32, steps: &[StepId]) -> Result<(), FoldError> {
+        let dropped = self.steps.iter().find(|(id, record)| {
+            !steps.contains(id) && !matches!(record.state, StepState::Pending)
+        });
+        if let Some((step, _)) = dropped {
+            return Err(FoldError::DroppedStep { sequence, step: step.clone() });
+        }
+        let record = |id: &StepId| self.steps.get(id).cloned().unwrap_or_else(StepRecord::pending);
+        self.steps = steps.iter().map(|id| (id.clone(), record(id))).collect();
+        self.header.steps = steps.to_vec();
+        Ok(())
     }
 
     fn apply_to_step(&mut self, event: &Event, kind: &EventKind) -> Result<(), FoldError> {
@@ -205,13 +241,13 @@ impl RunState {
                 record.history.attempts = *attempt;
                 record.started_at.get_or_insert(event.at);
             }
+            EventKind::StepReopened { reason, .. } => match reason {
+                ReopenReason::Resumed => {}
+                ReopenReason::Changed { .. } => record.history.reopenings += 1,
+                ReopenReason::NothingOrdered => record.history.sent = None,
+            },
             EventKind::IntentRecorded { intent, .. } => record.history.sent = Some(intent.clone()),
-            // Straight from `Sent`, this is a refusal: nothing came of it.
-            EventKind::AttemptFailed { .. } | EventKind::StepFailed { .. }
-                if matches!(record.state, StepState::Sent { .. }) =>
-            {
-                record.history.sent = None;
-            }
+            EventKind::IntentWithdrawn { .. } => record.history.sent = None,
             _ => {}
         }
         record.state = next;

@@ -109,6 +109,8 @@ pub struct Attempt {
 pub struct StepHistory {
     /// How many attempts it has had.
     pub attempts: u32,
+    /// How often it was done again because the world had moved on.
+    pub reopenings: u32,
     /// What an earlier attempt may have sent, unless the server refused it for certain.
     ///
     /// A list that lags behind can show a lost order long after it was given up: every later
@@ -221,6 +223,10 @@ impl StepState {
                 Self::Sent { attempt: attempt.clone(), intent: intent.clone() }
             }
 
+            (Self::Sent { attempt, .. }, E::IntentWithdrawn { .. }) => {
+                Self::Started(attempt.clone())
+            }
+
             (
                 Self::Started(attempt) | Self::Waiting { attempt, .. },
                 E::StepWaiting { observation, next_look, .. },
@@ -294,11 +300,7 @@ impl StepState {
             ) => Self::Succeeded { output: output.clone() },
 
             (
-                Self::Pending
-                | Self::Started(_)
-                | Self::Waiting { .. }
-                | Self::Retrying { .. }
-                | Self::Sent { .. },
+                Self::Pending | Self::Started(_) | Self::Waiting { .. } | Self::Retrying { .. },
                 E::StepFailed { error, .. },
             ) => Self::Failed { error: error.clone() },
 
@@ -308,7 +310,9 @@ impl StepState {
             ) => Self::Parked { reason: reason.clone() },
 
             (
-                Self::Failed { .. }
+                Self::Started(_)
+                | Self::Waiting { .. }
+                | Self::Failed { .. }
                 | Self::Parked { .. }
                 | Self::Blocked { .. }
                 | Self::Skipped
@@ -317,8 +321,8 @@ impl StepState {
                 E::StepReopened { .. },
             ) => Self::Pending,
 
-            (_, E::RunStarted(_) | E::RunResumed { .. } | E::RunPaused { .. })
-            | (_, E::RunFinished { .. })
+            (_, E::RunStarted(_) | E::RunResumed { .. } | E::PlanReplaced { .. })
+            | (_, E::RunPaused { .. } | E::RunFinished { .. })
             | (
                 Self::Pending
                 | Self::Started(_)
@@ -377,7 +381,7 @@ mod tests {
     }
 
     fn after(attempts: u32) -> StepHistory {
-        StepHistory { attempts, sent: None }
+        StepHistory { attempts, ..StepHistory::default() }
     }
 
     fn states() -> Vec<StepState> {
@@ -387,7 +391,7 @@ mod tests {
             message: String::new(),
             completion_url: None,
         };
-        let observation = Observation { summary: String::new() };
+        let observation = Observation::default();
         let at = Timestamp::UNIX_EPOCH;
         vec![
             StepState::Pending,
@@ -427,9 +431,10 @@ mod tests {
                 deadline: None,
             },
             EventKind::IntentRecorded { step: step.clone(), intent: intent() },
+            EventKind::IntentWithdrawn { step: step.clone() },
             EventKind::StepWaiting {
                 step: step.clone(),
-                observation: Observation { summary: String::new() },
+                observation: Observation::default(),
                 next_look: at,
             },
             EventKind::AttemptFailed { step: step.clone(), error: error(), retry_at: at },
@@ -456,25 +461,25 @@ mod tests {
                 candidates: Vec::new(),
             },
             EventKind::StepBlocked { step: step.clone(), by: step.clone() },
-            EventKind::StepReopened { step, reason: String::new() },
+            EventKind::StepReopened { step, reason: crate::run::ReopenReason::Resumed },
         ]
     }
 
     /// Every pair of state and event, with the state that follows; `-` is refused.
     const TABLE: &str = "
-                 skipped  started  intent  waiting  attempt   outcome  succeeded  failed  parked  in_doubt  blocked  reopened
-        pending  skipped  started  -       -        -         -        -          failed  -       -         blocked  -
-        started  -        started  sent    waiting  retrying  -        succeeded  failed  parked  -         -        -
-        sent     -        -        -       -        retrying  unknown  succeeded  failed  -       in_doubt  -        -
-        waiting  -        started  -       waiting  retrying  -        succeeded  failed  parked  -         -        -
-        retrying -        started  -       -        -         -        -          failed  parked  -         -        -
-        unknown  -        -        -       -        retrying  unknown  succeeded  -       -       in_doubt  -        -
-        succeeded -       -        -       -        -         -        -          -       -       -         -        pending
-        failed   -        -        -       -        -         -        -          -       -       -         -        pending
-        parked   -        -        -       -        -         -        -          -       -       -         -        pending
-        in_doubt -        -        -       -        -         unknown  succeeded  -       -       -         -        pending
-        skipped  -        -        -       -        -         -        -          -       -       -         -        pending
-        blocked  -        -        -       -        -         -        -          -       -       -         -        pending
+                 skipped  started  intent  withdrawn  waiting  attempt   outcome  succeeded  failed  parked  in_doubt  blocked  reopened
+        pending  skipped  started  -       -          -        -         -        -          failed  -       -         blocked  -
+        started  -        started  sent    -          waiting  retrying  -        succeeded  failed  parked  -         -        pending
+        sent     -        -        -       started    -        retrying  unknown  succeeded  -       -       in_doubt  -        -
+        waiting  -        started  -       -          waiting  retrying  -        succeeded  failed  parked  -         -        pending
+        retrying -        started  -       -          -        -         -        -          failed  parked  -         -        -
+        unknown  -        -        -       -          -        retrying  unknown  succeeded  -       -       in_doubt  -        -
+        succeeded -       -        -       -          -        -         -        -          -       -       -         -        pending
+        failed   -        -        -       -          -        -         -        -          -       -       -         -        pending
+        parked   -        -        -       -          -        -         -        -          -       -       -         -        pending
+        in_doubt -        -        -       -          -        -         unknown  succeeded  -       -       -         -        pending
+        skipped  -        -        -       -          -        -         -        -          -       -       -         -        pending
+        blocked  -        -        -       -          -        -         -        -          -       -       -         -        pending
     ";
 
     #[test]
@@ -502,7 +507,7 @@ mod tests {
         };
         let started = StepState::Started(attempt());
         assert!(started.next(&step(), &after(1), &bound).is_err());
-        let history = StepHistory { attempts: 1, sent: Some(intent()) };
+        let history = StepHistory { sent: Some(intent()), ..after(1) };
         assert_eq!(started.next(&step(), &history, &bound), Ok(started.clone()));
     }
 

@@ -35,6 +35,7 @@ pub(super) fn new_run(number: u64) -> NewRun {
         directory: "/".to_owned(),
         semantics: 1,
         program: "certplan test".to_owned(),
+        earlier_runs: Vec::new(),
     };
     NewRun {
         id: RunId::from_random(number),
@@ -92,8 +93,20 @@ pub(super) async fn keeps_the_contract(store: &dyn Store) {
     assert_eq!(loaded.plan, first.plan);
     assert_eq!(loaded.events, first.events);
 
+    // While an order is unanswered, nobody else may order the same names.
+    store.append(&one, vec![started(2), intent(3)]).await.unwrap();
+    let third = new_run(3);
+    let three = third.id.clone();
+    store.create_run(third).await.unwrap();
+    let doubled = store.append(&three, vec![started(2), intent(3)]).await.unwrap_err();
+    assert!(matches!(doubled, StoreError::NamesBeingOrdered { .. }), "{doubled}");
+    assert_eq!(store.load_run(&three).await.unwrap().events.len(), 1);
+
     // Events are added in order; who comes with an old number learns that it changed.
-    store.append(&one, vec![started(2), intent(3), bound(4, "AAAAAAAAAAAA1")]).await.unwrap();
+    store.append(&one, vec![bound(4, "AAAAAAAAAAAA1")]).await.unwrap();
+    store.append(&three, vec![started(2), intent(3)]).await.unwrap();
+    let withdrawn = EventKind::IntentWithdrawn { step: step() };
+    store.append(&three, vec![event(4, withdrawn)]).await.unwrap();
     let stale = store.append(&one, vec![started(3)]).await.unwrap_err();
     assert!(matches!(stale, StoreError::Conflict(_)), "{stale}");
     let gap = store.append(&one, vec![started(9)]).await.unwrap_err();
@@ -121,7 +134,24 @@ pub(super) async fn keeps_the_contract(store: &dyn Store) {
             assert_eq!(summary.certificate_id, state.certificate_id);
         }
     }
-    assert_eq!(store.list_runs().await.unwrap().len(), 2);
+    assert_eq!(store.list_runs().await.unwrap().len(), 3);
+
+    // A run follows another plan once an event says so, and only one that is kept.
+    let other = StoredPlan { digest: "11".to_owned(), ..first.plan.clone() };
+    let replaced = |sequence| {
+        let plan = PlanReference {
+            name: "dv".to_owned(),
+            file: "plans/dv.yaml".to_owned(),
+            digest: "11".to_owned(),
+        };
+        event(sequence, EventKind::PlanReplaced { plan, steps: vec![step()], inputs: Map::new() })
+    };
+    let unknown = store.append(&two, vec![replaced(3)]).await.unwrap_err();
+    assert!(matches!(unknown, StoreError::NoSuchPlan(_)), "{unknown}");
+    store.keep_plan(other.clone()).await.unwrap();
+    store.append(&two, vec![replaced(3)]).await.unwrap();
+    assert_eq!(store.load_run(&two).await.unwrap().plan, other);
+    assert_eq!(store.load_run(&one).await.unwrap().plan, first.plan);
 
     // A run that is not there is said to be not there.
     let nobody = RunId::from_random(99);

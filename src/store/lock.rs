@@ -8,7 +8,12 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use aws_lc_rs::digest;
+
 use crate::types::{printable, shorten};
+
+/// A file name may have 255 bytes; some are left for the ending.
+const LONGEST_NAME: usize = 200;
 
 /// The folder of lock files.
 #[derive(Debug, Clone)]
@@ -84,6 +89,14 @@ impl TargetLocks {
     }
 }
 
+impl TargetLocks {
+    /// Whether some program holds the lock now. Makes nothing; what cannot be looked at is not held.
+    pub fn is_held(&self, key: &TargetKey) -> bool {
+        File::open(self.directory.join(file_name(key)))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+}
+
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
@@ -122,12 +135,13 @@ fn file_name(key: &TargetKey) -> String {
             }
         }
     }
-    if name.len() > 180 {
-        let checksum = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        name.truncate(160);
-        name.push_str(&format!("+{checksum:016x}"));
+    if name.len() > LONGEST_NAME {
+        let checksum = digest::digest(&digest::SHA256, name.as_bytes());
+        name.truncate(LONGEST_NAME - 34);
+        name.push('+');
+        for byte in checksum.as_ref().iter().take(16) {
+            name.push_str(&format!("{byte:02x}"));
+        }
     }
     name.push_str(".lock");
     name
@@ -152,7 +166,9 @@ mod tests {
             "target `www.example.com` of plan `ov-staged` is being worked on by process 4711"
         );
         locks.lock(&key("api.example.com"), "process 4712").unwrap();
+        assert!(locks.is_held(&key("www.example.com")));
         drop(first);
+        assert!(!locks.is_held(&key("www.example.com")));
         locks.lock(&key("www.example.com"), "process 4712").unwrap();
     }
 
@@ -163,7 +179,7 @@ mod tests {
             .map(|target| file_name(&key(target)))
             .collect();
         for (index, name) in names.iter().enumerate() {
-            assert!(!name.contains('/') && name.len() < 200);
+            assert!(!name.contains('/') && name.len() < 255);
             assert!(!names[index + 1..].contains(name));
         }
     }

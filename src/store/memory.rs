@@ -5,13 +5,14 @@ use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{NewRun, RunSummary, Store, StoreError, StoreFuture, StoredPlan, StoredRun};
-use crate::run::{Event, EventKind, RunState};
+use crate::run::{Event, EventKind, Intent, ReopenReason, RunState};
 use crate::types::{CertificateId, RunId};
 
 /// Keeps everything in memory, with the same promises as the real store.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     runs: Mutex<Vec<(RunId, StoredPlan, Vec<Event>)>>,
+    plans: Mutex<Vec<StoredPlan>>,
 }
 
 impl MemoryStore {
@@ -32,16 +33,60 @@ impl MemoryStore {
                 return Err(StoreError::CertificateOwned { certificate_id: id.clone(), owner });
             }
         }
-        let Some((_, _, stored)) = runs.iter_mut().find(|(id, _, _)| id == run) else {
+        for event in &events {
+            if let EventKind::IntentRecorded { intent, .. } = &event.kind
+                && let Some(owner) = ordering_elsewhere(&runs, run, intent)
+            {
+                return Err(StoreError::NamesBeingOrdered { names: intent.names_key(), owner });
+            }
+        }
+        let Some((_, plan, stored)) = runs.iter_mut().find(|(id, _, _)| id == run) else {
             return Err(StoreError::NoSuchRun(run.clone()));
         };
         let next = stored.last().map_or(1, |event| event.sequence + 1);
         if !events.iter().zip(next..).all(|(event, expected)| event.sequence == expected) {
             return Err(StoreError::Conflict(run.clone()));
         }
+        for event in &events {
+            if let EventKind::PlanReplaced { plan: reference, .. } = &event.kind {
+                let plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+                match plans.iter().find(|kept| kept.digest == reference.digest) {
+                    Some(kept) => *plan = kept.clone(),
+                    None => return Err(StoreError::NoSuchPlan(reference.digest.clone())),
+                }
+            }
+        }
         stored.extend(events);
         Ok(())
     }
+}
+
+/// Another run at the same place whose order for the same names is unanswered.
+fn ordering_elsewhere(
+    runs: &[(RunId, StoredPlan, Vec<Event>)],
+    run: &RunId,
+    intent: &Intent,
+) -> Option<String> {
+    let place = |events: &[Event]| match &events.first()?.kind {
+        EventKind::RunStarted(header) => Some(header.place()),
+        _ => None,
+    };
+    let here = runs.iter().find(|(id, _, _)| id == run).and_then(|(_, _, events)| place(events))?;
+    let orders = |events: &[Event]| {
+        events.iter().fold(None, |open, event| match &event.kind {
+            EventKind::IntentRecorded { intent, .. } => Some(intent.names_key()),
+            EventKind::IntentWithdrawn { .. }
+            | EventKind::CertificateBound { .. }
+            | EventKind::StepReopened { reason: ReopenReason::NothingOrdered, .. } => None,
+            _ => open,
+        })
+    };
+    let other = runs.iter().find(|(id, _, events)| {
+        id != run
+            && place(events).as_ref() == Some(&here)
+            && orders(events).as_ref() == Some(&intent.names_key())
+    });
+    other.map(|(id, _, _)| id.to_string())
 }
 
 fn bound(event: &Event) -> Option<&CertificateId> {
@@ -63,6 +108,11 @@ impl Store for MemoryStore {
             }
         };
         Box::pin(ready(result))
+    }
+
+    fn keep_plan(&self, plan: StoredPlan) -> StoreFuture<'_, ()> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner).push(plan);
+        Box::pin(ready(Ok(())))
     }
 
     fn append(&self, run: &RunId, events: Vec<Event>) -> StoreFuture<'_, ()> {

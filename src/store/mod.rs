@@ -28,13 +28,18 @@ pub trait Store: Send + Sync {
     /// Creates a run with its first events. Durable when it returns.
     fn create_run(&self, run: NewRun) -> StoreFuture<'_, ()>;
 
+    /// Keeps a plan, for events that will name it. Durable when it returns.
+    fn keep_plan(&self, plan: StoredPlan) -> StoreFuture<'_, ()>;
+
     /// Adds events to a run. Durable when it returns; all of them or none.
     ///
     /// Fails with [`StoreError::Conflict`] when another program has written to the run meanwhile,
-    /// and with [`StoreError::CertificateOwned`] when an event binds a certificate of another run.
+    /// with [`StoreError::CertificateOwned`] when an event binds a certificate of another run, and
+    /// with [`StoreError::NamesBeingOrdered`] when an intent is recorded while an order of another
+    /// run for the same names at the same place is unanswered.
     fn append(&self, run: &RunId, events: Vec<Event>) -> StoreFuture<'_, ()>;
 
-    /// Reads a run with its plan and all its events.
+    /// Reads a run with the plan that it follows now and all its events.
     fn load_run(&self, run: &RunId) -> StoreFuture<'_, StoredRun>;
 
     /// A line for each run, the newest first.
@@ -104,6 +109,9 @@ pub enum StoreError {
     /// There is no such run.
     #[error("there is no run `{0}`")]
     NoSuchRun(RunId),
+    /// An event names a plan that is not kept.
+    #[error("there is no plan `{0}` in the state file")]
+    NoSuchPlan(String),
     /// The run changed under us.
     #[error("run `{0}` was changed by another program meanwhile")]
     Conflict(RunId),
@@ -113,6 +121,14 @@ pub enum StoreError {
         /// The certificate.
         certificate_id: CertificateId,
         /// The run that owns it.
+        owner: String,
+    },
+    /// Another run has sent an order for the same names, and what became of it is open.
+    #[error("run `{owner}` is ordering for {names}, and the answer is open")]
+    NamesBeingOrdered {
+        /// The names.
+        names: String,
+        /// The run.
         owner: String,
     },
     /// The file is of a newer program.

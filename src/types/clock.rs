@@ -18,6 +18,9 @@ pub trait Clock: fmt::Debug + Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
 
+    /// Whether time only passes when nobody is busy.
+    fn is_virtual(&self) -> bool;
+
     /// Says that somebody works: a virtual clock stands still while a [`Busy`] is held.
     fn busy(&self) -> Busy;
 
@@ -52,14 +55,22 @@ impl Clock for SystemClock {
         Timestamp::now()
     }
 
+    fn is_virtual(&self) -> bool {
+        false
+    }
+
     fn busy(&self) -> Busy {
         Busy(None)
     }
 
     fn sleep_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = Busy> + Send + '_>> {
         Box::pin(async move {
-            // In naps, because a timer of the runtime does not see that the wall clock moved.
+            let whole = Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default();
+            let began = tokio::time::Instant::now();
+            // In naps, because a timer of the runtime does not see that the wall clock moved on;
+            // and no longer than meant, because the wall clock can be set back.
             while let Ok(left) = Duration::try_from(at.duration_since(Timestamp::now())) {
+                let left = left.min(whole.saturating_sub(began.elapsed()));
                 if left.is_zero() {
                     break;
                 }
@@ -143,6 +154,10 @@ impl VirtualClock {
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         self.lock().now
+    }
+
+    fn is_virtual(&self) -> bool {
+        true
     }
 
     fn busy(&self) -> Busy {

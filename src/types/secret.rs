@@ -25,9 +25,34 @@ impl Secret {
     ///
     /// A server may echo a credential in its answer; that must not reach a message either.
     pub fn mask_in(&self, text: &str) -> String {
-        if self.0.len() < 4 { text.to_owned() } else { text.replace(self.0.as_str(), "***") }
+        if self.0.len() < SHORTEST_MASKED {
+            text.to_owned()
+        } else {
+            text.replace(self.0.as_str(), "***")
+        }
     }
 }
+
+impl Secret {
+    /// Like [`Secret::mask_in`], for bytes that may be no text.
+    pub fn mask_bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
+        let key = self.0.as_bytes();
+        if key.len() < SHORTEST_MASKED || !bytes.windows(key.len()).any(|window| window == key) {
+            return bytes;
+        }
+        let (mut masked, mut rest) = (Vec::with_capacity(bytes.len()), bytes.as_slice());
+        while let Some(at) = rest.windows(key.len()).position(|window| window == key) {
+            masked.extend_from_slice(&rest[..at]);
+            masked.extend_from_slice(b"***");
+            rest = &rest[at + key.len()..];
+        }
+        masked.extend_from_slice(rest);
+        masked
+    }
+}
+
+/// Shorter texts are no keys, and stand in many an answer by chance.
+const SHORTEST_MASKED: usize = 4;
 
 impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,5 +78,7 @@ mod tests {
             "*** *** Some(\n    ***,\n)"
         );
         assert_eq!(secret.mask_in("bad key key.with=odd!"), "bad key ***!");
+        let masked = secret.mask_bytes(b"\xffkey.with=oddkey.with=odd key".to_vec());
+        assert_eq!(masked, b"\xff****** key");
     }
 }

@@ -262,6 +262,7 @@ fn header(plan: &Plan) -> RunHeader {
         steps: plan.steps.keys().cloned().collect(),
         endpoints: BTreeMap::new(),
         sandbox: true,
+        earlier_runs: Vec::new(),
         directory: "/".to_owned(),
         semantics: SEMANTICS,
         program: "a test".to_owned(),

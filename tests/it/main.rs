@@ -2,4 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
 
 mod authoring;
+mod bad_input;
+mod end_to_end;
+mod golden;
+mod graph;
+mod harness;
+mod interruption;
+mod preview;
+mod readme;
+mod recovery;
+mod scene;
 mod tidy;

@@ -40,7 +40,10 @@ pub(in crate::action) async fn complete(
         return Ok(completed(&before));
     }
     let error = match client.complete_certificate(&id, &organization).await {
-        Ok(certificate) if !certificate.action_required => return Ok(completed(&certificate)),
+        Ok(certificate) if certificate.id == id && !certificate.action_required => {
+            return Ok(completed(&certificate));
+        }
+        // Still staged, or about another certificate: what counts is what the certificate shows.
         Ok(_) => None,
         Err(error) => Some(error),
     };

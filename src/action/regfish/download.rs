@@ -59,7 +59,8 @@ pub(in crate::action) async fn download(
         // This happens even after "issued" with the PEM announced (contract A.10).
         Err(error) if matches!(error.kind, ApiErrorKind::NotReady { .. }) => {
             let summary = "the download is not ready yet (409)".to_owned();
-            return Ok(Outcome::NotYet { observation: Observation { summary } });
+            let observation = Observation { summary, ..Observation::default() };
+            return Ok(Outcome::NotYet { observation });
         }
         Err(error) => return Err(give_up(error)),
     };
@@ -116,7 +117,7 @@ async fn ordered_names(client: &RegfishClient, id: &CertificateId) -> Result<Vec
     Ok(names)
 }
 
-async fn read_key(path: &Path) -> Result<PrivateKey> {
+pub(super) async fn read_key(path: &Path) -> Result<PrivateKey> {
     let (path, shown) = (path.to_owned(), path.display().to_string());
     let text = tokio::task::spawn_blocking(move || std::fs::read_to_string(path)).await;
     let text = match text {

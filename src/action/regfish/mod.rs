@@ -5,6 +5,7 @@ pub(super) mod download;
 pub(super) mod order;
 pub(super) mod organization;
 pub(super) mod product;
+mod recognition;
 pub(super) mod records;
 pub(super) mod watch;
 

@@ -1,19 +1,25 @@
 //! `regfish.create_order`: the one call that costs money, in phases.
 //!
 //! *Prepare* notes every certificate id that is there before. *Send* orders, once. When the answer
-//! is lost, *reconcile* lists again: what is new, belongs to no other run and fits product and names
-//! is the order that was lost (contract A.13, rows 1 and 2). Nothing in here orders twice.
+//! is lost, *reconcile* lists again: what is new, belongs to no other run and fits what was ordered
+//! is the order that was lost (contract A.13, rows 1 and 2). What could be it and does not fit fully
+//! is for a person to judge. Nothing in here orders twice.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::download::read_key;
+use super::recognition::{Fit, fit, known, trustworthy};
+use super::watch::read;
 use super::{api_failure, give_up, organization_id, step_error};
 use crate::action::{ActionCall, Result, fail, output_map, parameters};
 use crate::api::http::Effect;
 use crate::api::regfish::{Certificate, CertificateList, DcvMethod, OrderRequest, RegfishClient};
 use crate::pki::CertificateRequest;
-use crate::run::{BindingKind, BoundCertificate, Call, Candidate, ErrorKind, Intent, Outcome};
+use crate::run::{
+    BindingKind, BoundCertificate, Call, Candidate, ErrorKind, Intent, Outcome, StepError,
+};
 use crate::types::{CertificateId, DomainName};
 
 #[derive(Debug, Deserialize)]
@@ -46,8 +52,9 @@ pub(in crate::action) async fn order(client: &RegfishClient, call: &ActionCall) 
     let wanted: Parameters = parameters(call)?;
     match &call.call {
         Call::Prepare { earlier } => prepare(client, call, &wanted, earlier.as_ref()).await,
-        Call::Send(_) => send(client, &wanted).await,
+        Call::Send(intent) => send(client, &wanted, intent).await,
         Call::Reconcile(intent) => reconcile(client, call, intent).await,
+        Call::Adopt(intent, certificate) => adopt(client, call, intent, certificate).await,
         Call::Perform => fail(ErrorKind::Internal, "an order is never just performed"),
     }
 }
@@ -71,11 +78,12 @@ async fn prepare(
         );
         return fail(ErrorKind::Value, message);
     }
+    key_is_there(call, &csr.public_key_sha256().to_string()).await?;
     order_request(wanted)?;
     let listed = client.list_certificates().await.map_err(give_up)?;
     if let Some(intent) = earlier {
         // The list may have lagged behind when the earlier attempt was given up.
-        match identify(&listed, intent, &call.owned_by_others)? {
+        match identify(client, &listed, intent, call).await? {
             Outcome::NothingFound => {}
             found => return Ok(found),
         }
@@ -97,9 +105,31 @@ async fn prepare(
     })
 }
 
-async fn send(client: &RegfishClient, wanted: &Parameters) -> Result<Outcome> {
+/// A certificate without its key is worth nothing, so the key is looked at once more before the
+/// order. A request that came from elsewhere has its key elsewhere.
+async fn key_is_there(call: &ActionCall, fingerprint: &str) -> Result<()> {
+    let Some((_, path)) = call.keys.iter().find(|(known, _)| known == fingerprint) else {
+        return Ok(());
+    };
+    let key = read_key(path).await?;
+    if key.public_key_sha256().to_string() != fingerprint {
+        let message = format!("the key in `{}` is not that of the request", path.display());
+        return fail(ErrorKind::File, message);
+    }
+    Ok(())
+}
+
+async fn send(client: &RegfishClient, wanted: &Parameters, intent: &Intent) -> Result<Outcome> {
+    let Intent::Order { known_certificate_ids, .. } = intent;
     let request = order_request(wanted)?;
     match client.create_certificate(&request).await {
+        Ok(certificate) if known_certificate_ids.contains(&certificate.id) => {
+            let message = format!(
+                "the answer names certificate `{}`, which was there before",
+                certificate.id
+            );
+            Ok(Outcome::Unknown { error: StepError::new(ErrorKind::Unreadable, message) })
+        }
         Ok(certificate) => bound(&certificate, BindingKind::Ordered),
         Err(error) => match error.effect() {
             Effect::None => Ok(api_failure(&error)),
@@ -110,60 +140,85 @@ async fn send(client: &RegfishClient, wanted: &Parameters) -> Result<Outcome> {
 
 async fn reconcile(client: &RegfishClient, call: &ActionCall, intent: &Intent) -> Result<Outcome> {
     let listed = client.list_certificates().await.map_err(give_up)?;
-    identify(&listed, intent, &call.owned_by_others)
+    identify(client, &listed, intent, call).await
+}
+
+/// A person says which certificate it is. The person may err, so it must be possible.
+async fn adopt(
+    client: &RegfishClient,
+    call: &ActionCall,
+    intent: &Intent,
+    id: &CertificateId,
+) -> Result<Outcome> {
+    if call.owned_by_others.contains(id) {
+        return fail(ErrorKind::Conflict, format!("certificate `{id}` belongs to another run"));
+    }
+    let Intent::Order { known_certificate_ids, sku, names, .. } = intent;
+    if known_certificate_ids.contains(id) {
+        let message = format!("certificate `{id}` was there before this run ordered");
+        return fail(ErrorKind::Conflict, message);
+    }
+    let certificate = read(client, id).await?;
+    if fit(&certificate, intent) == Fit::No {
+        let message = format!(
+            "certificate `{id}` is {}; this run ordered {sku} for {}",
+            candidate(&certificate).description,
+            join(names)
+        );
+        return fail(ErrorKind::Conflict, message);
+    }
+    bound(&certificate, BindingKind::Adopted)
 }
 
 /// What the list says of an order whose answer was lost.
-fn identify(
+///
+/// "Nothing found" leads to a second order, so it is said only when the list can be trusted and
+/// shows nothing that could be the first one.
+async fn identify(
+    client: &RegfishClient,
     listed: &CertificateList,
     intent: &Intent,
-    owned_by_others: &BTreeSet<CertificateId>,
+    call: &ActionCall,
 ) -> Result<Outcome> {
-    let candidates: Vec<&Certificate> = listed
-        .certificates
-        .iter()
-        .filter(|certificate| !owned_by_others.contains(&certificate.id))
-        .filter(|certificate| fits(certificate, intent))
-        .collect();
-    match candidates.as_slice() {
-        [certificate] => bound(certificate, BindingKind::Adopted),
-        [] if listed.unreadable.is_empty() => Ok(Outcome::NothingFound),
-        [] => Ok(Outcome::InDoubt {
-            message: format!(
-                "{} of the listed certificates cannot be read, and one of them may be the order: {}",
-                listed.unreadable.len(),
-                listed.unreadable.first().map_or("", String::as_str)
-            ),
-            candidates: Vec::new(),
-        }),
-        several => Ok(Outcome::InDoubt {
-            message: format!("{} new certificates fit the order", several.len()),
-            candidates: several.iter().map(|certificate| candidate(certificate)).collect(),
-        }),
+    trustworthy(listed, intent)?;
+    let (mut fitting, mut unclear) = (Vec::new(), Vec::new());
+    for certificate in &listed.certificates {
+        let id = &certificate.id;
+        if known(intent, id) || call.owned_by_others.contains(id) {
+            continue;
+        }
+        match fit(certificate, intent) {
+            Fit::No => {}
+            Fit::Yes => fitting.push(certificate.clone()),
+            // The list may leave fields out that the certificate itself shows (contract A.6).
+            Fit::Unclear => {
+                let certificate = client.get_certificate(id).await.map_err(give_up)?;
+                match fit(&certificate, intent) {
+                    Fit::No => {}
+                    Fit::Yes => fitting.push(certificate),
+                    Fit::Unclear => unclear.push(certificate),
+                }
+            }
+        }
     }
-}
-
-/// Whether the certificate can have come from the intent: it is new, and all that was ordered fits.
-fn fits(certificate: &Certificate, intent: &Intent) -> bool {
-    let Intent::Order { sku, common_name, names, organization_id, known_certificate_ids, .. } =
-        intent;
-    let same_name = |text: &str| DomainName::parse(text).ok();
-    let mut found: BTreeSet<DomainName> =
-        certificate.dns_names.iter().filter_map(|name| same_name(name)).collect();
-    let first = certificate.common_name.as_deref().and_then(same_name);
-    found.extend(first.clone());
-    // A field that the list leaves out speaks neither for nor against.
-    let product_fits =
-        certificate.product.as_ref().is_none_or(|product| product.eq_ignore_ascii_case(sku));
-    let organization_fits = match (organization_id, &certificate.organization_id) {
-        (Some(wanted), Some(found)) => wanted == found.as_str(),
-        _ => true,
+    if let ([certificate], []) = (fitting.as_slice(), unclear.as_slice()) {
+        return bound(certificate, BindingKind::Adopted);
+    }
+    if fitting.is_empty() && unclear.is_empty() && listed.unreadable.is_empty() {
+        return Ok(Outcome::NothingFound);
+    }
+    let mut message = match (fitting.len(), unclear.len()) {
+        (0, 0) => String::new(),
+        (0, _) => "a new certificate could be the order, but does not fit it fully".to_owned(),
+        _ => format!("{} new certificates could be the order", fitting.len() + unclear.len()),
     };
-    !known_certificate_ids.contains(&certificate.id)
-        && first.as_ref() == Some(common_name)
-        && found == *names
-        && product_fits
-        && organization_fits
+    if let Some(first) = listed.unreadable.first() {
+        let unreadable = listed.unreadable.len();
+        message =
+            format!("{message} {unreadable} of the listed certificates cannot be read: {first}");
+    }
+    let candidates = fitting.iter().chain(&unclear).map(candidate).collect();
+    Ok(Outcome::InDoubt { message: message.trim().to_owned(), candidates })
 }
 
 fn candidate(certificate: &Certificate) -> Candidate {

@@ -4,15 +4,22 @@
 //! is replaced: it proved an earlier order. One of somebody else is never touched; then the step
 //! fails and shows both.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::give_up;
 use crate::action::{ActionCall, Result, fail, parameters, success};
 use crate::api::regfish::{CreateRecord, DnsRecord, NewRecord, RegfishClient, Zone};
-use crate::run::{ErrorKind, Outcome};
+use crate::run::{ErrorKind, Outcome, Retry, StepError};
+use crate::types::RunId;
 
 /// Every record that certplan makes carries a note that begins like this.
-const OWNERSHIP_MARK: &str = "managed by certplan";
+pub(in crate::action) const OWNERSHIP_MARK: &str = "managed by certplan";
+
+/// How soon a name is tried again that another run holds.
+const NAME_PAUSE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,7 +55,7 @@ struct PutRecord {
 
 pub(in crate::action) async fn put(client: &RegfishClient, call: &ActionCall) -> Result<Outcome> {
     let Parameters { records, ttl } = parameters(call)?;
-    let annotation = format!("{OWNERSHIP_MARK}; run {}", call.run);
+    let annotation = annotation(&call.run);
     let mut wanted: Vec<Record> = Vec::new();
     for record in records {
         let record = Record { name: host(&record.name), value: host(&record.value), ..record };
@@ -61,7 +68,7 @@ pub(in crate::action) async fn put(client: &RegfishClient, call: &ActionCall) ->
     let mut plans = Vec::new();
     for record in &wanted {
         let zone = zone_of(client, &mut zones, record).await?;
-        plans.push(decide(zone, record)?);
+        plans.push(decide(zone, record, &call.unfinished_runs)?);
     }
     let mut put = Vec::new();
     for (record, decision) in wanted.iter().zip(plans) {
@@ -102,7 +109,7 @@ async fn zone_of<'a>(
 }
 
 /// Decides from what stands at the record's name. A CNAME bears nothing beside it (contract A.12).
-fn decide(zone: &Zone, wanted: &Record) -> Result<Decision> {
+fn decide(zone: &Zone, wanted: &Record, unfinished: &BTreeSet<RunId>) -> Result<Decision> {
     let mut replaced = Vec::new();
     for found in zone.records.iter().filter(|found| found.name == wanted.name && found.active) {
         if found.kind == wanted.kind && found.data == wanted.value {
@@ -116,6 +123,16 @@ fn decide(zone: &Zone, wanted: &Record) -> Result<Decision> {
             );
             return fail(ErrorKind::Conflict, message);
         }
+        // Two open orders can want one name; who takes it from the other starves it.
+        if let Some(run) = unfinished.iter().find(|run| is_of(found, run)) {
+            let message = format!(
+                "`{}` still proves an order of run `{run}`; this one waits until it is done",
+                found.name
+            );
+            let error = StepError::new(ErrorKind::Conflict, message);
+            let retry = Retry::Later { after: Some(NAME_PAUSE) };
+            return Err(Box::new(Outcome::Failed { error, retry }));
+        }
         replaced.push(found.id);
     }
     Ok(Decision::Create { instead_of: replaced })
@@ -123,6 +140,14 @@ fn decide(zone: &Zone, wanted: &Record) -> Result<Decision> {
 
 fn is_ours(record: &DnsRecord) -> bool {
     !record.auto && record.annotation.as_ref().is_some_and(|note| note.starts_with(OWNERSHIP_MARK))
+}
+
+fn is_of(record: &DnsRecord, run: &RunId) -> bool {
+    record.annotation.as_ref().is_some_and(|note| *note == annotation(run))
+}
+
+fn annotation(run: &RunId) -> String {
+    format!("{OWNERSHIP_MARK}; run {run}")
 }
 
 async fn carry_out(
@@ -196,13 +221,25 @@ mod tests {
     #[test]
     fn a_record_that_is_there_is_kept_whoever_made_it() {
         let zone = zone("CNAME", "new.dcv.digicert.com", None, false);
-        assert_eq!(decide(&zone, &wanted()), Ok(Decision::Keep(7)));
+        assert_eq!(decide(&zone, &wanted(), &BTreeSet::new()), Ok(Decision::Keep(7)));
     }
 
     #[test]
     fn our_own_stale_record_is_replaced() {
         let zone = zone("CNAME", "old.dcv.digicert.com", Some("managed by certplan; run x"), false);
-        assert_eq!(decide(&zone, &wanted()), Ok(Decision::Create { instead_of: vec![7] }));
+        assert_eq!(
+            decide(&zone, &wanted(), &BTreeSet::new()),
+            Ok(Decision::Create { instead_of: vec![7] })
+        );
+    }
+
+    #[test]
+    fn a_record_that_still_proves_another_order_is_waited_for() {
+        let run = RunId::from_random(7);
+        let zone = zone("CNAME", "old.dcv.digicert.com", Some(&annotation(&run)), false);
+        let outcome = *decide(&zone, &wanted(), &BTreeSet::from([run])).unwrap_err();
+        let retry = Retry::Later { after: Some(NAME_PAUSE) };
+        assert!(matches!(&outcome, Outcome::Failed { retry: found, .. } if *found == retry));
     }
 
     #[test]
@@ -213,7 +250,7 @@ mod tests {
             (Some("managed by certplan"), true),
         ] {
             let zone = zone("CNAME", "old.dcv.digicert.com", annotation, auto);
-            let outcome = *decide(&zone, &wanted()).unwrap_err();
+            let outcome = *decide(&zone, &wanted(), &BTreeSet::new()).unwrap_err();
             let Outcome::Failed { error, .. } = outcome else { panic!("{outcome:?}") };
             assert_eq!(error.kind, ErrorKind::Conflict);
             assert!(error.message.contains("old.dcv.digicert.com"), "{error}");

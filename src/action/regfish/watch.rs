@@ -5,7 +5,7 @@
 //! missing, and it can come back at any look (contract A.6, A.11).
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{certificate_id, give_up};
 use crate::action::{ActionCall, Result, fail, parameters, success};
@@ -56,13 +56,7 @@ pub(in crate::action) async fn wait_dns_records(
         certificate_id: &certificate.id,
         status: certificate.status.as_str(),
         method: validation.method.as_ref(),
-        dns_records: validation
-            .records
-            .iter()
-            .map(
-                |record| json!({ "name": record.name, "type": record.kind, "value": record.value }),
-            )
-            .collect(),
+        dns_records: dns_records(&certificate),
     }))
 }
 
@@ -156,5 +150,16 @@ fn not_yet(certificate: &Certificate, what: &str) -> Outcome {
             state.push_str(word);
         }
     }
-    Outcome::NotYet { observation: Observation { summary: format!("{what} ({state})") } }
+    let mut seen = Map::new();
+    if !certificate.validation.records.is_empty() {
+        seen.insert("dns_records".to_owned(), Value::Array(dns_records(certificate)));
+    }
+    Outcome::NotYet { observation: Observation { summary: format!("{what} ({state})"), seen } }
+}
+
+fn dns_records(certificate: &Certificate) -> Vec<Value> {
+    let records = certificate.validation.records.iter();
+    records
+        .map(|record| json!({ "name": record.name, "type": record.kind, "value": record.value }))
+        .collect()
 }

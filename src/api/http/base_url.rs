@@ -82,6 +82,11 @@ impl BaseUrl {
         self.loopback
     }
 
+    /// True when TLS protects what is sent.
+    pub fn is_https(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
     /// The URL of `path` below this one, or nothing when it would lead elsewhere.
     pub(super) fn join(&self, path: &str) -> Option<Url> {
         let url = Url::parse(&format!("{}{path}", self.text)).ok()?;

@@ -181,15 +181,17 @@ impl ApiError {
             | ErrorKind::Forbidden { .. }
             | ErrorKind::NotFound { .. }
             | ErrorKind::NotReady { .. }
-            | ErrorKind::RateLimited { .. }
-            | ErrorKind::Refused { .. } => Effect::None,
+            | ErrorKind::RateLimited { .. } => Effect::None,
+            // 408 and 425 ask for another attempt; what became of this one they do not say.
+            ErrorKind::Refused { .. } => match self.status {
+                Some(408 | 425) => Effect::Unknown,
+                _ => Effect::None,
+            },
             // 302 and 303 are also given after the work is done, 304 and 300 make no sense here.
             ErrorKind::Redirect { .. } => match self.status {
                 Some(301 | 307 | 308) => Effect::None,
                 _ => Effect::Unknown,
             },
-            // A page that says 404 comes from a server that does not know the path.
-            ErrorKind::Unreadable { .. } if self.status == Some(404) => Effect::None,
             ErrorKind::Timeout { .. }
             | ErrorKind::Interrupted { .. }
             | ErrorKind::TooLarge { .. }

@@ -39,8 +39,8 @@ impl RegfishClient {
 
     /// Lists all certificates that the key can see (contract A.6).
     pub async fn list_certificates(&self) -> Result<CertificateList, ApiError> {
-        let Listing { items, unreadable } = self.list(&["tls", "certificate"]).await?;
-        Ok(CertificateList { certificates: items, unreadable })
+        let Listing { items, unreadable, explicit } = self.list(&["tls", "certificate"]).await?;
+        Ok(CertificateList { certificates: items, unreadable, explicit })
     }
 
     /// Reads one certificate (contract A.6).
@@ -90,13 +90,15 @@ impl RegfishClient {
     ) -> Result<Listing<T>, ApiError> {
         let request = Request::new(Method::Get, segments).with_limit(LIST_LIMIT);
         let (answer, content) = self.call(&request).await?;
+        let explicit = content.is_array();
         let values = match content {
             Value::Array(values) => values,
             // An empty list can be written as null, or left out (contract A.0).
             Value::Null => Vec::new(),
             _ => return Err(envelope::content(&answer, "`response` is not a list")),
         };
-        let mut listing = Listing { items: Vec::with_capacity(values.len()), unreadable: vec![] };
+        let mut listing =
+            Listing { items: Vec::with_capacity(values.len()), unreadable: vec![], explicit };
         for (index, value) in values.into_iter().enumerate() {
             match T::from_value(value) {
                 Ok(item) => listing.items.push(item),

@@ -16,6 +16,8 @@ pub struct Listing<T> {
     pub items: Vec<T>,
     /// A line for every item that was left out.
     pub unreadable: Vec<String>,
+    /// False when the answer held no list at all, which may or may not mean an empty one.
+    pub explicit: bool,
 }
 
 /// All certificates that the key can see, and what could not be read of the list.
@@ -25,6 +27,8 @@ pub struct CertificateList {
     pub certificates: Vec<Certificate>,
     /// A line for every certificate that was left out.
     pub unreadable: Vec<String>,
+    /// False when the answer held no list at all, which may or may not mean an empty one.
+    pub explicit: bool,
 }
 
 /// A product that can be ordered (contract A.2).

@@ -27,6 +27,9 @@ pub struct Signature {
     pub parameters: Vec<Field>,
     /// What other steps read as `steps.ID.FIELD`.
     pub output: Vec<Field>,
+    /// The output field that the world can change after the step succeeded; a later step that sees
+    /// another value has it done again.
+    pub moves: Option<&'static str>,
     /// What a started step without a finish means after a crash.
     pub repeat: Repeat,
     /// How an attempt that failed for a passing reason is tried again.

@@ -34,6 +34,7 @@ fn regfish(name: &'static str, summary: &'static str) -> Signature {
         connection: Some("regfish"),
         parameters: Vec::new(),
         output: Vec::new(),
+        moves: None,
         repeat: Repeat::Safe,
         retry: retry_requests(),
         poll: None,
@@ -213,6 +214,8 @@ fn wait_dns_records() -> Signature {
                 "the records to put; empty when an earlier proof still counts",
             ),
         ],
+        // Tokens live 30 days, and an order can wait longer (contract B.6).
+        moves: Some("dns_records"),
         poll: Some(poll_policy(15, 30 * 60)),
         example: "\
 - id: validation

@@ -24,8 +24,10 @@ use writer::{Job, Writer};
 #[derive(Debug)]
 pub struct SqliteStore {
     path: PathBuf,
-    writer: Writer,
+    /// Closed before the writer: who closes last puts the log into the file, and must be allowed
+    /// to write. Until then the file alone is no backup.
     reader: Arc<Mutex<Connection>>,
+    writer: Writer,
 }
 
 impl SqliteStore {
@@ -49,6 +51,18 @@ impl SqliteStore {
             writer: Writer::start(path.to_owned(), writing)?,
             reader: Arc::new(Mutex::new(reading)),
         })
+    }
+
+    /// What SQLite finds wrong with the file; empty when it is whole.
+    pub async fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare("PRAGMA integrity_check(20)")?;
+            let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+            let mut faults = rows.collect::<Result<Vec<String>, _>>()?;
+            faults.retain(|fault| fault != "ok");
+            Ok(faults)
+        })
+        .await
     }
 
     /// Runs a query on the reading connection, off the async threads.
@@ -95,6 +109,10 @@ impl<E: Into<StoreError>> From<E> for ReadError {
 impl Store for SqliteStore {
     fn create_run(&self, run: NewRun) -> StoreFuture<'_, ()> {
         self.writer.send(|reply| Job::Create { run: Box::new(run), reply })
+    }
+
+    fn keep_plan(&self, plan: StoredPlan) -> StoreFuture<'_, ()> {
+        self.writer.send(|reply| Job::Keep { plan: Box::new(plan), reply })
     }
 
     fn append(&self, run: &RunId, events: Vec<Event>) -> StoreFuture<'_, ()> {
@@ -210,6 +228,23 @@ mod tests {
         first.create_run(run).await.unwrap();
         assert_eq!(second.load_run(&id).await.unwrap().events.len(), 1);
         assert_eq!(second.list_runs().await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_closed_store_is_one_file_that_holds_everything() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.db");
+        let run = super::super::contract::new_run(7);
+        let id = run.id.clone();
+        let store = SqliteStore::open(&path).unwrap();
+        store.create_run(run).await.unwrap();
+        store.load_run(&id).await.unwrap();
+        drop(store);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        let copy = directory.path().join("copy.db");
+        std::fs::copy(&path, &copy).unwrap();
+        let copy = SqliteStore::open(&copy).unwrap();
+        assert_eq!(copy.load_run(&id).await.unwrap().events.len(), 1);
     }
 
     #[test]

@@ -36,13 +36,17 @@ const TABLES: &str = "
         plan_name      TEXT    NOT NULL,
         target         TEXT    NOT NULL,
         sandbox        INTEGER NOT NULL,
+        place          TEXT    NOT NULL,
         phase          TEXT    NOT NULL,
         certificate_id TEXT,
+        -- While an order is sent and unanswered: for which names, and where.
+        ordering       TEXT,
         started_at     TEXT    NOT NULL,
         updated_at     TEXT    NOT NULL
     ) WITHOUT ROWID;
     CREATE UNIQUE INDEX runs_by_certificate ON runs (certificate_id)
         WHERE certificate_id IS NOT NULL;
+    CREATE UNIQUE INDEX runs_by_ordering ON runs (ordering) WHERE ordering IS NOT NULL;
     CREATE TABLE events (
         run      TEXT    NOT NULL REFERENCES runs (id),
         sequence INTEGER NOT NULL,

@@ -12,8 +12,8 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use tokio::sync::oneshot;
 
 use super::schema::translate;
-use crate::run::{Event, EventKind, RunHeader, RunPhase};
-use crate::store::{NewRun, StoreError, StoreFuture};
+use crate::run::{Event, EventKind, Intent, ReopenReason, RunHeader, RunPhase};
+use crate::store::{NewRun, StoreError, StoreFuture, StoredPlan};
 use crate::types::{CertificateId, RunId};
 
 /// More jobs than this are not put into one transaction, so that the first need not wait long.
@@ -24,6 +24,7 @@ type Reply = oneshot::Sender<Result<(), StoreError>>;
 /// Something to write.
 pub(super) enum Job {
     Create { run: Box<NewRun>, reply: Reply },
+    Keep { plan: Box<StoredPlan>, reply: Reply },
     Append { run: RunId, events: Vec<Event>, reply: Reply },
 }
 
@@ -90,6 +91,7 @@ fn commit(path: &std::path::Path, connection: &mut Connection, group: Vec<Job>) 
             let savepoint = transaction.savepoint()?;
             let result = match job {
                 Job::Create { run, .. } => create(&savepoint, run),
+                Job::Keep { plan, .. } => keep(&savepoint, plan),
                 Job::Append { run, events, .. } => append(&savepoint, run, events),
             };
             match result {
@@ -107,7 +109,7 @@ fn commit(path: &std::path::Path, connection: &mut Connection, group: Vec<Job>) 
     })();
     let mut answers = answers.into_iter();
     for job in group {
-        let (Job::Create { reply, .. } | Job::Append { reply, .. }) = job;
+        let (Job::Create { reply, .. } | Job::Keep { reply, .. } | Job::Append { reply, .. }) = job;
         let answer = match &committed {
             Ok(()) => answers.next().unwrap_or(Err(StoreError::Closed)),
             Err(error) => Err(translate(path, "write to", error)),
@@ -142,12 +144,12 @@ fn create(connection: &Connection, run: &NewRun) -> Result<(), WriteError> {
         return Err(StoreError::corrupt("the first event", "a run must start").into());
     };
     let plan = &run.plan;
-    connection
-        .prepare_cached("INSERT OR IGNORE INTO plans VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![plan.digest, plan.semantics, plan.text, plan.compiled])?;
+    keep(connection, plan)?;
     let RunHeader { target, sandbox, plan: reference, .. } = header;
     let inserted = connection
-        .prepare_cached("INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8, ?8)")?
+        .prepare_cached(
+            "INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL, ?9, ?9)",
+        )?
         .execute(params![
             run.id.as_str(),
             plan.digest,
@@ -155,11 +157,36 @@ fn create(connection: &Connection, run: &NewRun) -> Result<(), WriteError> {
             reference.name,
             target,
             sandbox,
+            header.place(),
             RunPhase::Running.name(),
             at.to_string(),
         ]);
     conflict(inserted, &run.id)?;
     insert(connection, &run.id, &run.events)
+}
+
+fn keep(connection: &Connection, plan: &StoredPlan) -> Result<(), WriteError> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO plans VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![plan.digest, plan.semantics, plan.text, plan.compiled])?;
+    Ok(())
+}
+
+/// From here on the run follows another plan, of the same rules.
+fn follow(connection: &Connection, run: &RunId, digest: &str) -> Result<(), WriteError> {
+    let kept = connection
+        .prepare_cached(
+            "SELECT 1 FROM plans p JOIN runs r ON p.semantics = r.semantics \
+             WHERE r.id = ?1 AND p.digest = ?2",
+        )?
+        .exists([run.as_str(), digest])?;
+    if !kept {
+        return Err(StoreError::NoSuchPlan(digest.to_owned()).into());
+    }
+    connection
+        .prepare_cached("UPDATE runs SET plan_digest = ?2 WHERE id = ?1")?
+        .execute([run.as_str(), digest])?;
+    Ok(())
 }
 
 fn append(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), WriteError> {
@@ -185,8 +212,18 @@ fn insert(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), 
             .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3)")?
             .execute(params![run.as_str(), event.sequence, body]);
         conflict(inserted, run)?;
-        if let EventKind::CertificateBound { certificate_id, .. } = &event.kind {
-            bind(connection, run, certificate_id)?;
+        match &event.kind {
+            EventKind::IntentRecorded { intent, .. } => reserve(connection, run, intent)?,
+            EventKind::IntentWithdrawn { .. }
+            | EventKind::StepReopened { reason: ReopenReason::NothingOrdered, .. } => {
+                release(connection, run)?;
+            }
+            EventKind::CertificateBound { certificate_id, .. } => {
+                bind(connection, run, certificate_id)?;
+                release(connection, run)?;
+            }
+            EventKind::PlanReplaced { plan, .. } => follow(connection, run, &plan.digest)?,
+            _ => {}
         }
         let phase = match &event.kind {
             EventKind::RunResumed { .. } => Some(RunPhase::Running),
@@ -200,6 +237,35 @@ fn insert(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), 
             )?
             .execute(params![run.as_str(), event.at.to_string(), phase.map(RunPhase::name)])?;
     }
+    Ok(())
+}
+
+/// From here on no other run may order the same names at the same place: whose order a certificate
+/// is could not be told apart any more.
+fn reserve(connection: &Connection, run: &RunId, intent: &Intent) -> Result<(), WriteError> {
+    let place: String = connection
+        .prepare_cached("SELECT place FROM runs WHERE id = ?1")?
+        .query_row([run.as_str()], |row| row.get(0))?;
+    let key = format!("{place} {}", intent.names_key());
+    let owner: Option<String> = connection
+        .prepare_cached("SELECT id FROM runs WHERE ordering = ?1")?
+        .query([&key])?
+        .next()?
+        .map(|row| row.get(0))
+        .transpose()?;
+    if let Some(owner) = owner.filter(|owner| owner != run.as_str()) {
+        return Err(StoreError::NamesBeingOrdered { names: intent.names_key(), owner }.into());
+    }
+    connection
+        .prepare_cached("UPDATE runs SET ordering = ?2 WHERE id = ?1")?
+        .execute([run.as_str(), &key])?;
+    Ok(())
+}
+
+fn release(connection: &Connection, run: &RunId) -> Result<(), WriteError> {
+    connection
+        .prepare_cached("UPDATE runs SET ordering = NULL WHERE id = ?1")?
+        .execute([run.as_str()])?;
     Ok(())
 }
 

@@ -1,0 +1,127 @@
+//! What people want to know of a step beforehand: what is bought, for whom, and what is left behind.
+
+use serde_json::Value;
+
+use super::requests::requirements;
+use super::{PartlyKnown, plain, shown, text};
+
+/// Something that a reviewer looks for. Texts may hold placeholders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A product is looked up.
+    Product {
+        /// As the plan names it.
+        sku: String,
+        /// What it must be.
+        requirements: Vec<String>,
+    },
+    /// An organization is looked up.
+    Organization {
+        /// Its id or its name.
+        wanted: String,
+    },
+    /// A private key is made.
+    Key {
+        /// The kind of key.
+        kind: String,
+    },
+    /// A certificate is ordered; this is the one that costs money.
+    Order {
+        /// The product, as it is sent.
+        sku: String,
+        /// All names, the first one first.
+        names: Vec<String>,
+        /// The term, in days.
+        days: Option<String>,
+        /// The organization that is sent with the order.
+        organization: Option<String>,
+        /// How the names are proved.
+        validation: String,
+    },
+    /// An organization is bound to an order.
+    Completion {
+        /// Its id.
+        organization: String,
+    },
+    /// DNS records are put.
+    Records {
+        /// The records; none when even their number is unknown.
+        records: Option<Vec<PlannedRecord>>,
+        /// Where they come from, when they are unknown.
+        from: String,
+        /// Their time to live, in seconds.
+        ttl: String,
+    },
+    /// Certificate, issuers and key are put into a folder.
+    Files {
+        /// The folder.
+        directory: String,
+    },
+}
+
+/// A DNS record as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedRecord {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: String,
+    /// What it points to.
+    pub value: String,
+}
+
+/// What there is to know of a step.
+pub fn facts(uses: &str, parameters: &PartlyKnown) -> Option<Fact> {
+    let word = |name: &str| text(parameters, name).unwrap_or_default();
+    match uses {
+        "regfish.list_products" => {
+            Some(Fact::Product { sku: word("sku"), requirements: requirements(parameters) })
+        }
+        "regfish.resolve_organization" => Some(Fact::Organization { wanted: word("match") }),
+        "x509.create_csr" => Some(Fact::Key { kind: word("key_type") }),
+        "regfish.create_order" => Some(Fact::Order {
+            sku: word("sku"),
+            names: names(parameters),
+            days: text(parameters, "validity_days"),
+            organization: text(parameters, "org_id"),
+            validation: word("dcv_method"),
+        }),
+        "regfish.complete_order" => Some(Fact::Completion { organization: word("org_id") }),
+        "regfish.put_records" => Some(Fact::Records {
+            records: records(parameters),
+            from: word("records"),
+            ttl: word("ttl"),
+        }),
+        "regfish.download" => Some(Fact::Files { directory: word("directory") }),
+        _ => None,
+    }
+}
+
+fn names(parameters: &PartlyKnown) -> Vec<String> {
+    let mut names: Vec<String> = text(parameters, "common_name").into_iter().collect();
+    let further = match shown(parameters, "dns_names") {
+        Some(Value::Array(items)) => items.iter().map(plain).collect(),
+        Some(other) => vec![plain(&other)],
+        None => Vec::new(),
+    };
+    for name in further {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn records(parameters: &PartlyKnown) -> Option<Vec<PlannedRecord>> {
+    let Some(Value::Array(items)) = shown(parameters, "records") else { return None };
+    let record = |item: &Value| {
+        let field = |name: &str| item.get(name).map(plain);
+        let unknown = || plain(item);
+        PlannedRecord {
+            name: field("name").unwrap_or_else(unknown),
+            kind: field("type").unwrap_or_default(),
+            value: field("value").unwrap_or_default(),
+        }
+    };
+    Some(items.iter().map(record).collect())
+}

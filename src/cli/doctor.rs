@@ -1,0 +1,133 @@
+//! `certplan doctor`: whether what is kept is whole: state file, runs, keys, certificates.
+//!
+//! It looks and changes nothing.
+
+use std::path::{Path, PathBuf};
+
+use super::arguments::DoctorArguments;
+use super::console::Console;
+use super::error::CliError;
+use super::exit::ExitCode;
+use super::resume::load;
+use super::state_directory::{StateDirectory, nothing_here};
+use crate::pki::PrivateKey;
+use crate::run::{RunState, StepState};
+use crate::store::{RunSummary, SqliteStore, Store};
+
+/// What a look at one thing brought.
+enum Finding {
+    Good(String),
+    Bad(String),
+}
+
+pub(super) async fn doctor(
+    arguments: DoctorArguments,
+    console: &Console,
+) -> Result<ExitCode, CliError> {
+    let state = StateDirectory::find(&arguments.state)?;
+    let Some(store) = state.open_existing()? else { return Err(nothing_here(&state)) };
+    let mut findings = vec![state_file(&store).await?];
+    let runs = store.list_runs().await?;
+    let mut whole = 0_usize;
+    for run in &runs {
+        let faults = run_faults(&store, run).await;
+        if faults.is_empty() {
+            whole += 1;
+        }
+        findings.extend(faults.into_iter().map(Finding::Bad));
+    }
+    findings.push(Finding::Good(format!("{whole} of {} runs are whole", runs.len())));
+    findings.push(secrecy(&state));
+
+    let style = console.out_style();
+    let mut sick = false;
+    for finding in findings {
+        match finding {
+            Finding::Good(text) => console.data(&format!("{} {text}", style.good("ok  "))),
+            Finding::Bad(text) => {
+                sick = true;
+                console.data(&format!("{} {text}", style.bad("BAD ")));
+            }
+        }
+    }
+    Ok(if sick { ExitCode::Failed } else { ExitCode::Success })
+}
+
+async fn state_file(store: &SqliteStore) -> Result<Finding, CliError> {
+    let faults = store.integrity().await?;
+    Ok(match faults.first() {
+        None => Finding::Good("the state file is whole".to_owned()),
+        Some(first) => {
+            Finding::Bad(format!("the state file has {} faults, such as: {first}", faults.len()))
+        }
+    })
+}
+
+/// What is wrong with a run and with what it left on disk.
+async fn run_faults(store: &SqliteStore, run: &RunSummary) -> Vec<String> {
+    let engine = match load(store, &run.id).await {
+        Ok(engine) => engine,
+        Err(error) => return vec![format!("run {} cannot be read: {}", run.id, error.message)],
+    };
+    let state = engine.state();
+    let mut faults = Vec::new();
+    for (path, fingerprint) in keys(state) {
+        // A key that ordered nothing is no loss.
+        if state.may_have_ordered()
+            && let Some(fault) = key_fault(&path, &fingerprint)
+        {
+            faults.push(format!("run {}: the key `{}` {fault}", run.id, path.display()));
+        }
+    }
+    for path in files(state).into_iter().filter(|path| !path.exists()) {
+        faults.push(format!("run {}: `{}` is gone", run.id, path.display()));
+    }
+    faults
+}
+
+fn outputs(state: &RunState) -> impl Iterator<Item = &serde_json::Map<String, serde_json::Value>> {
+    state.steps.values().filter_map(|record| match &record.state {
+        StepState::Succeeded { output } => Some(output),
+        _ => None,
+    })
+}
+
+fn keys(state: &RunState) -> Vec<(PathBuf, String)> {
+    let key = |output: &serde_json::Map<String, serde_json::Value>| {
+        let fingerprint = output.get("public_key_sha256")?.as_str()?.to_owned();
+        Some((PathBuf::from(output.get("key_file")?.as_str()?), fingerprint))
+    };
+    outputs(state).filter_map(key).collect()
+}
+
+fn files(state: &RunState) -> Vec<PathBuf> {
+    let named = ["certificate_file", "chain_file", "fullchain_file"];
+    let paths = outputs(state).flat_map(|output| {
+        named.iter().filter_map(|name| output.get(*name)?.as_str().map(PathBuf::from))
+    });
+    paths.collect()
+}
+
+fn key_fault(path: &Path, fingerprint: &str) -> Option<String> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => zeroize::Zeroizing::new(text),
+        Err(error) => return Some(format!("cannot be read: {error}")),
+    };
+    match PrivateKey::from_pem(&text) {
+        Err(error) => Some(format!("is damaged: {error}")),
+        Ok(key) if key.public_key_sha256().to_string() != fingerprint => {
+            Some("is not the one that the order was made with".to_owned())
+        }
+        Ok(_) => None,
+    }
+}
+
+/// Keys and runs are nobody else's business.
+fn secrecy(state: &StateDirectory) -> Finding {
+    use std::os::unix::fs::MetadataExt;
+    let open = |path: &Path| std::fs::metadata(path).is_ok_and(|file| file.mode() & 0o077 != 0);
+    match [state.keys(), state.path().to_owned()].iter().find(|path| open(path)) {
+        None => Finding::Good("nobody else can read the state folder".to_owned()),
+        Some(path) => Finding::Bad(format!("others can look into `{}`", path.display())),
+    }
+}

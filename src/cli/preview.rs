@@ -1,0 +1,256 @@
+//! `certplan preview`: what a run would do, and nothing done.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::arguments::{OutputFormat, PreviewArguments};
+use super::connections::{self, Settings};
+use super::console::Console;
+use super::error::CliError;
+use super::exit::ExitCode;
+use super::graph::costs_money;
+use super::inputs;
+use super::plan_file::load_plan;
+use super::preview_asker::Asker;
+use super::preview_summary::{Foreseen, World, summary};
+use super::state_directory::{StateDirectory, working_directory};
+use crate::action::preview::{Fact, facts, may_be_asked, requests};
+use crate::api::http::Method;
+use crate::engine::{Answer, Prospect, StepPreview, preview as evaluate};
+use crate::plan::{OnTimeout, Plan, Step};
+use crate::report::preview::{
+    Count, PreviewStepView, PreviewView, ProspectView, RequestCount, RequestView,
+};
+use crate::types::{StepId, format_duration};
+
+/// Where an embedded sandbox answers is known only once it runs.
+const SANDBOX_URL: &str = "http://‹sandbox›";
+
+pub(super) async fn preview(
+    arguments: PreviewArguments,
+    console: &Console,
+) -> Result<ExitCode, CliError> {
+    let plan = load_plan(&arguments.plan, console)?.plan;
+    let settings = Settings::parse(&arguments.settings.set)?;
+    let inputs = inputs::inputs(&plan, &arguments.inputs)?;
+    let target = inputs::target(&plan, arguments.target.clone(), &inputs);
+    let base_url = if arguments.sandbox || !connections::needs(&plan, "regfish") {
+        None
+    } else {
+        Some(connections::base_url(&plan, &settings)?)
+    };
+    let here = working_directory()?;
+    let keys = StateDirectory::find(&arguments.state)?.keys();
+    let keys = keys.strip_prefix(&here).map_or_else(|_| keys.clone(), Path::to_owned);
+
+    let subject = Subject { plan: &plan, inputs: &inputs, target: &target };
+    let mut answers = BTreeMap::new();
+    let mut asked = 0;
+    if arguments.online && connections::needs(&plan, "regfish") {
+        let asker = Asker::new(&plan, base_url.as_ref(), &here).await?;
+        asked = subject.ask(&asker, &mut answers).await?;
+        asker.end().await;
+    }
+    let endpoint = match &base_url {
+        Some(url) => Some(url.to_string()),
+        None if arguments.sandbox => Some(SANDBOX_URL.to_owned()),
+        None => None,
+    };
+    let steps = subject.evaluate(&answers)?;
+    let view = view(&subject, &steps, endpoint, arguments.sandbox, asked, &keys);
+    match arguments.output.output {
+        OutputFormat::Json => console.json(&view)?,
+        OutputFormat::Text => {
+            for line in view.lines(console.out_style()) {
+                console.data(&line);
+            }
+        }
+    }
+    Ok(verdict(&steps, &answers))
+}
+
+/// A step that must fail makes the preview fail: by the plan and its inputs, or by an answer.
+fn verdict(steps: &[StepPreview], answers: &BTreeMap<StepId, Answer>) -> ExitCode {
+    let fails = |step: &&StepPreview| matches!(step.prospect, Prospect::Fails(_));
+    let by_answer = |step: &StepPreview| matches!(answers.get(&step.id), Some(Answer::Failed(_)));
+    let failing: Vec<&StepPreview> = steps.iter().filter(fails).collect();
+    match failing.as_slice() {
+        [] => ExitCode::Success,
+        failing if failing.iter().all(|step| by_answer(step)) => ExitCode::Failed,
+        _ => ExitCode::Usage,
+    }
+}
+
+/// What is previewed.
+struct Subject<'a> {
+    plan: &'a Plan,
+    inputs: &'a Map<String, Value>,
+    target: &'a str,
+}
+
+impl Subject<'_> {
+    fn evaluate(&self, answers: &BTreeMap<StepId, Answer>) -> Result<Vec<StepPreview>, CliError> {
+        evaluate(self.plan, self.inputs, self.target, answers)
+            .map_err(|error| CliError::usage(error.to_string()))
+    }
+
+    /// Asks what may be asked, until an answer makes nothing more known. Gives how many requests
+    /// were sent.
+    async fn ask(
+        &self,
+        asker: &Asker,
+        answers: &mut BTreeMap<StepId, Answer>,
+    ) -> Result<u32, CliError> {
+        let mut sent = 0;
+        loop {
+            let steps = self.evaluate(answers)?;
+            let next = steps.into_iter().find_map(|preview| {
+                let step = self.plan.steps.get(&preview.id)?;
+                let due = preview.prospect == Prospect::Runs
+                    && may_be_asked(&step.uses, &preview.parameters);
+                due.then_some((step, preview))
+            });
+            let Some((step, preview)) = next else { return Ok(sent) };
+            let requests = requests(&step.uses, &preview.parameters);
+            sent += u32::try_from(requests.len()).unwrap_or(u32::MAX);
+            answers.insert(step.id.clone(), asker.ask(step, &preview).await);
+        }
+    }
+}
+
+fn view(
+    subject: &Subject<'_>,
+    previews: &[StepPreview],
+    endpoint: Option<String>,
+    sandbox: bool,
+    sent: u32,
+    keys: &Path,
+) -> PreviewView {
+    let plan = subject.plan;
+    let base = endpoint.clone().unwrap_or_default();
+    let steps: Vec<PreviewStepView> = previews
+        .iter()
+        .filter_map(|preview| Some(step_view(plan.steps.get(&preview.id)?, preview, &base)))
+        .collect();
+    let certain = |step: &&PreviewStepView| {
+        matches!(step.prospect, ProspectView::Runs | ProspectView::Answered)
+    };
+    let possible =
+        |step: &&PreviewStepView| certain(step) || step.prospect == ProspectView::Perhaps;
+    let count = |steps: usize| u32::try_from(steps).unwrap_or(u32::MAX);
+    let orders = Count {
+        at_least: count(steps.iter().filter(certain).filter(|step| step.paid).count()),
+        at_most: count(steps.iter().filter(possible).filter(|step| step.paid).count()),
+    };
+    let sum = |counts: fn(&RequestView) -> bool| -> u32 {
+        let requests = steps.iter().filter(certain).flat_map(|step| &step.requests);
+        requests.filter(|request| counts(request)).map(|request| request.at_least).sum()
+    };
+    let requests = RequestCount {
+        at_least: sum(|_| true),
+        at_least_writes: sum(|request| request.method != Method::Get.to_string()),
+        sent,
+    };
+    let foreseen: Vec<Foreseen<'_>> = previews
+        .iter()
+        .filter_map(|preview| {
+            let step = plan.steps.get(&preview.id)?;
+            let fact = facts(&step.uses, &preview.parameters)?;
+            Some(Foreseen { step, prospect: &preview.prospect, fact })
+        })
+        .collect();
+    let fails = |preview: &&StepPreview| matches!(preview.prospect, Prospect::Fails(_));
+    let failing: Vec<&Step> =
+        previews.iter().filter(fails).filter_map(|preview| plan.steps.get(&preview.id)).collect();
+    let world = match &endpoint {
+        _ if sandbox => World::Sandbox,
+        Some(endpoint) => World::Real(endpoint),
+        None => World::Nobody,
+    };
+    let summary = summary(&foreseen, &failing, orders, requests, world, keys);
+    PreviewView {
+        plan: plan.name.clone(),
+        target: subject.target.to_owned(),
+        summary,
+        endpoint,
+        sandbox,
+        orders,
+        requests,
+        steps,
+    }
+}
+
+fn step_view(step: &Step, preview: &StepPreview, base: &str) -> PreviewStepView {
+    let would_run =
+        matches!(preview.prospect, Prospect::Runs | Prospect::Perhaps | Prospect::Answered(_));
+    let planned = if would_run { requests(&step.uses, &preview.parameters) } else { Vec::new() };
+    let requests = planned.into_iter().map(|request| RequestView {
+        method: request.method.to_string(),
+        url: format!("{base}{}", request.path),
+        body: request.body,
+        at_least: request.at_least,
+        note: request.note,
+    });
+    let (prospect, reason) = match &preview.prospect {
+        Prospect::Runs => (ProspectView::Runs, None),
+        Prospect::Perhaps => (ProspectView::Perhaps, step.when.clone()),
+        Prospect::Skipped => (ProspectView::Skipped, step.when.clone()),
+        Prospect::Answered(_) => (ProspectView::Answered, None),
+        Prospect::Fails(reason) => (ProspectView::Fails, Some(reason.clone())),
+        Prospect::Blocked(by) => (ProspectView::Blocked, Some(by.to_string())),
+    };
+    let mut unknown: Vec<String> = Vec::new();
+    for expression in preview.parameters.values().flat_map(|value| value.unknown()) {
+        if !unknown.iter().any(|known| known == expression) {
+            unknown.push(expression.to_owned());
+        }
+    }
+    PreviewStepView {
+        step: step.id.to_string(),
+        action: step.uses.clone(),
+        prospect,
+        reason,
+        paid: costs_money(&step.uses),
+        requests: requests.collect(),
+        notes: if would_run { notes(step, preview) } else { Vec::new() },
+        parameters: preview
+            .parameters
+            .iter()
+            .map(|(name, value)| (name.clone(), value.shown()))
+            .collect::<Map<String, Value>>()
+            .into(),
+        unknown,
+        output: match &preview.prospect {
+            Prospect::Answered(output) => Some(Value::Object(output.clone())),
+            _ => None,
+        },
+    }
+}
+
+/// How a step waits, and what it does beside requests.
+fn notes(step: &Step, preview: &StepPreview) -> Vec<String> {
+    let mut notes = Vec::new();
+    match facts(&step.uses, &preview.parameters) {
+        Some(Fact::Key { kind }) => {
+            notes.push(format!("makes a private key ({kind}) and a certificate request"));
+        }
+        Some(Fact::Files { directory }) => {
+            notes.push(format!("writes the certificate, its issuers and the key into {directory}"));
+        }
+        _ => {}
+    }
+    if let Some(poll) = &step.poll {
+        let end = match poll.on_timeout {
+            OnTimeout::Park => "then the run is parked",
+            OnTimeout::Fail => "then the step fails",
+        };
+        notes.push(format!(
+            "looks every {} for at most {}, {end}",
+            format_duration(poll.every),
+            format_duration(poll.timeout)
+        ));
+    }
+    notes
+}

@@ -1,0 +1,76 @@
+//! `Asker`: performs the reads of a preview, and nothing else.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::CliError;
+use super::{PROGRAM, connections};
+use crate::action::{ActionCall, Actions, Performer};
+use crate::api::http::BaseUrl;
+use crate::engine::{Answer, StepPreview};
+use crate::plan::{Partly, Plan, Step};
+use crate::run::{Call, Outcome};
+use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::types::{Clock, RunId, SystemClock, format_duration};
+
+/// Performs the reads of a preview, in the real world or in a sandbox that nobody keeps.
+pub(super) struct Asker {
+    actions: Actions,
+    directory: PathBuf,
+    sandbox: Option<Sandbox>,
+}
+
+impl Asker {
+    pub(super) async fn new(
+        plan: &Plan,
+        url: Option<&BaseUrl>,
+        here: &Path,
+    ) -> Result<Self, CliError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (regfish, sandbox) = match url {
+            Some(url) => (connections::regfish(plan, url.clone(), Arc::clone(&clock)).await?, None),
+            None => {
+                let options = SandboxOptions::embedded(Arc::clone(&clock));
+                let key = options.api_key.clone();
+                let sandbox = Sandbox::start(options).await?;
+                let url = BaseUrl::parse(&sandbox.base_url())
+                    .map_err(|error| CliError::failure(error.to_string()))?;
+                (connections::client(url, key, Arc::clone(&clock))?, Some(sandbox))
+            }
+        };
+        // No step that is asked here makes a key; were one to try, it would find no folder.
+        let actions = Actions { regfish: Some(regfish), clock, key_directory: PathBuf::new() };
+        Ok(Self { actions, directory: here.to_owned(), sandbox })
+    }
+
+    pub(super) async fn ask(&self, step: &Step, preview: &StepPreview) -> Answer {
+        let known = |(name, value): (&String, &Partly)| {
+            value.known().map(|value| (name.clone(), value.clone()))
+        };
+        let call = ActionCall {
+            run: RunId::from_random(0),
+            step: step.id.clone(),
+            uses: step.uses.clone(),
+            call: Call::Perform,
+            parameters: preview.parameters.iter().filter_map(known).collect(),
+            directory: self.directory.clone(),
+            owned_by_others: BTreeSet::new(),
+            unfinished_runs: BTreeSet::new(),
+            keys: Vec::new(),
+        };
+        let answer = tokio::time::timeout(step.timeout, self.actions.perform(call));
+        match answer.await {
+            Ok(Outcome::Succeeded { output, .. }) => Answer::Output(output),
+            Ok(Outcome::Failed { error, .. }) => Answer::Failed(error.message),
+            Ok(_) => Answer::Failed(format!("{PROGRAM} cannot preview `{}`", step.uses)),
+            Err(_) => Answer::Failed(format!("no answer within {}", format_duration(step.timeout))),
+        }
+    }
+
+    pub(super) async fn end(self) {
+        if let Some(sandbox) = self.sandbox {
+            sandbox.stop().await;
+        }
+    }
+}

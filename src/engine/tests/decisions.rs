@@ -1,0 +1,267 @@
+//! Starting, skipping, blocking, waiting, parking, ending.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::*;
+
+fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(minutes * 60)
+}
+
+const WAITING: &str = "
+  - id: issued
+    uses: regfish.wait_issued
+    with: { certificate_id: A }
+    poll: { every: 30s, timeout: 10m }
+";
+
+fn product() -> Outcome {
+    succeeded(json!({ "sku": "SecureSite" }))
+}
+
+#[test]
+fn steps_that_need_nothing_start_together_and_the_others_wait() {
+    let mut scene = Scene::new(plan(
+        "
+  - { id: a, uses: regfish.list_products, with: { sku: X } }
+  - { id: b, uses: regfish.list_products, with: { sku: X } }
+  - { id: c, uses: regfish.list_products, with: { sku: '{{ steps.a.sku }}' }, needs: [b] }
+",
+    ));
+    assert_eq!(
+        [scene.state("a"), scene.state("b"), scene.state("c")],
+        ["started", "started", "pending"]
+    );
+    scene.finish("a", product());
+    assert_eq!(scene.state("c"), "pending");
+    scene.finish("b", product());
+    assert_eq!(scene.state("c"), "started");
+    let command = scene.due().pop().unwrap();
+    assert_eq!(command.parameters["sku"], json!("SecureSite"));
+    scene.finish("c", product());
+    assert_eq!(scene.phase(), "succeeded");
+    scene.assert_replays();
+}
+
+#[test]
+fn a_false_condition_skips_a_step_and_its_dependents_go_on() {
+    let mut scene = Scene::new(plan(
+        "
+  - { id: a, uses: regfish.list_products, with: { sku: X } }
+  - { id: b, uses: regfish.list_products, with: { sku: X }, when: steps.a.sku == 'other' }
+  - { id: c, uses: regfish.list_products, with: { sku: \"{{ steps.b.sku | default('none') }}\" } }
+",
+    ));
+    scene.finish("a", product());
+    assert_eq!(scene.state("b"), "skipped");
+    assert_eq!(scene.due().pop().unwrap().parameters["sku"], json!("none"));
+}
+
+#[test]
+fn a_failure_blocks_its_dependents_and_nothing_else() {
+    let mut scene = Scene::new(plan(
+        "
+  - { id: a, uses: regfish.list_products, with: { sku: X } }
+  - { id: b, uses: regfish.list_products, with: { sku: X }, needs: [a] }
+  - { id: c, uses: regfish.list_products, with: { sku: X }, needs: [b] }
+  - { id: free, uses: regfish.list_products, with: { sku: X } }
+",
+    ));
+    scene.finish("a", final_failure());
+    assert_eq!([scene.state("b"), scene.state("c")], ["blocked", "blocked"]);
+    assert_eq!(scene.phase(), "running");
+    scene.finish("free", product());
+    assert_eq!(scene.phase(), "failed");
+    scene.crash_and_resume();
+    assert_eq!(
+        [scene.state("a"), scene.state("b"), scene.state("free")],
+        ["started", "pending", "succeeded"]
+    );
+    scene.assert_replays();
+}
+
+#[test]
+fn a_step_that_may_fail_does_not_block() {
+    let mut scene = Scene::new(plan(
+        "
+  - { id: a, uses: regfish.list_products, with: { sku: X }, on_failure: continue }
+  - { id: b, uses: regfish.list_products, with: { sku: X }, needs: [a] }
+",
+    ));
+    scene.finish("a", final_failure());
+    scene.finish("b", product());
+    assert_eq!(scene.phase(), "succeeded");
+}
+
+#[test]
+fn a_step_that_others_went_on_without_is_not_done_late() {
+    let mut scene = Scene::new(plan(
+        "
+  - { id: a, uses: regfish.list_products, with: { sku: X }, on_failure: continue }
+  - { id: b, uses: regfish.list_products, with: { sku: X }, needs: [a] }
+  - { id: leaf, uses: regfish.list_products, with: { sku: X }, needs: [b], on_failure: continue }
+  - { id: c, uses: regfish.list_products, with: { sku: X }, needs: [b] }
+",
+    ));
+    scene.finish("a", final_failure());
+    scene.finish("b", product());
+    scene.finish("leaf", final_failure());
+    scene.finish("c", final_failure());
+    scene.crash_and_resume();
+    assert_eq!(
+        ["a", "b", "leaf", "c"].map(|step| scene.state(step)),
+        ["failed", "succeeded", "started", "started"]
+    );
+}
+
+#[test]
+fn a_passing_failure_is_tried_again_with_growing_pauses_until_the_attempts_are_used_up() {
+    let mut scene = Scene::new(plan(
+        "
+  - id: a
+    uses: regfish.list_products
+    with: { sku: X }
+    retry: { attempts: 3, backoff: 2s, max_delay: 1m }
+",
+    ));
+    let mut pauses = Vec::new();
+    for _ in 0..2 {
+        scene.finish("a", passing());
+        assert_eq!(scene.state("a"), "retrying");
+        assert!(scene.due().is_empty());
+        let retry = scene.engine.next_retry().unwrap();
+        pauses.push(retry.duration_since(scene.now).as_secs());
+        scene.wait(Duration::from_secs(u64::try_from(*pauses.last().unwrap()).unwrap()));
+        assert_eq!(scene.state("a"), "started");
+    }
+    assert_eq!(pauses, [2, 4]);
+    scene.finish("a", passing());
+    assert_eq!(scene.phase(), "failed");
+    scene.assert_replays();
+}
+
+#[test]
+fn a_value_that_turns_out_wrong_fails_the_step_and_names_parameter_and_value() {
+    let mut scene = Scene::new(plan(
+        "
+  - { id: a, uses: regfish.list_products, with: { sku: X } }
+  - { id: b, uses: x509.create_csr, with: { common_name: '{{ steps.a.sku }}' } }
+",
+    ));
+    scene.finish("a", succeeded(json!({ "sku": "no domain" })));
+    assert_eq!(scene.state("b"), "failed");
+    let Some(EventKind::StepFailed { error, .. }) = scene
+        .events
+        .iter()
+        .rev()
+        .map(|event| event.kind.clone())
+        .find(|kind| kind.name() == "step_failed")
+    else {
+        panic!("no failure")
+    };
+    assert!(
+        error.message.contains("common_name") && error.message.contains("no domain"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_look_that_shows_nothing_new_is_not_recorded() {
+    let mut scene = Scene::new(plan(WAITING));
+    scene.finish("issued", not_yet("pending"));
+    let recorded = scene.events.len();
+    for _ in 0..5 {
+        assert!(scene.due().is_empty());
+        scene.wait(Duration::from_secs(30));
+        assert_eq!(scene.call("issued"), Some(Call::Perform));
+        scene.finish("issued", not_yet("pending"));
+    }
+    assert_eq!(scene.events.len(), recorded);
+    scene.wait(Duration::from_secs(30));
+    scene.finish("issued", not_yet("approving"));
+    assert_eq!(scene.events.len(), recorded + 1);
+    scene.assert_replays();
+}
+
+#[test]
+fn the_end_of_a_polls_time_parks_and_resume_waits_anew() {
+    let mut scene = Scene::new(plan(WAITING));
+    scene.wait(minutes(11));
+    scene.finish("issued", not_yet("pending"));
+    assert_eq!((scene.state("issued"), scene.phase()), ("parked", "parked"));
+    scene.crash_and_resume();
+    assert_eq!(scene.state("issued"), "started");
+    scene.finish("issued", not_yet("pending"));
+    assert_eq!(scene.state("issued"), "waiting");
+    scene.assert_replays();
+}
+
+#[test]
+fn a_waiting_step_outlasts_an_api_that_is_down_and_parks_when_its_time_is_over() {
+    let mut scene = Scene::new(plan(WAITING));
+    let mut looks = 0;
+    while scene.phase() == "running" {
+        scene.finish("issued", passing());
+        looks += 1;
+        if let Some(retry) = scene.engine.next_retry() {
+            let pause = Duration::try_from(retry.duration_since(scene.now)).unwrap();
+            scene.wait(pause);
+        }
+    }
+    assert_eq!(scene.phase(), "parked");
+    assert!((4..20).contains(&looks), "{looks} looks");
+    scene.assert_replays();
+}
+
+#[test]
+fn parking_stops_one_branch_and_the_run_parks_when_the_rest_is_done() {
+    let mut scene = Scene::new(plan(
+        "
+  - { id: a, uses: regfish.wait_issued, with: { certificate_id: A } }
+  - { id: b, uses: regfish.list_products, with: { sku: X } }
+",
+    ));
+    scene.finish("a", parked());
+    assert_eq!(scene.phase(), "running");
+    scene.finish("b", product());
+    assert_eq!(scene.phase(), "parked");
+    scene.crash_and_resume();
+    assert_eq!([scene.state("a"), scene.state("b")], ["started", "succeeded"]);
+}
+
+#[test]
+fn an_outcome_that_nobody_asked_for_is_an_error_and_changes_nothing() {
+    let mut scene = Scene::new(plan(ORDER));
+    let before = scene.engine.state().clone();
+    let error = scene.engine.finished(&id("issued"), parked(), scene.now).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "step `issued`, which is pending, cannot take the outcome `parked`"
+    );
+    assert_eq!(scene.engine.state(), &before);
+}
+
+#[test]
+fn a_clock_that_was_set_back_does_not_turn_a_runs_history_round() {
+    let mut scene = Scene::new(plan(WAITING));
+    scene.now = Timestamp::from_second(1_000_000_000).unwrap();
+    scene.finish("issued", parked());
+    assert!(scene.events.windows(2).all(|pair| pair[0].at <= pair[1].at));
+}
+
+#[test]
+fn a_run_of_other_rules_is_refused() {
+    let scene = Scene::new(plan(ORDER));
+    let mut events = scene.events.clone();
+    let EventKind::RunStarted(header) = &mut events[0].kind else { panic!("no start") };
+    header.semantics = 99;
+    let plan = Arc::clone(&scene.engine.plan);
+    let settings = EngineSettings::default();
+    let error = Engine::load(RunId::from_random(1), plan, &events, settings).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the run follows rules 99 of the engine; this program has rules 1"
+    );
+}

@@ -1,0 +1,244 @@
+//! `explanation`: a run in words: where it stands, whose turn it is, what comes next, and which
+//! decisions were taken by which rule.
+
+use super::wording::{between, moment, park_reason};
+use crate::run::{
+    BindingKind, Event, EventKind, PauseReason, ReopenReason, RunPhase, RunResult, RunState,
+    StepState, WaitsFor,
+};
+use crate::types::{RunId, StepId, Timestamp};
+
+/// The explanation as paragraphs, each a heading and its sentences.
+///
+/// `now` tells how long something has lasted; `is_worked_on` whether a program works on it.
+pub fn explanation(
+    run: &RunId,
+    state: &RunState,
+    events: &[Event],
+    is_worked_on: bool,
+    now: Timestamp,
+) -> Vec<(&'static str, Vec<String>)> {
+    vec![
+        ("What it is", what_it_is(run, state)),
+        ("Where it stands", standing(state, is_worked_on, now)),
+        ("What comes next", next(run, state, is_worked_on)),
+        ("What was decided, and why", decisions(events)),
+    ]
+}
+
+fn what_it_is(run: &RunId, state: &RunState) -> Vec<String> {
+    let header = &state.header;
+    let mut lines = vec![format!(
+        "Run {run} follows the plan {} ({}) for {}, since {}.",
+        header.plan.name,
+        header.plan.file,
+        header.target,
+        moment(state.started_at)
+    )];
+    lines.push(match &state.certificate_id {
+        Some(id) => {
+            format!("It owns certificate {id}; whatever happens, it goes on under this id.")
+        }
+        None if state.may_have_ordered() => {
+            "It has sent an order, and does not know yet which certificate that became.".to_owned()
+        }
+        None => "It has ordered nothing yet.".to_owned(),
+    });
+    if header.sandbox {
+        lines.push("The embedded sandbox stands in for the real world.".to_owned());
+    }
+    lines
+}
+
+fn standing(state: &RunState, is_worked_on: bool, now: Timestamp) -> Vec<String> {
+    let mut lines = vec![match state.phase {
+        RunPhase::Running if is_worked_on => "A program works on it now.".to_owned(),
+        RunPhase::Running => {
+            format!("It was stopped without a word, at {} or later.", moment(state.updated_at))
+        }
+        RunPhase::Paused(PauseReason::Parked) => {
+            format!("It is parked since {}.", moment(state.updated_at))
+        }
+        RunPhase::Paused(PauseReason::InDoubt) => {
+            format!("It is in doubt since {}.", moment(state.updated_at))
+        }
+        RunPhase::Paused(PauseReason::Interrupted) => {
+            format!("It was interrupted at {}.", moment(state.updated_at))
+        }
+        RunPhase::Finished(RunResult::Succeeded) => {
+            format!("It succeeded at {}.", moment(state.updated_at))
+        }
+        RunPhase::Finished(RunResult::Failed) => {
+            format!("It failed at {}.", moment(state.updated_at))
+        }
+    }];
+    for (step, record) in &state.steps {
+        let since = record
+            .changed_at
+            .filter(|at| *at <= now)
+            .map(|at| format!(", for {}", between(at, now)))
+            .unwrap_or_default();
+        lines.extend(step_standing(step, &record.state, &since));
+    }
+    lines
+}
+
+fn step_standing(step: &StepId, state: &StepState, since: &str) -> Vec<String> {
+    match state {
+        StepState::Pending | StepState::Succeeded { .. } | StepState::Skipped => Vec::new(),
+        StepState::Started(_) => vec![format!("`{step}` was under way{since}.")],
+        StepState::Sent { .. } => {
+            vec![format!("`{step}` was about to send the order, or had just sent it{since}.")]
+        }
+        StepState::Waiting { observation, .. } => {
+            vec![format!("`{step}` waits{since}. Last seen: {}.", observation.summary)]
+        }
+        StepState::Retrying { error, .. } => {
+            vec![format!("`{step}` is to be tried again{since}: {error}.")]
+        }
+        StepState::Unknown { error, .. } => vec![format!(
+            "`{step}` sent the order{since}, and nobody knows yet whether it arrived: {error}."
+        )],
+        StepState::Failed { error } => vec![format!("`{step}` failed{since}: {error}.")],
+        StepState::Parked { reason } => {
+            let mut lines = vec![format!("`{step}` {}{since}.", park_reason(reason))];
+            lines
+                .extend(reason.completion_url.iter().map(|url| format!("The place for it: {url}")));
+            lines
+        }
+        StepState::InDoubt { message, candidates, .. } => {
+            let mut lines = vec![format!("`{step}` is in doubt{since}: {message}.")];
+            lines.extend(candidates.iter().map(|candidate| {
+                format!("It could be {}: {}.", candidate.certificate_id, candidate.description)
+            }));
+            lines
+        }
+        StepState::Blocked { by } => vec![format!("`{step}` cannot start, because `{by}` failed.")],
+    }
+}
+
+fn next(run: &RunId, state: &RunState, is_worked_on: bool) -> Vec<String> {
+    let resume = format!("`certplan resume {run}`");
+    match state.phase {
+        RunPhase::Running if is_worked_on => vec![due(state)],
+        RunPhase::Running | RunPhase::Paused(PauseReason::Interrupted) => {
+            vec![format!("{resume} goes on. {}", safety(state))]
+        }
+        RunPhase::Finished(RunResult::Succeeded) => vec!["Nothing; it is done.".to_owned()],
+        RunPhase::Finished(RunResult::Failed) => vec![format!(
+            "When the cause is put right, {resume} tries again what failed. {}",
+            safety(state)
+        )],
+        RunPhase::Paused(PauseReason::InDoubt) => vec![
+            "A person decides; nothing is ordered again before.".to_owned(),
+            format!(
+                "`certplan adopt {run} --certificate-id ID` takes an order over that is ours, \
+                 `certplan adopt {run} --none` says that none arrived; {resume} asks the API again."
+            ),
+        ],
+        RunPhase::Paused(PauseReason::Parked) => {
+            let person = state.steps.values().any(|record| {
+                matches!(&record.state, StepState::Parked { reason }
+                    if reason.waits_for == WaitsFor::Person)
+            });
+            let who = if person { "A person acts first" } else { "The CA acts first" };
+            vec![format!("{who}; then {resume} looks again and goes on. {}", safety(state))]
+        }
+    }
+}
+
+/// What a person wants to hear before resuming.
+fn safety(state: &RunState) -> &'static str {
+    if state.certificate_id.is_some() {
+        "Nothing is ordered again."
+    } else if state.may_have_ordered() {
+        "It asks the API first what became of the order; it does not just order again."
+    } else {
+        "Nothing was ordered so far."
+    }
+}
+
+fn due(state: &RunState) -> String {
+    let times = state.steps.values().filter_map(|record| match &record.state {
+        StepState::Waiting { next_look, .. } => Some(*next_look),
+        StepState::Retrying { retry_at, .. } => Some(*retry_at),
+        StepState::Unknown { look_at, .. } => Some(*look_at),
+        _ => None,
+    });
+    match times.max() {
+        Some(at) => format!("It looks again by itself, at {} or soon after.", moment(at)),
+        None => "It goes on by itself.".to_owned(),
+    }
+}
+
+/// The events in which the engine had a choice, with the rule that it followed.
+fn decisions(events: &[Event]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for event in events {
+        let Some(text) = decision(&event.kind) else { continue };
+        lines.push(format!("{}  {text}", moment(event.at)));
+    }
+    if lines.is_empty() {
+        lines.push("Nothing; everything went its straight way.".to_owned());
+    }
+    lines
+}
+
+fn decision(kind: &EventKind) -> Option<String> {
+    let text = match kind {
+        EventKind::StepSkipped { step } => {
+            format!("`{step}` was left out: its condition is false.")
+        }
+        EventKind::IntentRecorded { step, .. } => format!(
+            "`{step}` wrote down what it was about to order and which certificates there were, \
+             because an order cannot be repeated safely."
+        ),
+        EventKind::IntentWithdrawn { step } => {
+            format!("`{step}` was refused for certain, so nothing came of that order.")
+        }
+        EventKind::AttemptFailed { step, error, .. } => {
+            format!("`{step}` is tried again, because the reason may pass: {error}.")
+        }
+        EventKind::OutcomeUnknown { step, error, looks_without_finding: 0, .. } => format!(
+            "`{step}` is asked after instead of sent again, because its answer was lost: {error}."
+        ),
+        EventKind::OutcomeUnknown { step, .. } => {
+            format!("`{step}` is asked after once more, because the list may lag behind the order.")
+        }
+        EventKind::CertificateBound { certificate_id, binding: BindingKind::Ordered, .. } => {
+            format!("The order became certificate {certificate_id}.")
+        }
+        EventKind::CertificateBound { certificate_id, binding: BindingKind::Adopted, .. } => {
+            format!(
+                "Certificate {certificate_id} was taken over: it is new, no other run owns it, and \
+                 it fits the order. The proof is its key, after the download."
+            )
+        }
+        EventKind::StepParked { step, reason } => {
+            format!("`{step}` was parked, because it {}.", park_reason(reason))
+        }
+        EventKind::StepInDoubt { step, message, .. } => {
+            format!("`{step}` was left to a person, because {message}.")
+        }
+        EventKind::StepReopened { step, reason: ReopenReason::Changed { origin, .. } } => {
+            format!("`{step}` is done again, because what `{origin}` found has changed.")
+        }
+        EventKind::StepReopened { step, reason: ReopenReason::NothingOrdered } => {
+            format!("`{step}` may order anew, because a person said that nothing arrived.")
+        }
+        EventKind::PlanReplaced { plan, .. } => {
+            format!("What had not begun follows {} as it was then.", plan.file)
+        }
+        EventKind::RunResumed { program } => format!("{program} took the run up again."),
+        EventKind::RunStarted(_)
+        | EventKind::StepReopened { reason: ReopenReason::Resumed, .. }
+        | EventKind::StepStarted { .. }
+        | EventKind::StepWaiting { .. }
+        | EventKind::StepSucceeded { .. }
+        | EventKind::StepFailed { .. }
+        | EventKind::StepBlocked { .. }
+        | EventKind::RunPaused { .. }
+        | EventKind::RunFinished { .. } => return None,
+    };
+    Some(text)
+}

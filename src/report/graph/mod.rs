@@ -1,0 +1,137 @@
+//! `Drawing`: a plan as a picture, with or without the states of a run.
+//!
+//! Plain data goes in, text comes out: for the terminal, as Mermaid, as DOT, as SVG. It knows no
+//! plan; who draws says what is a node and what is an edge. Everything that comes from a plan is
+//! escaped for the format that it goes into.
+
+mod dot;
+mod layout;
+mod legend;
+mod mermaid;
+mod state;
+mod svg;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use state::NodeState;
+
+use crate::types::{StepId, printable, shorten};
+
+/// What is drawn.
+#[derive(Debug, Clone)]
+pub struct Drawing {
+    /// What it is a picture of: the plan's name, or a run.
+    pub title: String,
+    /// More about it, in one line.
+    pub caption: Option<String>,
+    /// The steps, in an order in which each comes after what it needs.
+    pub nodes: Vec<Node>,
+    /// What must come before what.
+    pub edges: Vec<Edge>,
+}
+
+/// A step.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Its id.
+    pub id: StepId,
+    /// The action.
+    pub action: String,
+    /// The condition under which it runs.
+    pub when: Option<String>,
+    /// Whether it costs money.
+    pub paid: bool,
+    /// Where it stands, in a picture of a run.
+    pub state: Option<NodeState>,
+}
+
+/// One step needs another.
+#[derive(Debug, Clone)]
+pub struct Edge {
+    /// The step that comes first.
+    pub from: StepId,
+    /// The step that needs it.
+    pub to: StepId,
+    /// Why.
+    pub kind: EdgeKind,
+}
+
+/// Where an edge comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EdgeKind {
+    /// A template or a condition reads the step's output.
+    Reference,
+    /// The step is only listed under `needs`.
+    Needs,
+}
+
+/// Longer conditions are cut: the picture says that there is one, the plan says which.
+const LONGEST_CONDITION: usize = 100;
+
+/// A condition is broken into lines that are no wider than most actions.
+const CONDITION_WIDTH: usize = 34;
+
+impl Node {
+    /// The condition in one line.
+    fn condition(&self) -> Option<String> {
+        let when = printable(self.when.as_ref()?);
+        let words: Vec<&str> = when.split_whitespace().collect();
+        Some(format!("if {}", shorten(&words.join(" "), LONGEST_CONDITION)))
+    }
+
+    /// The condition as it stands in a box.
+    fn condition_lines(&self) -> Vec<String> {
+        self.condition().map(|text| wrap(&text, CONDITION_WIDTH)).unwrap_or_default()
+    }
+}
+
+/// Breaks a text between words; a word that is too long alone stays whole.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+impl Drawing {
+    /// The title without what a terminal would obey.
+    fn heading(&self) -> String {
+        printable(&self.title)
+    }
+
+    /// What stands below the title.
+    fn subheading(&self) -> String {
+        self.caption.as_deref().map(printable).unwrap_or_default()
+    }
+
+    fn position(&self, id: &StepId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.id == *id)
+    }
+
+    /// Each edge as the positions of its nodes; one that leads nowhere is left out.
+    fn edge_positions(&self) -> impl Iterator<Item = (usize, usize, EdgeKind)> {
+        self.edges.iter().filter_map(|edge| {
+            Some((self.position(&edge.from)?, self.position(&edge.to)?, edge.kind))
+        })
+    }
+
+    fn shows_states(&self) -> bool {
+        self.nodes.iter().any(|node| node.state.is_some())
+    }
+
+    /// The states that occur, each once.
+    fn states(&self) -> Vec<NodeState> {
+        let mut states: Vec<NodeState> = self.nodes.iter().filter_map(|node| node.state).collect();
+        states.sort_unstable();
+        states.dedup();
+        states
+    }
+}

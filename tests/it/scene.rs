@@ -1,0 +1,367 @@
+//! `Scene`: one run, driven inside of the test on a virtual clock against a sandbox, that can be
+//! made to crash at any event.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use certplan::action::Actions;
+use certplan::api::http::{BaseUrl, Connection};
+use certplan::api::regfish::RegfishClient;
+use certplan::driver::{DriveError, Driver};
+use certplan::engine::{Engine, EngineSettings, SEMANTICS};
+use certplan::plan::{GivenValue, Plan, SourceFile, parse_plan, resolve_inputs};
+use certplan::run::{
+    Event, EventKind, PlanReference, RunHeader, RunPhase, RunResult, RunState, StepError, StepState,
+};
+use certplan::sandbox::{OrderSnapshot, Sandbox, SandboxOptions};
+use certplan::store::{
+    MemoryStore, NewRun, RunSummary, Store, StoreError, StoreFuture, StoredPlan, StoredRun,
+};
+use certplan::types::{CertificateId, Clock, RunId, StepId, Timestamp, VirtualClock};
+use tokio::sync::watch;
+
+use crate::harness::{COMMON_NAME, shipped_plan};
+
+/// When the program dies.
+pub(crate) enum Crash {
+    /// Never.
+    Never,
+    /// So many events are stored; of what is done because of them, nothing is.
+    Before(usize),
+    /// So many events are stored; what is done because of them is done, and nobody records it.
+    After(usize),
+    /// Right after an event like this was stored.
+    At(fn(&EventKind) -> bool),
+}
+
+/// A store whose program dies at a chosen moment.
+struct CrashingStore {
+    inner: Arc<dyn Store>,
+    crash: Crash,
+    stored: Mutex<usize>,
+}
+
+impl CrashingStore {
+    /// How many of these events are still stored, and whether the program dies then.
+    fn admit(&self, events: &[Event]) -> (usize, bool) {
+        let mut stored = self.stored.lock().unwrap();
+        let (admitted, dies) = match self.crash {
+            Crash::Never => (events.len(), false),
+            Crash::Before(limit) => {
+                let left = limit.saturating_sub(*stored);
+                (left.min(events.len()), left <= events.len())
+            }
+            Crash::After(limit) => {
+                let left = limit.saturating_sub(*stored);
+                (left.min(events.len()), left < events.len())
+            }
+            Crash::At(chosen) => (events.len(), events.iter().any(|event| chosen(&event.kind))),
+        };
+        *stored += admitted;
+        (admitted, dies)
+    }
+}
+
+impl Store for CrashingStore {
+    fn create_run(&self, run: NewRun) -> StoreFuture<'_, ()> {
+        let (_, dies) = self.admit(&run.events);
+        Box::pin(async move {
+            self.inner.create_run(run).await?;
+            if dies { Err(StoreError::Closed) } else { Ok(()) }
+        })
+    }
+
+    fn keep_plan(&self, plan: StoredPlan) -> StoreFuture<'_, ()> {
+        self.inner.keep_plan(plan)
+    }
+
+    fn append(&self, run: &RunId, mut events: Vec<Event>) -> StoreFuture<'_, ()> {
+        let (admitted, dies) = self.admit(&events);
+        events.truncate(admitted);
+        let run = run.clone();
+        Box::pin(async move {
+            if !events.is_empty() {
+                self.inner.append(&run, events).await?;
+            }
+            if dies { Err(StoreError::Closed) } else { Ok(()) }
+        })
+    }
+
+    fn load_run(&self, run: &RunId) -> StoreFuture<'_, StoredRun> {
+        self.inner.load_run(run)
+    }
+
+    fn list_runs(&self) -> StoreFuture<'_, Vec<RunSummary>> {
+        self.inner.list_runs()
+    }
+
+    fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>> {
+        self.inner.certificate_owners()
+    }
+}
+
+/// What a run acts on. Making a client takes longer than a whole run, so it is made once.
+struct World {
+    sandbox: Sandbox,
+    clock: VirtualClock,
+    client: RegfishClient,
+}
+
+/// A run and its world.
+pub(crate) struct Scene {
+    world: Arc<World>,
+    /// The requests before it began.
+    requests_before: usize,
+    common_name: String,
+    run: RunId,
+    store: Arc<dyn Store>,
+    folder: tempfile::TempDir,
+    plan: Arc<Plan>,
+    stored: StoredPlan,
+    inputs: Vec<(String, GivenValue)>,
+    /// Nobody asks these runs to stop; the sender must outlive them.
+    stop: watch::Sender<bool>,
+}
+
+/// The text of a plan that ships.
+pub(crate) fn shipped_text(name: &str) -> String {
+    std::fs::read_to_string(shipped_plan(name)).unwrap()
+}
+
+impl Scene {
+    /// A scene with a plan that ships, in a world as it is.
+    pub(crate) async fn of(plan: &str) -> Self {
+        Self::with(&shipped_text(plan), |_| {}).await
+    }
+
+    /// A scene with a plan, in a world that is adjusted before it starts.
+    pub(crate) async fn with(plan: &str, adjust: impl FnOnce(&mut SandboxOptions)) -> Self {
+        let clock = VirtualClock::starting_at("2026-11-20T10:00:00Z".parse().unwrap());
+        let mut options = SandboxOptions::embedded(Arc::new(clock.clone()));
+        adjust(&mut options);
+        let source = SourceFile::new("plan.yaml", plan);
+        let plan = match parse_plan(&source) {
+            Ok((plan, _)) => plan,
+            Err(wrong) => panic!("{}", wrong.render(false)),
+        };
+        let key = options.api_key.clone();
+        let sandbox = Sandbox::start(options).await.unwrap();
+        let base_url = BaseUrl::parse(&sandbox.base_url()).unwrap();
+        let connection =
+            Connection { clock: Arc::new(clock.clone()), ..Connection::regfish(base_url, key) };
+        let client = RegfishClient::new(connection).unwrap();
+        Self {
+            world: Arc::new(World { sandbox, clock, client }),
+            requests_before: 0,
+            common_name: COMMON_NAME.to_owned(),
+            run: RunId::from_random(1),
+            store: Arc::new(MemoryStore::default()),
+            folder: tempfile::tempdir().unwrap(),
+            stored: StoredPlan {
+                digest: "0".repeat(64),
+                semantics: SEMANTICS,
+                text: source.text().to_owned(),
+                compiled: serde_json::to_string(&plan).unwrap(),
+            },
+            plan: Arc::new(plan),
+            inputs: Vec::new(),
+            stop: watch::channel(false).0,
+        }
+    }
+
+    /// Gives an input.
+    pub(crate) fn input(mut self, name: &str, value: &str) -> Self {
+        self.inputs.push((name.to_owned(), GivenValue::Text(value.to_owned())));
+        self
+    }
+
+    /// Another run of the same plan for the same name, in the same world and the same store.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            world: Arc::clone(&self.world),
+            requests_before: self.sandbox().requests().len(),
+            common_name: self.common_name.clone(),
+            run: RunId::from_random(2),
+            store: Arc::clone(&self.store),
+            folder: tempfile::tempdir().unwrap(),
+            plan: Arc::clone(&self.plan),
+            stored: self.stored.clone(),
+            inputs: self.inputs.clone(),
+            stop: watch::channel(false).0,
+        }
+    }
+
+    /// A run of the same plan for another name, in the same world.
+    pub(crate) fn elsewhere(&self, number: usize) -> Self {
+        let common_name = format!("www.example-{number}.com");
+        let scene = Self {
+            store: Arc::new(MemoryStore::default()),
+            common_name: common_name.clone(),
+            ..self.again()
+        };
+        scene.input("common_name", &common_name)
+    }
+
+    /// The sandbox.
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.world.sandbox
+    }
+
+    /// The client of this world's API.
+    pub(crate) fn client(&self) -> RegfishClient {
+        self.world.client.clone()
+    }
+
+    fn driver(&self, crash: Crash) -> Driver {
+        let clock: Arc<dyn Clock> = Arc::new(self.world.clock.clone());
+        let store = CrashingStore { inner: Arc::clone(&self.store), crash, stored: Mutex::new(0) };
+        Driver {
+            store: Arc::new(store),
+            clock: Arc::clone(&clock),
+            performer: Arc::new(Actions {
+                regfish: Some(self.client()),
+                clock,
+                key_directory: self.folder.path().join("keys"),
+            }),
+            observer: Arc::new(|_, _| {}),
+            settings: EngineSettings::default(),
+        }
+    }
+
+    /// Starts the run and drives it as far as it goes.
+    pub(crate) async fn start(&self, crash: Crash) -> Result<RunState, DriveError> {
+        let inputs = resolve_inputs(&self.plan, &self.inputs).unwrap();
+        let header = RunHeader {
+            plan: PlanReference {
+                name: self.plan.name.clone(),
+                file: "plan.yaml".to_owned(),
+                digest: self.stored.digest.clone(),
+            },
+            target: self.common_name.clone(),
+            inputs,
+            steps: self.plan.steps.keys().cloned().collect(),
+            endpoints: BTreeMap::new(),
+            sandbox: true,
+            directory: self.folder.path().display().to_string(),
+            semantics: SEMANTICS,
+            earlier_runs: Vec::new(),
+            program: "certplan test".to_owned(),
+        };
+        let driver = self.driver(crash);
+        let engine = driver
+            .start(self.run.clone(), Arc::clone(&self.plan), self.stored.clone(), header)
+            .await?;
+        self.drive(&driver, engine).await
+    }
+
+    /// Starts the run; it must not crash.
+    pub(crate) async fn begin(&self) -> RunState {
+        self.start(Crash::Never).await.unwrap()
+    }
+
+    /// Starts the run; it must crash at an event like this.
+    pub(crate) async fn begin_and_crash_at(&self, chosen: fn(&EventKind) -> bool) {
+        let result = self.start(Crash::At(chosen)).await;
+        assert!(matches!(result, Err(DriveError::Store { .. })), "{result:?}");
+    }
+
+    /// Takes the run up again and drives it as far as it goes.
+    pub(crate) async fn resume(&self) -> RunState {
+        self.resume_until(Crash::Never).await.unwrap()
+    }
+
+    /// Takes the run up again, until the program dies once more.
+    pub(crate) async fn resume_until(&self, crash: Crash) -> Result<RunState, DriveError> {
+        let driver = self.driver(crash);
+        let mut engine = driver.load(&self.run).await?;
+        driver.resume(&self.run, &mut engine, "certplan test").await?;
+        self.drive(&driver, engine).await
+    }
+
+    /// What time it is in the world.
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.world.clock.now()
+    }
+
+    async fn drive(&self, driver: &Driver, engine: Engine) -> Result<RunState, DriveError> {
+        let engine = driver.drive(&self.run, engine, self.stop.subscribe()).await?;
+        Ok(engine.state().clone())
+    }
+
+    /// What is recorded.
+    pub(crate) async fn events(&self) -> Vec<Event> {
+        self.store.load_run(&self.run).await.unwrap().events
+    }
+
+    /// The recorded events of a name.
+    pub(crate) async fn count(&self, name: &str) -> usize {
+        self.events().await.iter().filter(|event| event.kind.name() == name).count()
+    }
+
+    /// The private keys that were made.
+    pub(crate) fn keys(&self) -> Vec<PathBuf> {
+        let folder = self.folder.path().join("keys").join(self.run.as_str());
+        let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.to_str().unwrap().ends_with(".key.pem")).collect()
+    }
+
+    /// Whether a certificate stands where the plans put it.
+    pub(crate) fn is_installed(&self) -> bool {
+        self.folder.path().join("certs").join(&self.common_name).join("fullchain.pem").exists()
+    }
+
+    /// How many requests of this method came for exactly this path.
+    pub(crate) fn requested(&self, method: &str, path: &str) -> usize {
+        let fits = |request: &&certplan::sandbox::LoggedRequest| {
+            request.method == method && request.path == path
+        };
+        let requests = self.sandbox().requests();
+        requests[self.requests_before..].iter().filter(fits).count()
+    }
+
+    /// How many orders were sent, whatever became of them.
+    pub(crate) fn orders_sent(&self) -> usize {
+        self.requested("POST", "/tls/certificate")
+    }
+
+    /// The only order.
+    #[track_caller]
+    pub(crate) fn order(&self) -> OrderSnapshot {
+        let mut orders = self.sandbox().orders();
+        orders.retain(|order| order.common_name == self.common_name);
+        let [order] = orders.try_into().unwrap();
+        order
+    }
+
+    /// Fails unless the run is done with the one order that there is, and with one key.
+    #[track_caller]
+    pub(crate) fn expect_issued(&self, state: &RunState) {
+        let order = self.order();
+        let steps = describe(state);
+        assert_eq!(state.phase, RunPhase::Finished(RunResult::Succeeded), "{steps}");
+        let owned = state.certificate_id.as_ref().map(CertificateId::as_str);
+        assert_eq!(owned, Some(order.id.as_str()), "{steps}");
+        assert_eq!(order.status, "issued");
+        assert_eq!(self.keys().len(), 1);
+        assert!(self.is_installed());
+    }
+}
+
+/// The steps and their states, a line each.
+pub(crate) fn describe(state: &RunState) -> String {
+    let line = |(step, record): (&StepId, &certplan::run::StepRecord)| {
+        format!("{step}: {:?}\n", record.state)
+    };
+    state.steps.iter().map(line).collect()
+}
+
+/// The error of a step that must have failed.
+#[track_caller]
+pub(crate) fn error_of(state: &RunState, step: &str) -> StepError {
+    match &state.steps.get(step).unwrap().state {
+        StepState::Failed { error } => error.clone(),
+        _ => panic!("`{step}` has not failed:\n{}", describe(state)),
+    }
+}
