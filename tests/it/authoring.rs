@@ -53,7 +53,7 @@ fn a_folder_is_checked_in_one_go_with_every_mistake_of_every_file() {
     assert!(talk.contains("plans/typo.yaml:57:26"), "{talk}");
     assert!(talk.contains("plans/old/year.yml:30:14"), "{talk}");
     assert!(talk.contains("no plans: `deploy/app.yaml`"), "{talk}");
-    assert!(talk.ends_with("3 plans checked: 2 mistakes in 2\n"), "{talk}");
+    assert!(talk.ends_with("error: 2 of 3 plans cannot be run: 2 mistakes\n"), "{talk}");
 }
 
 #[test]
