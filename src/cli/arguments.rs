@@ -35,18 +35,18 @@ pub(super) enum Command {
     Events(EventsArguments),
     /// Check plans; show every mistake with its place
     Check(CheckArguments),
-    /// Look whether state file, runs, keys and certificates are whole; changes nothing
-    Doctor(DoctorArguments),
-    /// Show what a run would do: every request, what is bought, what is not known yet
-    Preview(PreviewArguments),
-    /// Draw a plan, or a run with the state of each step
-    Graph(GraphArguments),
     /// Write a commented plan to start from
     Init(InitArguments),
     /// List what steps can do, or explain one action
     Actions(ActionsArguments),
     /// Print the JSON Schema of plans, for editors
     Schema(SchemaArguments),
+    /// Look whether state file, runs, keys and certificates are whole; changes nothing
+    Doctor(DoctorArguments),
+    /// Show what a run would do: every request, what is bought, what is not known yet
+    Preview(PreviewArguments),
+    /// Draw a plan, or a run with the state of each step
+    Graph(GraphArguments),
     /// Serve an imitation of the regfish API, with a CA and a DNS server, on loopback
     Sandbox(SandboxArguments),
 }

@@ -9,10 +9,11 @@ use super::checked_file::{CheckedFile, FileView};
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
-use super::plan_file::read;
+use super::plan_file::{no_plan, read};
 use super::plan_search::find_plans;
 use super::sarif;
 use crate::plan::{Diagnostics, SourceFile, ValiditySchedule};
+use crate::report::Style;
 use crate::types::Timestamp;
 
 /// So many files that are no plans are named.
@@ -42,7 +43,7 @@ pub(super) fn check(arguments: &CheckArguments, console: &Console) -> Result<Exi
                 show(file, console);
             }
             say_skipped(&found.skipped, console);
-            if let Some(line) = summary(&files, errors, warnings) {
+            if let Some(line) = summary(&files, errors, warnings, console.talk_style()) {
                 console.talk(&line);
             }
         }
@@ -104,20 +105,27 @@ fn say_skipped(skipped: &[PathBuf], console: &Console) {
 }
 
 /// One line, when there is something to sum up.
-fn summary(files: &[CheckedFile], errors: usize, warnings: usize) -> Option<String> {
-    if files.len() < 2 && errors + warnings == 0 {
-        return None;
-    }
+fn summary(files: &[CheckedFile], errors: usize, warnings: usize, style: Style) -> Option<String> {
     let wrong = files.iter().filter(|file| file.errors() > 0).count();
-    let checked = counted(files.len(), "plan");
-    let mut line = match wrong {
-        0 => format!("{checked} checked, no mistakes"),
-        _ => format!("{checked} checked: {} in {wrong}", counted(errors, "mistake")),
-    };
-    if warnings > 0 {
-        line.push_str(&format!(", {}", counted(warnings, "warning")));
+    let doubts = counted(warnings, "warning");
+    match (files, wrong) {
+        ([file], 1) => Some(format!("{} {}", style.bad("error:"), no_plan(&file.name))),
+        ([_], _) => None,
+        (_, 0) if warnings == 0 => None,
+        (_, 0) => Some(format!("{}: {doubts}", counted(files.len(), "plan"))),
+        (_, _) => {
+            let mut line = format!(
+                "{} {wrong} of {} cannot be run: {}",
+                style.bad("error:"),
+                counted(files.len(), "plan"),
+                counted(errors, "mistake")
+            );
+            if warnings > 0 {
+                line.push_str(&format!(", {doubts}"));
+            }
+            Some(line)
+        }
     }
-    Some(line)
 }
 
 /// "1 step", "2 steps".

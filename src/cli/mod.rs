@@ -87,10 +87,10 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
         Command::Preview(arguments) => preview::preview(arguments, console).await,
         Command::Graph(arguments) => graph::graph(arguments, console).await,
         Command::Check(arguments) => check::check(&arguments, console),
-        Command::Doctor(arguments) => doctor::doctor(arguments, console).await,
         Command::Init(arguments) => init::init(&arguments, console),
         Command::Actions(arguments) => actions::actions(&arguments, console),
         Command::Schema(arguments) => schema::schema(&arguments, console),
+        Command::Doctor(arguments) => doctor::doctor(arguments, console).await,
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, console).await,
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn compile(path: &Path, console: &Console) -> Result<(Plan, SourceFil
     };
     let refused = |diagnostics: &Diagnostics| {
         show(diagnostics);
-        CliError::usage(format!("`{name}` is no plan that can be run; nothing was sent"))
+        CliError::usage(no_plan(&name))
     };
     let source = SourceFile::from_bytes(&name, &bytes).map_err(|wrong| refused(&wrong))?;
     match parse_plan(&source) {
@@ -54,6 +54,11 @@ pub(super) fn compile(path: &Path, console: &Console) -> Result<(Plan, SourceFil
         }
         Err(wrong) => Err(refused(&wrong)),
     }
+}
+
+/// The last word on a file with mistakes.
+pub(super) fn no_plan(name: &str) -> String {
+    format!("`{name}` is no plan that can be run; nothing was sent")
 }
 
 /// The bytes of a file, up to more than a plan may have.

@@ -84,10 +84,11 @@ impl Context {
     /// Whether there is something at this path.
     pub(super) fn has(&self, path: &[&str]) -> bool {
         let Some((first, rest)) = path.split_first() else { return true };
-        let found = rest
-            .iter()
-            .try_fold(self.root.get(*first), |value, name| Some(value?.as_object()?.get(*name)));
-        found.flatten().is_some()
+        let mut value = self.root.get(*first);
+        for name in rest {
+            value = value.and_then(|value| value.get(*name));
+        }
+        value.is_some()
     }
 }
 

@@ -53,7 +53,7 @@ fn a_folder_is_checked_in_one_go_with_every_mistake_of_every_file() {
     assert!(talk.contains("plans/typo.yaml:57:26"), "{talk}");
     assert!(talk.contains("plans/old/year.yml:30:14"), "{talk}");
     assert!(talk.contains("no plans: `deploy/app.yaml`"), "{talk}");
-    assert!(talk.ends_with("3 plans checked: 2 mistakes in 2\n"), "{talk}");
+    assert!(talk.ends_with("error: 2 of 3 plans cannot be run: 2 mistakes\n"), "{talk}");
 }
 
 #[test]
@@ -252,7 +252,6 @@ fn no_file_takes_long_or_much_memory() {
 fn header(plan: &Plan) -> RunHeader {
     let inputs = resolve_inputs(plan, &[]).unwrap();
     RunHeader {
-        earlier_runs: Vec::new(),
         plan: PlanReference {
             name: plan.name.clone(),
             file: "plan.yaml".to_owned(),
@@ -263,6 +262,7 @@ fn header(plan: &Plan) -> RunHeader {
         steps: plan.steps.keys().cloned().collect(),
         endpoints: BTreeMap::new(),
         sandbox: true,
+        earlier_runs: Vec::new(),
         directory: "/".to_owned(),
         semantics: SEMANTICS,
         program: "a test".to_owned(),
