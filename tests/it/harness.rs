@@ -430,7 +430,7 @@ impl World {
 
     /// All orders.
     pub(crate) fn orders(&self) -> Vec<OrderSnapshot> {
-        self.sandbox().orders()
+        self.sandbox().controls().orders()
     }
 
     /// The only order.
@@ -442,23 +442,27 @@ impl World {
 
     /// All requests.
     pub(crate) fn requests(&self) -> Vec<LoggedRequest> {
-        self.sandbox().requests()
+        self.sandbox().controls().requests()
     }
 
     /// Makes something go wrong from now on.
     pub(crate) fn add_fault(&self, fault: Fault) {
-        self.sandbox().add_fault(fault);
+        self.sandbox().controls().add_fault(fault);
     }
 
     /// A person completes an order in the Console.
     pub(crate) fn complete_in_console(&self, id: &str, organization: &str) {
-        self.runtime.block_on(self.sandbox().complete_in_console(id, organization)).unwrap();
+        self.runtime
+            .block_on(self.sandbox().controls().complete_in_console(id, organization))
+            .unwrap();
     }
 
     /// Somebody else puts a record.
     pub(crate) fn add_foreign_record(&self, name: &str, kind: &str, data: &str) {
         let name = DomainName::parse(name).unwrap();
-        self.runtime.block_on(self.sandbox().add_foreign_record(&name, kind, data)).unwrap();
+        self.runtime
+            .block_on(self.sandbox().controls().add_foreign_record(&name, kind, data))
+            .unwrap();
     }
 
     /// Orders as another program would, with a key of its own, and returns the id.

@@ -133,7 +133,7 @@ async fn a_run_that_crashes_again_and_again_still_orders_once() {
 #[tokio::test]
 async fn an_order_whose_answer_is_lost_is_adopted() {
     let scene = Scene::of("ov-staged.yaml").await;
-    scene.sandbox().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));
+    scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));
     let state = scene.begin().await;
     scene.expect_issued(&state);
     assert_eq!(scene.orders_sent(), 1);
@@ -147,7 +147,7 @@ async fn an_order_whose_answer_is_lost_is_adopted() {
 async fn an_order_that_never_arrived_is_sent_again_once() {
     for action in [FaultAction::DropBeforeCommit, server_error(), FaultAction::Html] {
         let scene = Scene::of("ov-staged.yaml").await;
-        scene.sandbox().add_fault(Fault::at("POST", ORDER, 1, action));
+        scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 1, action));
         let state = scene.begin().await;
         scene.expect_issued(&state);
         assert_eq!(scene.orders_sent(), 2);
@@ -164,7 +164,7 @@ async fn an_order_that_was_answered_with_a_page_is_looked_for_before_it_is_sent_
         content_type: "text/html".to_owned(),
     };
     let scene = Scene::of("dv.yaml").await;
-    scene.sandbox().add_fault(Fault::at("POST", ORDER, 1, page));
+    scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 1, page));
     let state = scene.begin().await;
     scene.expect_issued(&state);
     assert_eq!((scene.orders_sent(), scene.count("outcome_unknown").await), (2, 2));
@@ -173,10 +173,10 @@ async fn an_order_that_was_answered_with_a_page_is_looked_for_before_it_is_sent_
 #[tokio::test]
 async fn a_lost_order_is_adopted_although_the_list_fails_for_a_while() {
     let scene = Scene::of("ov-staged.yaml").await;
-    scene.sandbox().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));
+    scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));
     // The first list is the one before the order.
     let list = Fault { times: 3, ..Fault::at("GET", ORDER, 2, server_error()) };
-    scene.sandbox().add_fault(list);
+    scene.sandbox().controls().add_fault(list);
     let state = scene.begin().await;
     scene.expect_issued(&state);
     assert_eq!(scene.orders_sent(), 1);
@@ -185,8 +185,11 @@ async fn a_lost_order_is_adopted_although_the_list_fails_for_a_while() {
 #[tokio::test]
 async fn a_lost_order_is_in_doubt_while_the_list_cannot_be_read_and_adopted_later() {
     let scene = Scene::of("ov-staged.yaml").await;
-    scene.sandbox().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));
-    scene.sandbox().add_fault(Fault { times: 6, ..Fault::at("GET", ORDER, 2, server_error()) });
+    scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));
+    scene
+        .sandbox()
+        .controls()
+        .add_fault(Fault { times: 6, ..Fault::at("GET", ORDER, 2, server_error()) });
     let state = scene.begin().await;
     assert_eq!(state.phase, IN_DOUBT, "{}", describe(&state));
     assert_eq!(state.certificate_id, None);
@@ -198,7 +201,7 @@ async fn a_lost_order_is_in_doubt_while_the_list_cannot_be_read_and_adopted_late
 #[tokio::test]
 async fn a_lost_order_with_two_candidates_is_in_doubt_and_nothing_is_ordered() {
     let scene = Scene::of("ov-staged.yaml").await;
-    scene.sandbox().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));
+    scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));
     scene.begin_and_crash_at(is_unknown).await;
     let ours = scene.order().id;
     let theirs = order_the_same_elsewhere(&scene).await;
@@ -219,7 +222,12 @@ async fn a_lost_order_with_two_candidates_is_in_doubt_and_nothing_is_ordered() {
 #[tokio::test]
 async fn a_wrong_candidate_is_unmasked_by_its_key_and_nothing_is_installed() {
     let scene = Scene::of("ov-staged.yaml").await;
-    scene.sandbox().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropBeforeCommit));
+    scene.sandbox().controls().add_fault(Fault::at(
+        "POST",
+        ORDER,
+        1,
+        FaultAction::DropBeforeCommit,
+    ));
     scene.begin_and_crash_at(is_unknown).await;
     let theirs = order_the_same_elsewhere(&scene).await;
     let state = scene.resume().await;
@@ -238,24 +246,24 @@ async fn an_order_of_another_run_is_no_candidate() {
     other.expect_issued(&state);
     // The same account and the same store, another run.
     let scene = other.again();
-    scene.sandbox().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));
+    scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));
     let again = scene.begin().await;
     assert_eq!(again.phase, RunPhase::Finished(RunResult::Succeeded), "{}", describe(&again));
     assert_ne!(again.certificate_id, state.certificate_id);
-    assert_eq!(scene.sandbox().orders().len(), 2);
+    assert_eq!(scene.sandbox().controls().orders().len(), 2);
 }
 
 #[tokio::test]
 async fn a_refused_order_fails_and_is_sent_again_when_the_run_is_resumed() {
     let scene = Scene::of("ov-staged.yaml").await;
     let refusal = FaultAction::refusal(400, "insufficient balance");
-    scene.sandbox().add_fault(Fault::at("POST", ORDER, 1, refusal));
+    scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 1, refusal));
     let state = scene.begin().await;
     assert_eq!(state.phase, FAILED, "{}", describe(&state));
     let error = error_of(&state, "order");
     assert_eq!(error.kind, ErrorKind::Refused);
     assert!(error.message.contains("insufficient balance"), "{error}");
-    assert_eq!((scene.orders_sent(), scene.sandbox().orders().len()), (1, 0));
+    assert_eq!((scene.orders_sent(), scene.sandbox().controls().orders().len()), (1, 0));
     let state = scene.resume().await;
     scene.expect_issued(&state);
     assert_eq!(scene.orders_sent(), 2);
@@ -276,7 +284,7 @@ async fn an_order_that_a_person_completed_in_the_console_is_not_completed_again(
     let scene = Scene::of("ov-staged.yaml").await;
     scene.begin_and_crash_at(has_ordered).await;
     let id = scene.order().id;
-    scene.sandbox().complete_in_console(&id, USABLE).await.unwrap();
+    scene.sandbox().controls().complete_in_console(&id, USABLE).await.unwrap();
     let state = scene.resume().await;
     scene.expect_issued(&state);
     assert_eq!(scene.requested("POST", &format!("{ORDER}/{id}/complete")), 0);
@@ -300,7 +308,7 @@ async fn an_order_whose_organization_cannot_be_used_parks_until_a_person_complet
 
     // Nothing has changed yet: it parks again.
     assert_eq!(scene.resume().await.phase, PARKED);
-    scene.sandbox().complete_in_console(&id, USABLE).await.unwrap();
+    scene.sandbox().controls().complete_in_console(&id, USABLE).await.unwrap();
     let state = scene.resume().await;
     scene.expect_issued(&state);
     assert_eq!(scene.order().id, id);
@@ -310,7 +318,7 @@ async fn an_order_whose_organization_cannot_be_used_parks_until_a_person_complet
 #[tokio::test]
 async fn a_completion_whose_answer_is_lost_is_seen_and_not_repeated() {
     let scene = Scene::of("ov-staged.yaml").await;
-    scene.sandbox().add_fault(Fault::at("POST", ORDER, 2, FaultAction::DropAfterCommit));
+    scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 2, FaultAction::DropAfterCommit));
     let state = scene.begin().await;
     scene.expect_issued(&state);
     let id = scene.order().id;
@@ -320,7 +328,12 @@ async fn a_completion_whose_answer_is_lost_is_seen_and_not_repeated() {
 #[tokio::test]
 async fn a_record_whose_answer_is_lost_is_found_and_kept() {
     let scene = Scene::of("dv.yaml").await;
-    scene.sandbox().add_fault(Fault::at("POST", "/dns/rr", 1, FaultAction::DropAfterCommit));
+    scene.sandbox().controls().add_fault(Fault::at(
+        "POST",
+        "/dns/rr",
+        1,
+        FaultAction::DropAfterCommit,
+    ));
     let state = scene.begin().await;
     scene.expect_issued(&state);
     assert_eq!(scene.requested("POST", "/dns/rr"), 1);
@@ -337,9 +350,9 @@ async fn an_order_that_ended_fails_with_an_explanation_and_is_never_replaced() {
         scene.begin_and_crash_at(waits_for_issue).await;
         let id = scene.order().id;
         match end {
-            "cancel" => scene.sandbox().cancel(&id).await.unwrap(),
-            "reject" => scene.sandbox().reject(&id).await.unwrap(),
-            _ => scene.sandbox().forget_order(&id).await.unwrap(),
+            "cancel" => scene.sandbox().controls().cancel(&id).await.unwrap(),
+            "reject" => scene.sandbox().controls().reject(&id).await.unwrap(),
+            _ => scene.sandbox().controls().forget_order(&id).await.unwrap(),
         }
         for _ in 0..2 {
             let state = scene.resume().await;
@@ -358,7 +371,7 @@ async fn an_order_that_was_cancelled_before_it_was_completed_is_not_completed() 
     let scene = Scene::of("ov-staged.yaml").await;
     scene.begin_and_crash_at(has_ordered).await;
     let id = scene.order().id;
-    scene.sandbox().cancel(&id).await.unwrap();
+    scene.sandbox().controls().cancel(&id).await.unwrap();
     let state = scene.resume().await;
     assert_eq!(state.phase, FAILED);
     assert_eq!(error_of(&state, "complete").kind, ErrorKind::CertificateEnded);
@@ -370,7 +383,12 @@ async fn an_order_that_was_cancelled_before_it_was_completed_is_not_completed() 
 async fn a_record_of_somebody_else_stays_and_both_are_shown() {
     let scene = Scene::of("dv.yaml").await;
     let name = DomainName::parse("_dnsauth.example.com").unwrap();
-    scene.sandbox().add_foreign_record(&name, "CNAME", "theirs.example.net").await.unwrap();
+    scene
+        .sandbox()
+        .controls()
+        .add_foreign_record(&name, "CNAME", "theirs.example.net")
+        .await
+        .unwrap();
     let state = scene.begin().await;
     assert_eq!(state.phase, FAILED, "{}", describe(&state));
     let error = error_of(&state, "record");
@@ -424,7 +442,7 @@ async fn a_key_that_is_revoked_on_the_way_fails_the_run_until_it_is_good_again()
     for prefix in ["/tls/certificate/", "/dns/"] {
         let scene = Scene::of("ov-staged.yaml").await;
         let refusal = FaultAction::refusal(401, "unauthorized");
-        scene.sandbox().add_fault(Fault::at("GET", prefix, 1, refusal));
+        scene.sandbox().controls().add_fault(Fault::at("GET", prefix, 1, refusal));
         let state = scene.begin().await;
         assert_eq!(state.phase, FAILED, "{}", describe(&state));
         let failed: Vec<&StepState> = state
@@ -452,6 +470,7 @@ async fn an_api_that_is_down_for_hours_during_a_wait_does_not_end_the_run() {
         let before = scene.clock_now();
         scene
             .sandbox()
+            .controls()
             .add_fault(Fault { times: 30, ..Fault::at("GET", "/tls/certificate/", 1, action) });
         let state = scene.resume().await;
         scene.expect_issued(&state);
@@ -465,10 +484,11 @@ async fn an_order_whose_token_changed_gets_the_new_record() {
     let scene = Scene::of("ov-staged.yaml").await;
     scene.begin_and_crash_at(has_put_records).await;
     let id = scene.order().id;
-    scene.sandbox().rotate_tokens(&id).await.unwrap();
+    scene.sandbox().controls().rotate_tokens(&id).await.unwrap();
     let state = scene.resume().await;
     scene.expect_issued(&state);
-    let records = scene.client().list_records("example.com").await.unwrap().unwrap();
+    let mut records = scene.client().list_records("example.com").await.unwrap().unwrap();
+    records.retain(|record| !record.auto);
     assert_eq!(records.len(), 1, "the old one is gone: {records:?}");
     assert_eq!(scene.orders_sent(), 1);
 }
@@ -477,7 +497,10 @@ async fn an_order_whose_token_changed_gets_the_new_record() {
 async fn too_many_requests_are_answered_with_patience() {
     let scene = Scene::of("ov-staged.yaml").await;
     let refusal = FaultAction::refusal(429, "too many requests");
-    scene.sandbox().add_fault(Fault { times: 2, ..Fault::at("POST", ORDER, 1, refusal) });
+    scene
+        .sandbox()
+        .controls()
+        .add_fault(Fault { times: 2, ..Fault::at("POST", ORDER, 1, refusal) });
     let state = scene.begin().await;
     scene.expect_issued(&state);
     assert_eq!(scene.orders_sent(), 3);

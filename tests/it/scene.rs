@@ -180,7 +180,7 @@ impl Scene {
     pub(crate) fn again(&self) -> Self {
         Self {
             world: Arc::clone(&self.world),
-            requests_before: self.sandbox().requests().len(),
+            requests_before: self.sandbox().controls().requests().len(),
             common_name: self.common_name.clone(),
             run: RunId::from_random(2),
             store: Arc::clone(&self.store),
@@ -317,7 +317,7 @@ impl Scene {
         let fits = |request: &&certplan::sandbox::LoggedRequest| {
             request.method == method && request.path == path
         };
-        let requests = self.sandbox().requests();
+        let requests = self.sandbox().controls().requests();
         requests[self.requests_before..].iter().filter(fits).count()
     }
 
@@ -329,7 +329,7 @@ impl Scene {
     /// The only order.
     #[track_caller]
     pub(crate) fn order(&self) -> OrderSnapshot {
-        let mut orders = self.sandbox().orders();
+        let mut orders = self.sandbox().controls().orders();
         orders.retain(|order| order.common_name == self.common_name);
         let [order] = orders.try_into().unwrap();
         order

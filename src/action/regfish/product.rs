@@ -42,7 +42,7 @@ pub(in crate::action) async fn find(client: &RegfishClient, call: &ActionCall) -
             format!("there is no product `{}`; there are {}", wanted.sku, known.join(", "));
         return fail(ErrorKind::NotFound, message);
     };
-    let (level, organization) = (level(product), organization_required(product));
+    let (level, organization) = (product.validation_level.clone(), organization_required(product));
     if let Some(requirements) = &wanted.require {
         let sku = &product.sku;
         if let Some(required) = &requirements.validation_level
@@ -75,14 +75,9 @@ pub(in crate::action) async fn find(client: &RegfishClient, call: &ActionCall) -
     }))
 }
 
-/// The level, from `type` where an older catalog does not say it (contract A.2).
-fn level(product: &Product) -> Option<String> {
-    let word = product.validation_level.as_ref().or(product.kind.as_ref())?;
-    Some(word.to_ascii_lowercase())
-}
-
+/// Older catalogs do not say it; the level does (contract A.2).
 fn organization_required(product: &Product) -> Option<bool> {
-    product.organization_required.or_else(|| match level(product)?.as_str() {
+    product.organization_required.or_else(|| match product.validation_level.as_deref()? {
         "dv" => Some(false),
         "ov" | "ev" => Some(true),
         _ => None,

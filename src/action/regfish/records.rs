@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::give_up;
 use crate::action::{ActionCall, Result, fail, parameters, success};
-use crate::api::regfish::{CreateRecord, DnsRecord, NewRecord, RegfishClient, Zone};
+use crate::api::regfish::{CreateRecord, DnsRecord, NewRecord, RegfishClient, Zone, normal_host};
 use crate::run::{ErrorKind, Outcome, Retry, StepError};
 use crate::types::RunId;
 
@@ -58,7 +58,8 @@ pub(in crate::action) async fn put(client: &RegfishClient, call: &ActionCall) ->
     let annotation = annotation(&call.run);
     let mut wanted: Vec<Record> = Vec::new();
     for record in records {
-        let record = Record { name: host(&record.name), value: host(&record.value), ..record };
+        let record =
+            Record { name: normal_host(&record.name), value: normal_host(&record.value), ..record };
         if !wanted.contains(&record) {
             wanted.push(record);
         }
@@ -183,11 +184,6 @@ async fn carry_out(
         id,
         created,
     })
-}
-
-/// Names compare in lower case and without the trailing dot (contract A.7).
-fn host(name: &str) -> String {
-    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
 #[cfg(test)]

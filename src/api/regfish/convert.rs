@@ -101,8 +101,8 @@ impl FromWire for Certificate {
                 .map_err(|source| FieldError::Id { field: "id", source })?,
             status: CertificateStatus::from_word(wire.status.as_deref().unwrap_or("missing")),
             order_state: wire.order_state.map(prose),
-            common_name: wire.common_name.map(|name| host(&name)),
-            dns_names: wire.dns_names.iter().map(|name| host(name)).collect(),
+            common_name: wire.common_name.map(|name| normal_host(&name)),
+            dns_names: wire.dns_names.iter().map(|name| normal_host(name)).collect(),
             product: wire.product.map(prose),
             action_required: wire.action_required.unwrap_or(false),
             pending_reason: wire.pending_reason.map(word),
@@ -133,7 +133,7 @@ impl FromWire for DnsRecord {
         let kind = record_kind(&wire.kind.ok_or(FieldError::Missing { field: "type" })?);
         Ok(Self {
             id: wire.id.ok_or(FieldError::Missing { field: "id" })?,
-            name: host(&wire.name.ok_or(FieldError::Missing { field: "name" })?),
+            name: normal_host(&wire.name.ok_or(FieldError::Missing { field: "name" })?),
             data: record_data(&kind, &wire.data.unwrap_or_default()),
             kind,
             ttl: wire.ttl.and_then(|ttl| u32::try_from(ttl).ok()),
@@ -222,11 +222,11 @@ fn record_kind(kind: &str) -> String {
 
 /// Targets are compared lower-case and without the dot (contract A.12); other data as it is.
 fn record_data(kind: &str, data: &str) -> String {
-    if kind == "CNAME" { host(data) } else { printable(data) }
+    if kind == "CNAME" { normal_host(data) } else { printable(data) }
 }
 
 /// A host name from outside: its spelling differs between sources (contract A.7).
-pub(super) fn host(name: &str) -> String {
+pub fn normal_host(name: &str) -> String {
     let name = name.trim();
     printable(name.strip_suffix('.').unwrap_or(name)).to_lowercase()
 }

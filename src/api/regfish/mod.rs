@@ -15,6 +15,7 @@ mod wire;
 mod zones;
 
 pub use client::RegfishClient;
+pub use convert::normal_host;
 pub use model::{
     Certificate, CertificateList, CertificateStatus, CreateRecord, DcvMethod, DnsRecord, Listing,
     NewRecord, OrderRequest, Organization, Product, Validation, ValidationRecord, Zone,

@@ -3,7 +3,7 @@
 //! Changes are live at once, without undo. Whose a record is, is for the caller to know.
 
 use super::client::{RegfishClient, with_json};
-use super::convert::{host, wire_record};
+use super::convert::{normal_host, wire_record};
 use super::model::{CreateRecord, DnsRecord, NewRecord, Zone};
 use crate::api::http::{ApiError, ErrorKind, Method, Request};
 
@@ -19,7 +19,7 @@ const STATUS_EXISTS: u16 = 417;
 impl RegfishClient {
     /// Lists the records of a zone; nothing when the key does not manage it.
     pub async fn list_records(&self, zone: &str) -> Result<Option<Vec<DnsRecord>>, ApiError> {
-        match self.list(&["dns", &host(zone), "rr"]).await {
+        match self.list(&["dns", &normal_host(zone), "rr"]).await {
             Ok(listing) => {
                 for reason in &listing.unreadable {
                     tracing::warn!(zone, reason, "a record of the zone cannot be read");
@@ -36,7 +36,7 @@ impl RegfishClient {
     /// Sends one request for each candidate; any error but "not found" ends the search, because
     /// guessing a zone would put the record where nobody sees it.
     pub async fn find_zone(&self, name: &str) -> Result<Option<Zone>, ApiError> {
-        for candidate in zone_candidates(&host(name)) {
+        for candidate in zone_candidates(&normal_host(name)) {
             if let Some(records) = self.list_records(candidate).await? {
                 return Ok(Some(Zone { name: candidate.to_owned(), records }));
             }
