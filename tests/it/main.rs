@@ -3,7 +3,10 @@
 
 mod authoring;
 mod bad_input;
+mod doubt;
 mod end_to_end;
+mod every_fault;
+mod failure_matrix;
 mod golden;
 mod graph;
 mod harness;
@@ -12,4 +15,6 @@ mod preview;
 mod readme;
 mod recovery;
 mod scene;
+mod settling;
+mod taking_up;
 mod tidy;
