@@ -1,10 +1,13 @@
 //! The one integration-test binary: the program as a whole, and the order of its rooms.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
 
+mod aimed_kills;
 mod authoring;
+mod bad_disk;
 mod bad_input;
 mod doubt;
 mod end_to_end;
+mod event_schema;
 mod every_fault;
 mod failure_matrix;
 mod golden;

@@ -23,6 +23,7 @@ use certplan::types::{CertificateId, Clock, RunId, StepId, Timestamp, VirtualClo
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::event_schema;
 use crate::harness::{COMMON_NAME, shipped_plan};
 
 /// When the program dies.
@@ -256,7 +257,7 @@ impl Scene {
                 clock,
                 key_directory: self.folder.path().join("keys"),
             }),
-            observer: Arc::new(|_, _| {}),
+            observer: Arc::new(|_, event| event_schema::check(event)),
             settings: EngineSettings::default(),
         }
     }

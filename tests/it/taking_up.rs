@@ -190,8 +190,8 @@ fn two_plans_that_order_the_same_names_at_once_never_take_each_others_order() {
     let gate = Gate::holding(&world.base_url(), "POST /tls/certificate ");
     let first = Running::start(project.command_for(gate.base_url(), &["run", "one.yaml"]));
     gate.wait_until_held();
-    let mut second = Running::start(project.command_for(&world.base_url(), &["run", "two.yaml"]));
-    second.wait_for("is being ordered by run");
+    let mut second = Running::start(project.command_for(gate.base_url(), &["run", "two.yaml"]));
+    second.wait_for("is ordering for");
     let ours = world.only_order().id;
     first.kill();
     second.kill();
@@ -200,9 +200,9 @@ fn two_plans_that_order_the_same_names_at_once_never_take_each_others_order() {
     let run_of = |plan: &str| {
         runs.iter().find(|run| run["plan"] == plan).unwrap()["id"].as_str().unwrap().to_owned()
     };
-    let resumed = project.run_for(&world.base_url(), &["resume", &run_of("dv")]).expect_code(0);
+    let resumed = project.run_for(gate.base_url(), &["resume", &run_of("dv")]).expect_code(0);
     assert_eq!(resumed.value("certificate"), ours);
-    let resumed = project.run_for(&world.base_url(), &["resume", &run_of("dv-two")]).expect_code(0);
+    let resumed = project.run_for(gate.base_url(), &["resume", &run_of("dv-two")]).expect_code(0);
     assert_ne!(resumed.value("certificate"), ours);
     assert_eq!(world.orders().len(), 2);
 }

@@ -53,6 +53,17 @@ impl SqliteStore {
         })
     }
 
+    /// Opens a file for looking only, also where nothing can be written: on a read-only disk, or in
+    /// a folder of somebody else. Whatever is to be stored is answered with [`StoreError::Closed`].
+    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let reading = schema::open_unwritable(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Writer::none(),
+            reader: Arc::new(Mutex::new(reading)),
+        })
+    }
+
     /// What SQLite finds wrong with the file; empty when it is whole.
     pub async fn integrity(&self) -> Result<Vec<String>, StoreError> {
         self.read(|connection| {
