@@ -46,9 +46,12 @@ fn kill_all(project: &Project, base_url: &str, runs: &[(usize, Vec<String>)], di
         })
         .collect();
     for (gate, mut running) in flights {
-        // A gate that is never reached lets its run end by itself.
-        gate.wait_until_held_or_over(&mut running);
-        running.kill();
+        if gate.wait_until_held_or_over(&mut running) {
+            running.kill();
+        } else {
+            // A gate that is never reached lets its run come to its end.
+            let _ = running.finish().expect_code(0);
+        }
     }
 }
 

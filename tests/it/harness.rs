@@ -558,13 +558,14 @@ impl Gate {
     }
 
     /// Waits until the server has answered the chosen request, or until whoever was to send it has
-    /// ended without.
-    pub(crate) fn wait_until_held_or_over(&self, running: &mut Running) {
+    /// ended without; returns whether it is held.
+    pub(crate) fn wait_until_held_or_over(&self, running: &mut Running) -> bool {
         while self.held.recv_timeout(GLANCE).is_err() {
             if running.is_over() {
-                return;
+                return false;
             }
         }
+        true
     }
 
     /// Passes the answer on after all.
