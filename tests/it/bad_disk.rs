@@ -12,11 +12,11 @@ fn in_own_mounts(command: &Command, prepare: &str) -> Option<Command> {
         let mut shell = Command::new("unshare");
         shell.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
         shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        shell.current_dir(command.get_current_dir().unwrap_or(Path::new("/")));
+        shell.current_dir(command.get_current_dir().unwrap_or_else(|| Path::new("/")));
         shell
     };
     if !unshare(prepare).status().is_ok_and(|status| status.success()) {
-        eprintln!("this machine lets nobody mount: not tried");
+        // Such a machine cannot show it; the others do.
         return None;
     }
     let mut shell = unshare(&format!("{prepare} && exec \"$@\""));

@@ -5,7 +5,7 @@
 
 use std::fs::OpenOptions;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -19,6 +19,9 @@ const FORMAT: i64 = 1;
 
 /// Another program may be in the middle of a large transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The pause before a busy file is asked again.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 const TABLES: &str = "
     CREATE TABLE plans (
@@ -62,13 +65,32 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(path).map_err(database("open"))?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(database("open"))?;
     check(path, &connection)?;
+    write_ahead(&connection).map_err(database("prepare"))?;
     connection
-        .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
-        )
+        .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
         .map_err(database("prepare"))?;
     create(&mut connection).map_err(database("prepare"))?;
     Ok(connection)
+}
+
+/// Turns write-ahead logging on. While several programs make the same file at once, SQLite answers
+/// this with "busy" at once, whatever its time-out is; so it is asked again.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let began = Instant::now();
+    loop {
+        match connection.execute_batch("PRAGMA journal_mode = WAL") {
+            Err(error)
+                if began.elapsed() < BUSY_TIMEOUT
+                    && matches!(
+                        error.sqlite_error_code(),
+                        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+                    ) =>
+            {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Fails when the file is not ours, or of a newer program.
