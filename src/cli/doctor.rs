@@ -25,9 +25,16 @@ pub(super) async fn doctor(
     console: &Console,
 ) -> Result<ExitCode, CliError> {
     let state = StateDirectory::find(&arguments.state)?;
-    let Some(store) = state.open_existing()? else { return Err(nothing_here(&state)) };
-    let mut findings = vec![state_file(&store).await?];
-    let runs = store.list_runs().await?;
+    let Some(store) = state.open_for_looking()? else { return Err(nothing_here(&state)) };
+    let mut findings = vec![state_file(&store).await];
+    // What is damaged is a finding, not the end of the search.
+    let runs = match store.list_runs().await {
+        Ok(runs) => runs,
+        Err(error) => {
+            findings.push(Finding::Bad(format!("the runs cannot be listed: {error}")));
+            Vec::new()
+        }
+    };
     let mut whole = 0_usize;
     for run in &runs {
         let faults = run_faults(&store, run).await;
@@ -53,14 +60,14 @@ pub(super) async fn doctor(
     Ok(if sick { ExitCode::Failed } else { ExitCode::Success })
 }
 
-async fn state_file(store: &SqliteStore) -> Result<Finding, CliError> {
-    let faults = store.integrity().await?;
-    Ok(match faults.first() {
+async fn state_file(store: &SqliteStore) -> Finding {
+    let faults = store.integrity().await.unwrap_or_else(|error| vec![error.to_string()]);
+    match faults.first() {
         None => Finding::Good("the state file is whole".to_owned()),
         Some(first) => {
             Finding::Bad(format!("the state file has {} faults, such as: {first}", faults.len()))
         }
-    })
+    }
 }
 
 /// What is wrong with a run and with what it left on disk.

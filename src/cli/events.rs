@@ -12,7 +12,7 @@ pub(super) async fn events(
     console: &Console,
 ) -> Result<ExitCode, CliError> {
     let state = StateDirectory::find(&arguments.state)?;
-    let Some(store) = state.open_existing()? else { return Err(nothing_here(&state)) };
+    let Some(store) = state.open_for_looking()? else { return Err(nothing_here(&state)) };
     let run = find_run(store.as_ref(), &arguments.run).await?.id;
     for event in store.load_run(&run).await?.events {
         let line = serde_json::to_string(&event)

@@ -15,7 +15,7 @@ pub(super) async fn explain(
     console: &Console,
 ) -> Result<ExitCode, CliError> {
     let state = StateDirectory::find(&arguments.state)?;
-    let Some(store) = state.open_existing()? else { return Err(nothing_here(&state)) };
+    let Some(store) = state.open_for_looking()? else { return Err(nothing_here(&state)) };
     let run = find_run(store.as_ref(), &arguments.run).await?.id;
     let recorded = read_state(store.as_ref(), &run).await?;
     let events = store.load_run(&run).await?.events;

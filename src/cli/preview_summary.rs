@@ -164,7 +164,10 @@ fn fact_rows(seen: &Foreseen<'_>, all: &[Foreseen<'_>], keys: &Path) -> Vec<Row>
             rows
         }
         Fact::Completion { organization } => {
-            let text = format!("{organization} is bound after ordering{condition}");
+            let text = match organization {
+                Some(organization) => format!("{organization} is bound after ordering{condition}"),
+                None => format!("a person binds one in the Console after ordering{condition}"),
+            };
             vec![row("organization", text)]
         }
         Fact::Records { records, from, ttl } => records_rows(records.as_deref(), from, ttl, all)

@@ -14,7 +14,7 @@ pub(super) async fn show(
     console: &Console,
 ) -> Result<ExitCode, CliError> {
     let state = StateDirectory::find(&arguments.state)?;
-    let Some(store) = state.open_existing()? else { return Err(nothing_here(&state)) };
+    let Some(store) = state.open_for_looking()? else { return Err(nothing_here(&state)) };
     let run = find_run(store.as_ref(), &arguments.run).await?.id;
     let events = store.load_run(&run).await?.events;
     let recorded = RunState::fold(&events)

@@ -50,6 +50,15 @@ impl StateDirectory {
         }
     }
 
+    /// Like [`Self::open_existing`], for commands that only look: they work on a read-only disk, too.
+    pub(super) fn open_for_looking(&self) -> Result<Option<Arc<SqliteStore>>, CliError> {
+        self.open_existing().or_else(|error| {
+            // Whatever else is wrong with the file, the first reason is the better one.
+            let looked = SqliteStore::open_read_only(&self.path.join("state.db"));
+            looked.map(|store| Some(Arc::new(store))).map_err(|_| error)
+        })
+    }
+
     /// Where private keys are kept.
     pub(super) fn keys(&self) -> PathBuf {
         self.path.join("keys")

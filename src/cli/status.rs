@@ -14,7 +14,7 @@ pub(super) async fn status(
     console: &Console,
 ) -> Result<ExitCode, CliError> {
     let state = StateDirectory::find(&arguments.state)?;
-    let mut runs = match state.open_existing()? {
+    let mut runs = match state.open_for_looking()? {
         Some(store) => store.list_runs().await?,
         None => Vec::new(),
     };

@@ -5,7 +5,7 @@ use serde_json::Value;
 /// A rule for requests of one method whose path begins with a prefix.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    /// For example `POST`.
+    /// For example `POST`; `*` for any.
     pub method: String,
     /// For example `/tls/certificate`, which also matches `/tls/certificate/ID/complete`.
     pub path_prefix: String,
@@ -31,6 +31,26 @@ pub enum FaultAction {
     },
     /// The page of a proxy that has lost its server: 502, HTML.
     Html,
+    /// A refusal with a status that may pass, and with `Retry-After`; nothing else happens.
+    Later {
+        /// The HTTP status.
+        code: u16,
+        /// The pause that is asked for.
+        seconds: u64,
+    },
+    /// Everything happened, and the answer is something else.
+    Instead {
+        /// The HTTP status.
+        code: u16,
+        /// The body, as it stands.
+        body: String,
+        /// Its content type.
+        content_type: String,
+    },
+    /// Everything happened, and the connection ends half-way through the answer.
+    CutAnswer,
+    /// Everything happened, and no answer ever comes.
+    Stall,
     /// The connection ends without an answer, and nothing happened.
     DropBeforeCommit,
     /// The connection ends without an answer, although everything happened (contract A.13, 1).
@@ -80,7 +100,8 @@ impl Faults {
     pub(super) fn strike(&mut self, method: &str, path: &str) -> Option<FaultAction> {
         let mut action = None;
         for (fault, count) in &mut self.0 {
-            if fault.method.eq_ignore_ascii_case(method) && path.starts_with(&fault.path_prefix) {
+            let method_fits = fault.method == "*" || fault.method.eq_ignore_ascii_case(method);
+            if method_fits && path.starts_with(&fault.path_prefix) {
                 *count = count.saturating_add(1);
                 let first = fault.nth.max(1);
                 if (first..first.saturating_add(fault.times)).contains(count) && action.is_none() {
@@ -95,6 +116,14 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rule_for_any_method_counts_them_all() {
+        let mut faults = Faults::new(vec![Fault::at("*", "/", 2, FaultAction::Stall)]);
+        assert_eq!(faults.strike("GET", "/tls/products"), None);
+        assert_eq!(faults.strike("POST", "/tls/certificate"), Some(FaultAction::Stall));
+        assert_eq!(faults.strike("GET", "/tls/certificate"), None);
+    }
 
     #[test]
     fn a_rule_hits_the_request_it_names_and_no_other() {

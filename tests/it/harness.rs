@@ -23,6 +23,8 @@ use certplan::sandbox::{
 use certplan::types::{Clock, DomainName, Secret, SystemClock, Timestamp, VirtualClock};
 use serde_json::Value;
 
+use crate::event_schema;
+
 /// The certificate that the shipped plans order when nothing else is said.
 pub(crate) const COMMON_NAME: &str = "www.example.com";
 
@@ -31,6 +33,9 @@ pub(crate) const API_KEY: &str = "rf.integration-0123456789abcdef=";
 
 /// Longer than any command takes; reached only when the program hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often a process is looked at while something else is waited for.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// A temporary project folder; commands see no environment but their own.
 pub(crate) struct Project {
@@ -164,7 +169,10 @@ impl Project {
     /// The events of a run, as they are recorded.
     pub(crate) fn events(&self, run: &str) -> Vec<Value> {
         let finished = self.run(&["events", run]).expect_code(0);
-        finished.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let events: Vec<Value> =
+            finished.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        events.iter().for_each(event_schema::check_value);
+        events
     }
 
     /// All runs, the newest first, as `status --output json` shows them.
@@ -309,6 +317,11 @@ impl Running {
                 Err(_) => panic!("`{text}` never came:\n{}", self.seen.join("\n")),
             }
         }
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// SIGKILL: no last words.
@@ -542,6 +555,17 @@ impl Gate {
     #[track_caller]
     pub(crate) fn wait_until_held(&self) {
         self.held.recv_timeout(PATIENCE).unwrap();
+    }
+
+    /// Waits until the server has answered the chosen request, or until whoever was to send it has
+    /// ended without; returns whether it is held.
+    pub(crate) fn wait_until_held_or_over(&self, running: &mut Running) -> bool {
+        while self.held.recv_timeout(GLANCE).is_err() {
+            if running.is_over() {
+                return false;
+            }
+        }
+        true
     }
 
     /// Passes the answer on after all.

@@ -43,7 +43,7 @@ fn expect_issued(world: &World, project: &Project, resumed: Finished) {
 }
 
 /// Tries all cases at the same time: most of their time they wait.
-fn side_by_side(cases: &[&str], check: impl Fn(&str) + Sync) {
+pub(crate) fn side_by_side(cases: &[&str], check: impl Fn(&str) + Sync) {
     std::thread::scope(|scope| {
         for case in cases {
             scope.spawn(|| check(case));

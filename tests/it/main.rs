@@ -1,9 +1,15 @@
 //! The one integration-test binary: the program as a whole, and the order of its rooms.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
 
+mod aimed_kills;
 mod authoring;
+mod bad_disk;
 mod bad_input;
+mod doubt;
 mod end_to_end;
+mod event_schema;
+mod every_fault;
+mod failure_matrix;
 mod golden;
 mod graph;
 mod harness;
@@ -12,4 +18,6 @@ mod preview;
 mod readme;
 mod recovery;
 mod scene;
+mod settling;
+mod taking_up;
 mod tidy;

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use certplan::action::Actions;
-use certplan::api::http::{BaseUrl, Connection};
+use certplan::api::http::{BaseUrl, Connection, Timeouts};
 use certplan::api::regfish::RegfishClient;
 use certplan::driver::{DriveError, Driver};
 use certplan::engine::{Engine, EngineSettings, SEMANTICS};
@@ -19,8 +20,10 @@ use certplan::store::{
     MemoryStore, NewRun, RunSummary, Store, StoreError, StoreFuture, StoredPlan, StoredRun,
 };
 use certplan::types::{CertificateId, Clock, RunId, StepId, Timestamp, VirtualClock};
+use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::event_schema;
 use crate::harness::{COMMON_NAME, shipped_plan};
 
 /// When the program dies.
@@ -135,8 +138,22 @@ impl Scene {
         Self::with(&shipped_text(plan), |_| {}).await
     }
 
+    /// A scene with a plan that ships, whose program waits a second for an answer and no longer.
+    pub(crate) async fn impatient(plan: &str) -> Self {
+        let timeouts = Timeouts { total: Duration::from_secs(1), ..Timeouts::default() };
+        Self::made(&shipped_text(plan), |_| {}, timeouts).await
+    }
+
     /// A scene with a plan, in a world that is adjusted before it starts.
     pub(crate) async fn with(plan: &str, adjust: impl FnOnce(&mut SandboxOptions)) -> Self {
+        Self::made(plan, adjust, Timeouts::default()).await
+    }
+
+    async fn made(
+        plan: &str,
+        adjust: impl FnOnce(&mut SandboxOptions),
+        timeouts: Timeouts,
+    ) -> Self {
         let clock = VirtualClock::starting_at("2026-11-20T10:00:00Z".parse().unwrap());
         let mut options = SandboxOptions::embedded(Arc::new(clock.clone()));
         adjust(&mut options);
@@ -148,8 +165,11 @@ impl Scene {
         let key = options.api_key.clone();
         let sandbox = Sandbox::start(options).await.unwrap();
         let base_url = BaseUrl::parse(&sandbox.base_url()).unwrap();
-        let connection =
-            Connection { clock: Arc::new(clock.clone()), ..Connection::regfish(base_url, key) };
+        let connection = Connection {
+            clock: Arc::new(clock.clone()),
+            timeouts,
+            ..Connection::regfish(base_url, key)
+        };
         let client = RegfishClient::new(connection).unwrap();
         Self {
             world: Arc::new(World { sandbox, clock, client }),
@@ -203,6 +223,19 @@ impl Scene {
         scene.input("common_name", &common_name)
     }
 
+    /// The same run, as if the clock had been set back: all recorded times are an hour later.
+    pub(crate) async fn with_clock_set_back(self) -> Self {
+        let mut stored = self.store.load_run(&self.run).await.unwrap();
+        for event in &mut stored.events {
+            let later = hour_later(serde_json::to_value(&event).unwrap());
+            *event = serde_json::from_value(later).unwrap();
+        }
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        let (id, plan) = (self.run.clone(), stored.plan);
+        store.create_run(NewRun { id, plan, events: stored.events }).await.unwrap();
+        Self { store, ..self }
+    }
+
     /// The sandbox.
     pub(crate) fn sandbox(&self) -> &Sandbox {
         &self.world.sandbox
@@ -224,7 +257,7 @@ impl Scene {
                 clock,
                 key_directory: self.folder.path().join("keys"),
             }),
-            observer: Arc::new(|_, _| {}),
+            observer: Arc::new(|_, event| event_schema::check(event)),
             settings: EngineSettings::default(),
         }
     }
@@ -289,6 +322,11 @@ impl Scene {
         Ok(engine.state().clone())
     }
 
+    /// How many events are recorded; none before the run began.
+    pub(crate) async fn events_or_none(&self) -> usize {
+        self.store.load_run(&self.run).await.map_or(0, |run| run.events.len())
+    }
+
     /// What is recorded.
     pub(crate) async fn events(&self) -> Vec<Event> {
         self.store.load_run(&self.run).await.unwrap().events
@@ -312,6 +350,18 @@ impl Scene {
         self.folder.path().join("certs").join(&self.common_name).join("fullchain.pem").exists()
     }
 
+    /// The requests of this run and of whoever came after it.
+    pub(crate) fn requests(&self) -> Vec<certplan::sandbox::LoggedRequest> {
+        self.sandbox().controls().requests().split_off(self.requests_before)
+    }
+
+    /// The orders for this run's name, whoever sent them.
+    pub(crate) fn orders(&self) -> Vec<OrderSnapshot> {
+        let mut orders = self.sandbox().controls().orders();
+        orders.retain(|order| order.common_name == self.common_name);
+        orders
+    }
+
     /// How many requests of this method came for exactly this path.
     pub(crate) fn requested(&self, method: &str, path: &str) -> usize {
         let fits = |request: &&certplan::sandbox::LoggedRequest| {
@@ -329,9 +379,7 @@ impl Scene {
     /// The only order.
     #[track_caller]
     pub(crate) fn order(&self) -> OrderSnapshot {
-        let mut orders = self.sandbox().controls().orders();
-        orders.retain(|order| order.common_name == self.common_name);
-        let [order] = orders.try_into().unwrap();
+        let [order] = self.orders().try_into().unwrap();
         order
     }
 
@@ -346,6 +394,21 @@ impl Scene {
         assert_eq!(order.status, "issued");
         assert_eq!(self.keys().len(), 1);
         assert!(self.is_installed());
+    }
+}
+
+/// The value with every time in it an hour later.
+fn hour_later(value: Value) -> Value {
+    match value {
+        Value::String(text) => match text.parse::<Timestamp>() {
+            Ok(time) => (time + Duration::from_secs(3_600)).to_string().into(),
+            Err(_) => text.into(),
+        },
+        Value::Array(items) => items.into_iter().map(hour_later).collect(),
+        Value::Object(map) => {
+            map.into_iter().map(|(name, value)| (name, hour_later(value))).collect()
+        }
+        other => other,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::requests::requirements;
+use super::requests::{leaves_it_to_a_person, requirements};
 use super::{PartlyKnown, plain, shown, text};
 
 /// Something that a reviewer looks for. Texts may hold placeholders.
@@ -40,8 +40,8 @@ pub enum Fact {
     },
     /// An organization is bound to an order.
     Completion {
-        /// Its id.
-        organization: String,
+        /// Its id; none when a person chooses one in the Console.
+        organization: Option<String>,
     },
     /// DNS records are put.
     Records {
@@ -86,7 +86,9 @@ pub fn facts(uses: &str, parameters: &PartlyKnown) -> Option<Fact> {
             organization: text(parameters, "org_id"),
             validation: word("dcv_method"),
         }),
-        "regfish.complete_order" => Some(Fact::Completion { organization: word("org_id") }),
+        "regfish.complete_order" => Some(Fact::Completion {
+            organization: (!leaves_it_to_a_person(parameters)).then(|| word("org_id")),
+        }),
         "regfish.put_records" => Some(Fact::Records {
             records: records(parameters),
             from: word("records"),

@@ -122,6 +122,10 @@ fn further_names(parameters: &PartlyKnown) -> Option<Value> {
 }
 
 fn complete_order(parameters: &PartlyKnown) -> Vec<PlannedRequest> {
+    if leaves_it_to_a_person(parameters) {
+        let note = "until a person has completed the order in the Console";
+        return vec![PlannedRequest::get(certificate(parameters, &[]), note)];
+    }
     let body = json!({ "org_id": shown(parameters, "org_id") });
     let note = "unless a person has completed the order in the Console by then";
     vec![
@@ -133,6 +137,11 @@ fn complete_order(parameters: &PartlyKnown) -> Vec<PlannedRequest> {
         )
         .perhaps(),
     ]
+}
+
+/// Whether the API is never asked to complete the order.
+pub(super) fn leaves_it_to_a_person(parameters: &PartlyKnown) -> bool {
+    shown(parameters, "fallback").is_some() || shown(parameters, "org_id").is_none()
 }
 
 fn put_records(parameters: &PartlyKnown) -> Vec<PlannedRequest> {

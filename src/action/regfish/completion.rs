@@ -1,7 +1,8 @@
 //! `regfish.complete_order`: binds an organization to a staged order, under the same id.
 //!
 //! A person may do the same thing in the Console at any moment, and what a repeated call does is not
-//! known (contract A.5). So every attempt looks first, and looks again after any error.
+//! known (contract A.5). So every attempt looks first, and looks again after any error. Where the
+//! plan leaves the choice to a person, it only looks.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,16 @@ use crate::types::CertificateId;
 #[serde(deny_unknown_fields)]
 struct Parameters {
     certificate_id: String,
-    org_id: String,
+    org_id: Option<String>,
+    fallback: Option<Fallback>,
+}
+
+/// Who completes the order instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Fallback {
+    /// A person in the Console; the API is never asked to.
+    Console,
 }
 
 #[derive(Debug, Serialize)]
@@ -34,11 +44,14 @@ pub(in crate::action) async fn complete(
 ) -> Result<Outcome> {
     let wanted: Parameters = parameters(call)?;
     let id = certificate_id(&wanted.certificate_id)?;
-    let organization = organization_id(&wanted.org_id)?;
+    let organization = wanted.org_id.as_deref().map(organization_id).transpose()?;
     let before = read(client, &id).await?;
     if !before.action_required {
         return Ok(completed(&before));
     }
+    let (Some(organization), None) = (organization, wanted.fallback) else {
+        return Ok(Outcome::Parked { reason: action_required(&before) });
+    };
     let error = match client.complete_certificate(&id, &organization).await {
         Ok(certificate) if certificate.id == id && !certificate.action_required => {
             return Ok(completed(&certificate));

@@ -173,7 +173,16 @@ fn complete_order() -> Signature {
     Signature {
         parameters: vec![
             certificate_id(),
-            required("org_id", ValueType::String, "the organization to bind"),
+            optional(
+                "org_id",
+                ValueType::String,
+                "the organization to bind; without it a person chooses one in the Console",
+            ),
+            optional(
+                "fallback",
+                words(&["console"]),
+                "`console`: never completed by the API; parks until a person did it in the Console",
+            ),
         ],
         output: vec![
             certificate_id(),

@@ -132,6 +132,25 @@ pub(super) fn put_into_envelope(mut response: Response, envelope: Envelope) -> R
     response
 }
 
+/// A refusal that asks for patience.
+pub(super) fn later(code: u16, seconds: u64) -> Response {
+    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let body = r#"{"success":false,"message":"try again later","error":"try again later"}"#;
+    let mut response = raw(status.as_u16(), JSON, body);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+/// The first half of an answer that promised to be whole.
+pub(super) async fn half(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let whole = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    let broken = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
+    let pieces = [Ok(whole.slice(..whole.len() / 2)), Err(broken)];
+    Response::from_parts(parts, Body::from_stream(futures_util::stream::iter(pieces)))
+}
+
 /// An answer without an envelope.
 pub(super) fn raw(status: u16, content_type: &str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());

@@ -95,21 +95,20 @@ async fn around(
             let page = "<html><body><h1>502 Bad Gateway</h1></body></html>";
             answer::raw(502, "text/html", page)
         }
+        (Some(FaultAction::Later { code, seconds }), _) => answer::later(*code, *seconds),
         (Some(FaultAction::DropBeforeCommit), _) => StatusCode::NO_CONTENT.into_response(),
-        (Some(FaultAction::DropAfterCommit) | None, Err(_)) => {
+        (_, Err(_)) => {
             Answer::error(StatusCode::PAYLOAD_TOO_LARGE, "request body too large").into_response()
         }
-        (Some(FaultAction::DropAfterCommit) | None, Ok(body)) => {
-            match refuse(&shared, &path, &parts.headers, now) {
-                None => {
-                    shared.catch_up(now).await;
-                    let mut request = Request::from_parts(parts, Body::from(body));
-                    request.extensions_mut().insert(Moment(now));
-                    next.run(request).await
-                }
-                Some(refusal) => refusal,
+        (_, Ok(body)) => match refuse(&shared, &path, &parts.headers, now) {
+            None => {
+                shared.catch_up(now).await;
+                let mut request = Request::from_parts(parts, Body::from(body));
+                request.extensions_mut().insert(Moment(now));
+                next.run(request).await
             }
-        }
+            Some(refusal) => refusal,
+        },
     };
     let envelope = shared.read_world(|world| world.rules.behaviour.envelope);
     response = answer::put_into_envelope(response, envelope);
@@ -126,11 +125,23 @@ async fn around(
     if is_cut {
         line.cut();
     }
-    let status = (!is_cut).then(|| response.status().as_u16());
+    let is_whole = !is_cut && !matches!(fault, Some(FaultAction::CutAnswer | FaultAction::Stall));
+    match &fault {
+        Some(FaultAction::Instead { code, body, content_type }) => {
+            response = answer::raw(*code, content_type, body.clone());
+        }
+        Some(FaultAction::CutAnswer) => response = answer::half(response).await,
+        _ => {}
+    }
     if Door::of(&path) == Door::Regfish {
         add_headers(&mut response);
     }
+    let status = is_whole.then(|| response.status().as_u16());
     shared.log(LoggedRequest { method, path, status, at: now });
+    if fault == Some(FaultAction::Stall) {
+        // Ends when whoever asked hangs up.
+        std::future::pending::<()>().await;
+    }
     response
 }
 

@@ -53,6 +53,17 @@ impl SqliteStore {
         })
     }
 
+    /// Opens a file for looking only, also where nothing can be written: on a read-only disk, or in
+    /// a folder of somebody else. Whatever is to be stored is answered with [`StoreError::Closed`].
+    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let reading = schema::open_unwritable(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Writer::none(),
+            reader: Arc::new(Mutex::new(reading)),
+        })
+    }
+
     /// What SQLite finds wrong with the file; empty when it is whole.
     pub async fn integrity(&self) -> Result<Vec<String>, StoreError> {
         self.read(|connection| {
@@ -245,6 +256,40 @@ mod tests {
         std::fs::copy(&path, &copy).unwrap();
         let copy = SqliteStore::open(&copy).unwrap();
         assert_eq!(copy.load_run(&id).await.unwrap().events.len(), 1);
+    }
+
+    #[test]
+    fn many_programs_may_make_the_file_at_the_same_time() {
+        for _ in 0..20 {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("state.db");
+            let barrier = std::sync::Barrier::new(16);
+            std::thread::scope(|scope| {
+                for _ in 0..16 {
+                    scope.spawn(|| {
+                        barrier.wait();
+                        SqliteStore::open(&path).unwrap();
+                    });
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn what_can_only_be_read_can_be_read_and_refuses_to_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a # b%20c?.db");
+        let run = super::super::contract::new_run(7);
+        let id = run.id.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let store = SqliteStore::open(&path).unwrap();
+        runtime.block_on(store.create_run(run)).unwrap();
+        drop(store);
+        let store = SqliteStore::open_read_only(&path).unwrap();
+        assert_eq!(runtime.block_on(store.load_run(&id)).unwrap().events.len(), 1);
+        let refused = runtime.block_on(store.append(&id, Vec::new()));
+        assert!(matches!(refused, Err(StoreError::Closed)), "{refused:?}");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]

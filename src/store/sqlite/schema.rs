@@ -61,23 +61,50 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     restrict(path)?;
     let mut connection = Connection::open(path).map_err(database("open"))?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(database("open"))?;
-    let application: i64 = pragma(&connection, "application_id").map_err(database("open"))?;
-    let format: i64 = pragma(&connection, "user_version").map_err(database("open"))?;
-    let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(database("open"))?;
-    if application != APPLICATION_ID && (application != 0 || tables != 0) {
-        return Err(StoreError::Foreign { path: path.to_owned() });
-    }
-    if format > FORMAT {
-        return Err(StoreError::Newer { path: path.to_owned(), found: format, known: FORMAT });
-    }
+    check(path, &connection)?;
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
         )
         .map_err(database("prepare"))?;
     create(&mut connection).map_err(database("prepare"))?;
+    Ok(connection)
+}
+
+/// Fails when the file is not ours, or of a newer program.
+fn check(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+    let database = |error| translate(path, "open", &error);
+    let application: i64 = pragma(connection, "application_id").map_err(database)?;
+    let format: i64 = pragma(connection, "user_version").map_err(database)?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(database)?;
+    if application != APPLICATION_ID && (application != 0 || tables != 0) {
+        return Err(StoreError::Foreign { path: path.to_owned() });
+    }
+    if format > FORMAT {
+        return Err(StoreError::Newer { path: path.to_owned(), found: format, known: FORMAT });
+    }
+    Ok(())
+}
+
+/// Opens the file where nothing beside it can be made.
+///
+/// A reader makes an index beside a file in WAL mode, unless it is told that the file cannot change.
+/// That is true only where no log is left of a program that still runs or was killed.
+pub(super) fn open_unwritable(path: &Path) -> Result<Connection, StoreError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let connection = match path.to_str() {
+        Some(text) if !Path::new(&log).exists() => {
+            let text = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(format!("file:{text}?immutable=1"), flags)
+                .map_err(|error| translate(path, "open", &error))?
+        }
+        _ => open_reader(path)?,
+    };
+    check(path, &connection)?;
     Ok(connection)
 }
 
@@ -126,6 +153,12 @@ pub(super) fn translate(path: &Path, action: &'static str, error: &rusqlite::Err
             action,
             path: path.to_owned(),
             reason: "no space is left on the disk".to_owned(),
+        },
+        // The files beside the database are mapped, and say so less clearly.
+        Some(ErrorCode::SystemIoFailure) => StoreError::Database {
+            action,
+            path: path.to_owned(),
+            reason: format!("{error}; is the disk full, or broken?"),
         },
         _ => StoreError::Database { action, path: path.to_owned(), reason: error.to_string() },
     }

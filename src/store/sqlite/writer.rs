@@ -50,6 +50,11 @@ impl Writer {
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
+    /// A writer that refuses everything, for a file that can only be read.
+    pub(super) fn none() -> Self {
+        Self { queue: None, thread: None }
+    }
+
     pub(super) fn send(&self, job: impl FnOnce(Reply) -> Job) -> StoreFuture<'_, ()> {
         let (reply, answer) = oneshot::channel();
         // A thread that is gone drops the reply, which is answered as closed below.
