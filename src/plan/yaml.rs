@@ -89,7 +89,27 @@ fn mask_lines(file: &SourceFile, diagnostics: &mut Diagnostics) {
 /// A node as the deserializer gives it: keys may still be anything.
 struct RawNode {
     kind: RawKind,
-    location: Location,
+    place: Place,
+}
+
+/// What is needed of a location: there are many nodes, and the reader's own form is much larger.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Offset and length in bytes, when the reader knows them.
+    bytes: Option<(u32, u32)>,
+    line: u32,
+    column: u32,
+}
+
+impl From<Location> for Place {
+    fn from(location: Location) -> Self {
+        let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let span = location.span();
+        let bytes = span
+            .byte_offset()
+            .map(|offset| (small(offset), small(span.byte_len().unwrap_or_default())));
+        Self { bytes, line: small(location.line()), column: small(location.column()) }
+    }
 }
 
 enum RawKind {
@@ -101,7 +121,7 @@ enum RawKind {
 impl<'de> Deserialize<'de> for RawNode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<RawKind>::deserialize(deserializer)?;
-        Ok(Self { kind: spanned.value, location: spanned.defined })
+        Ok(Self { kind: spanned.value, place: spanned.defined.into() })
     }
 }
 
@@ -175,7 +195,7 @@ struct Tree<'a> {
 
 impl Tree<'_> {
     fn node(&mut self, raw: RawNode) -> Node {
-        let span = self.span(raw.location, &raw.kind);
+        let span = self.span(raw.place, &raw.kind);
         let kind = match raw.kind {
             RawKind::Scalar(kind) => kind,
             RawKind::Seq(items) => {
@@ -229,14 +249,12 @@ impl Tree<'_> {
         self.diagnostics.push(diagnostic);
     }
 
-    fn span(&self, location: Location, kind: &RawKind) -> Span {
-        let span = location.span();
-        let number = |value: Option<u64>| value.and_then(|value| usize::try_from(value).ok());
-        let start = number(span.byte_offset()).unwrap_or_else(|| {
-            let line = usize::try_from(location.line()).unwrap_or_default();
-            self.file.offset(line, usize::try_from(location.column()).unwrap_or_default())
-        });
-        let length = number(span.byte_len()).unwrap_or_default();
+    fn span(&self, place: Place, kind: &RawKind) -> Span {
+        let number = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
+        let (start, length) = match place.bytes {
+            Some((start, length)) => (number(start), number(length)),
+            None => (self.file.offset(number(place.line), number(place.column)), 0),
+        };
         let mut span = self.file.clamp(Span::new(start, start + length));
         if matches!(kind, RawKind::Scalar(Kind::String(_))) {
             // A block scalar's span runs to the begin of what follows it.
