@@ -95,12 +95,8 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Fails when the file is not ours, or of a newer program.
 fn check(path: &Path, connection: &Connection) -> Result<(), StoreError> {
-    let database = |error| translate(path, "open", &error);
-    let application: i64 = pragma(connection, "application_id").map_err(database)?;
-    let format: i64 = pragma(connection, "user_version").map_err(database)?;
-    let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(database)?;
+    let (application, tables, format) =
+        marks(connection).map_err(|error| translate(path, "open", &error))?;
     if application != APPLICATION_ID && (application != 0 || tables != 0) {
         return Err(StoreError::Foreign { path: path.to_owned() });
     }
@@ -150,6 +146,16 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.pragma_update(None, "user_version", FORMAT)?;
     }
     transaction.commit()
+}
+
+/// Whose the file is, how many tables it has, and of which format it is: all of one moment, since
+/// another program may be making the file just now.
+fn marks(connection: &Connection) -> rusqlite::Result<(i64, i64, i64)> {
+    let moment = connection.unchecked_transaction()?;
+    let tables = moment.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let marks = (pragma(&moment, "application_id")?, tables, pragma(&moment, "user_version")?);
+    moment.finish()?;
+    Ok(marks)
 }
 
 fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
