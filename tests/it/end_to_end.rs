@@ -259,7 +259,7 @@ fn check_accepts_the_plans_that_ship() {
     let checked = project.run(&["check", &plans[0], &plans[1]]).expect_code(0);
     assert_eq!(checked.stdout.lines().count(), 2);
     assert!(checked.stdout.lines().all(|line| line.contains(": ok, ")), "{checked}");
-    assert_eq!(checked.stderr, "2 plans checked, no mistakes\n");
+    assert_eq!(checked.stderr, "");
 }
 
 #[test]
