@@ -23,7 +23,7 @@ use crate::plan::{OnTimeout, Plan, Step};
 use crate::report::preview::{
     Count, PreviewStepView, PreviewView, ProspectView, RequestCount, RequestView,
 };
-use crate::types::{StepId, format_duration};
+use crate::types::{StepId, Timestamp, format_duration};
 
 /// Where an embedded sandbox answers is known only once it runs.
 const SANDBOX_URL: &str = "http://‹sandbox›";
@@ -92,7 +92,7 @@ struct Subject<'a> {
 
 impl Subject<'_> {
     fn evaluate(&self, answers: &BTreeMap<StepId, Answer>) -> Result<Vec<StepPreview>, CliError> {
-        evaluate(self.plan, self.inputs, self.target, answers)
+        evaluate(self.plan, self.inputs, self.target, answers, Timestamp::now())
             .map_err(|error| CliError::usage(error.to_string()))
     }
 

@@ -15,7 +15,7 @@ use crate::plan::{
     Context, OnFailure, Partly, Plan, Step, check_fields, condition_partly, find_signature,
     render_partly,
 };
-use crate::types::StepId;
+use crate::types::{StepId, Timestamp};
 
 /// What a step answered when it was asked beforehand.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,9 +63,11 @@ pub fn preview(
     inputs: &Map<String, Value>,
     target: &str,
     answers: &BTreeMap<StepId, Answer>,
+    now: Timestamp,
 ) -> Result<Vec<StepPreview>, CycleError> {
     let graph = plan.graph()?;
-    let mut evaluation = Evaluation { plan, graph: &graph, inputs, target, answers, done: vec![] };
+    let mut evaluation =
+        Evaluation { plan, graph: &graph, inputs, target, answers, now, done: vec![] };
     for step in graph.order().iter().filter_map(|id| plan.steps.get(id)) {
         let preview = evaluation.step(step);
         evaluation.done.push(preview);
@@ -79,6 +81,7 @@ struct Evaluation<'a> {
     inputs: &'a Map<String, Value>,
     target: &'a str,
     answers: &'a BTreeMap<StepId, Answer>,
+    now: Timestamp,
     done: Vec<StepPreview>,
 }
 
@@ -143,7 +146,7 @@ impl Evaluation<'_> {
             };
             Some((id, output))
         });
-        Context::before_run(self.inputs, self.target, settled)
+        Context::before_run(self.inputs, self.target, settled).with_now(self.now)
     }
 }
 
@@ -181,7 +184,7 @@ mod tests {
             .iter()
             .map(|(id, answer)| (StepId::parse(id).unwrap(), answer.clone()))
             .collect();
-        preview(&plan, inputs.as_object().unwrap(), "a", &answers).unwrap()
+        preview(&plan, inputs.as_object().unwrap(), "a", &answers, Timestamp::UNIX_EPOCH).unwrap()
     }
 
     fn prospects(steps: &[StepPreview]) -> Vec<String> {
