@@ -63,7 +63,7 @@ fn on_a_read_only_disk_everything_can_be_looked_at_and_nothing_is_ordered() {
 }
 
 #[test]
-fn on_a_full_disk_nothing_is_ordered_and_the_reason_is_said() {
+fn on_a_full_disk_the_reason_is_said_and_no_order_is_lost_or_doubled() {
     let world = World::live();
     // Room for the first files, the key or the intent; the run ends where it is used up.
     for kilobytes in [16, 40, 60, 80, 100, 120, 160] {
