@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use certplan::plan::{SourceFile, parse_plan};
+use certplan::document::SourceFile;
+use certplan::plan::parse_plan;
 
 fn main() {
     divan::main();

@@ -7,6 +7,7 @@
 pub mod action;
 pub mod api;
 pub mod cli;
+pub mod document;
 pub mod driver;
 pub mod engine;
 pub mod files;

@@ -12,7 +12,8 @@ use super::exit::ExitCode;
 use super::plan_file::{no_plan, read};
 use super::plan_search::find_plans;
 use super::sarif;
-use crate::plan::{Diagnostics, SourceFile, ValiditySchedule};
+use crate::document::{Diagnostics, SourceFile};
+use crate::plan::ValiditySchedule;
 use crate::report::Style;
 use crate::types::Timestamp;
 

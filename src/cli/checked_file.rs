@@ -5,9 +5,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::plan_file::read;
-use crate::plan::{
-    Diagnostic, Diagnostics, Entry, Plan, Severity, SourceFile, ValidityLimit, check_plan,
-};
+use crate::document::{Diagnostic, Diagnostics, Entry, Severity, SourceFile};
+use crate::plan::{Plan, ValidityLimit, check_plan};
 
 /// The outcome of checking one file.
 #[derive(Debug)]

@@ -67,7 +67,8 @@ fn write(path: &Path, text: &str, replace: bool) -> Result<(), CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{SourceFile, parse_plan, resolve_inputs};
+    use crate::document::SourceFile;
+    use crate::plan::{parse_plan, resolve_inputs};
 
     #[test]
     fn the_starter_plan_compiles_without_a_word_and_needs_no_input() {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::console::Console;
 use super::error::CliError;
+use crate::document::{Diagnostics, SourceFile};
 use crate::engine::SEMANTICS;
-use crate::plan::{Diagnostics, Plan, SourceFile, parse_plan};
+use crate::plan::{Plan, parse_plan};
 use crate::store::StoredPlan;
 
 /// A plan that can be run, in the form in which it is stored too.

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::checked_file::CheckedFile;
-use crate::plan::{CODES, Diagnostic, Diagnostics, Severity, Span};
+use crate::document::{CODES, Diagnostic, Diagnostics, Severity, Span};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

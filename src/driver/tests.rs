@@ -9,8 +9,9 @@ use tokio::sync::{Notify, watch};
 
 use super::*;
 use crate::action::ActionCall;
+use crate::document::SourceFile;
 use crate::engine::SEMANTICS;
-use crate::plan::{SourceFile, parse_plan};
+use crate::plan::parse_plan;
 use crate::run::{Call, Observation, Outcome, PlanReference, StepState};
 use crate::store::{MemoryStore, RunSummary, StoreFuture, StoredRun};
 use crate::types::{Timestamp, VirtualClock};

@@ -168,7 +168,8 @@ fn parameters(step: &Step, context: &Context) -> Result<IndexMap<String, Partly>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{SourceFile, parse_plan};
+    use crate::document::SourceFile;
+    use crate::plan::parse_plan;
     use serde_json::json;
 
     const PLAN: &str = "certplan: 1\nname: x\ninputs:\n  wanted: { type: boolean, default: true }\n  days: { type: integer, default: 90 }\nsteps:\n  \

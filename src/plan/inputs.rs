@@ -6,12 +6,13 @@
 use regex_lite::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
-use super::diagnostic::Diagnostics;
 use super::model::{Input, Plan};
-use super::source::SourceFile;
-use super::suggest::{list, nearest};
-use super::value_type::{ValueType, describe};
-use super::yaml;
+use super::value_type::ValueType;
+use crate::document::describe;
+use crate::document::diagnostic::Diagnostics;
+use crate::document::source::SourceFile;
+use crate::document::suggest::{list, nearest};
+use crate::document::yaml;
 use crate::types::printable;
 
 /// Bytes that a compiled pattern may take.

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::filters::{builtin_filters, own_filters};
 use super::policy::{OnTimeout, PollPolicy, RetryPolicy};
 use super::signature::{Repeat, Signature, signatures};
-use super::suggest::list;
 use super::value_type::{Field, Presence, ValueType};
+use crate::document::suggest::list;
 use crate::types::format_duration;
 
 /// A parameter, an output field, or a part of one, as the manual lists it.
@@ -228,7 +228,8 @@ pub fn filters_markdown() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Diagnostics, SourceFile, parse_plan, scan, template};
+    use crate::document::{Diagnostics, SourceFile};
+    use crate::plan::{parse_plan, scan, template};
     use std::path::Path;
 
     fn hold(name: &str, text: &str) {

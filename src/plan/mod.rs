@@ -4,18 +4,13 @@
 //! and [`evaluate_condition`] evaluate what is left to evaluate when a step's turn has come. All of
 //! it is pure: text in, values or diagnostics out; no file, no clock, no environment.
 
-mod codes;
 mod compile;
-mod decode;
-mod diagnostic;
-mod draw;
 mod filter_functions;
 mod filters;
 mod inputs;
 mod limits;
 mod manual;
 mod model;
-mod node;
 mod partial;
 mod partial_check;
 mod policy;
@@ -27,20 +22,14 @@ mod scan;
 mod schedule;
 mod schema;
 mod signature;
-mod source;
-mod suggest;
 mod template;
 mod value_type;
-mod yaml;
-mod yaml_error;
 
 #[cfg(test)]
 mod tests;
 
-pub use codes::{CODES, Code};
-pub use diagnostic::{
-    Diagnostic, Diagnostics, Entry, Label, Severity, SuggestedChange, Suggestion,
-};
+use crate::document::decode::Decoder;
+use crate::document::{Diagnostics, SourceFile, yaml};
 pub use filters::{FilterDoc, builtin_filters, own_filters};
 pub use inputs::{GivenValue, InputError, resolve_inputs};
 pub use manual::{ActionDoc, FieldDoc, actions_markdown, filters_markdown};
@@ -52,8 +41,7 @@ pub use render::{Context, RenderError, evaluate_condition, render};
 pub use schedule::{ValidityLimit, ValiditySchedule};
 pub use schema::plan_schema;
 pub use signature::{Repeat, Signature, find as find_signature, nearest_action, signatures};
-pub use source::{Position, SourceFile, Span};
-pub use value_type::{Field, Mismatch, Presence, ValueType, describe};
+pub use value_type::{Field, Mismatch, Presence, ValueType};
 
 /// Reads and checks a plan. Gives the plan and what is doubtful about it, or everything that is
 /// wrong with it.
@@ -68,7 +56,7 @@ pub fn check_plan(
 ) -> Result<(Plan, Diagnostics), Diagnostics> {
     let mut diagnostics = Diagnostics::new(file);
     let root = yaml::parse(file, &mut diagnostics);
-    let mut decoder = decode::Decoder { file, diagnostics: &mut diagnostics };
+    let mut decoder = Decoder { file, diagnostics: &mut diagnostics };
     let raw = root.as_ref().and_then(|root| raw::decode(root, &mut decoder));
     match raw.map(|raw| compile::compile(&raw, limit, &mut decoder)) {
         Some(plan) if !diagnostics.has_errors() => Ok((plan, diagnostics)),

@@ -4,7 +4,8 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::partial::Partly;
-use super::value_type::{Field, Mismatch, Presence, ValueType, describe};
+use super::value_type::{Field, Mismatch, Presence, ValueType};
+use crate::document::describe;
 use crate::types::printable;
 
 /// Checks the known parts of `value` against a type and gives them their normal form; what is

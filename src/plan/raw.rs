@@ -5,13 +5,13 @@
 
 use std::collections::HashMap;
 
-use super::decode::{Decoder, Fields, Located};
-use super::diagnostic::Diagnostic;
-use super::node::{Key, Kind, Node};
 use super::raw_policy::{RawPoll, RawRetry, decode_poll, decode_retry};
-use super::source::Span;
-use super::suggest::nearest;
 use super::{OnFailure, Share};
+use crate::document::decode::{Decoder, Fields, Located};
+use crate::document::diagnostic::Diagnostic;
+use crate::document::node::{Key, Kind, Node};
+use crate::document::source::Span;
+use crate::document::suggest::nearest;
 use crate::types::StepId;
 
 /// The version of the format that this program knows.

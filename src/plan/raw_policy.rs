@@ -1,9 +1,9 @@
 //! `retry:` and `poll:` as written.
 
-use super::decode::{Decoder, Fields, Located};
-use super::diagnostic::Diagnostic;
 use super::policy::{OnTimeout, PassingFailure};
-use super::source::Span;
+use crate::document::decode::{Decoder, Fields, Located};
+use crate::document::diagnostic::Diagnostic;
+use crate::document::source::Span;
 
 const RETRY_KEYS: [&str; 4] = ["attempts", "backoff", "max_delay", "on"];
 const POLL_KEYS: [&str; 3] = ["every", "timeout", "on_timeout"];

@@ -42,7 +42,8 @@ fn collect(scan: &Scan, names: &mut BTreeSet<String>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::plan::{SourceFile, parse_plan};
+    use crate::document::SourceFile;
+    use crate::plan::parse_plan;
 
     #[test]
     fn a_reference_is_told_from_a_mere_need() {

@@ -5,11 +5,11 @@
 
 use jiff::civil::Date;
 
-use super::decode::{Decoder, Fields};
-use super::diagnostic::{Diagnostic, Diagnostics};
-use super::node::Kind;
-use super::source::SourceFile;
-use super::yaml;
+use crate::document::decode::{Decoder, Fields};
+use crate::document::diagnostic::{Diagnostic, Diagnostics};
+use crate::document::node::Kind;
+use crate::document::source::SourceFile;
+use crate::document::yaml;
 
 /// The limits of a CA, each from its day on.
 #[derive(Debug, Clone, PartialEq, Eq)]

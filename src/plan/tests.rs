@@ -174,7 +174,7 @@ fn byte_order_marks_and_carriage_returns_do_no_harm() {
 fn mistakes_are_plain_data_for_machines_too() {
     let text = with_key_step("    nedes: []\n");
     let diagnostics = parse_plan(&SourceFile::new("plan.yaml", &text)).unwrap_err();
-    let entries: Vec<Entry<'_>> = diagnostics.entries().collect();
+    let entries: Vec<crate::document::Entry<'_>> = diagnostics.entries().collect();
     assert_eq!(entries.len(), 1);
     assert_eq!((entries[0].code, entries[0].line, entries[0].column), ("unknown-key", 7, 5));
     assert_eq!((entries[0].end_line, entries[0].end_column), (7, 10));

@@ -6,10 +6,11 @@
 use std::fmt;
 use std::path::{Component, Path};
 
+use crate::document::describe;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::types::{DomainName, parse_duration, printable, shorten};
+use crate::types::{DomainName, parse_duration, printable};
 
 /// The type of a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -307,19 +308,6 @@ fn path_fault(text: &str) -> Option<&'static str> {
         return Some("`..` could lead out of the directory");
     }
     None
-}
-
-/// A value as messages show it: its kind and a short form of what it says.
-pub fn describe(value: &Value) -> String {
-    let show = |text: &str| shorten(&printable(text), 60);
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(value) => format!("boolean `{value}`"),
-        Value::Number(number) => format!("number `{number}`"),
-        Value::String(text) => format!("string `{}`", show(text)),
-        Value::Array(items) => format!("list `{}`", show(&Value::Array(items.clone()).to_string())),
-        Value::Object(_) => format!("map `{}`", show(&value.to_string())),
-    }
 }
 
 #[cfg(test)]

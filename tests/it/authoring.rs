@@ -6,8 +6,9 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use certplan::document::SourceFile;
 use certplan::engine::{Engine, EngineSettings, SEMANTICS};
-use certplan::plan::{Plan, SourceFile, parse_plan, resolve_inputs};
+use certplan::plan::{Plan, parse_plan, resolve_inputs};
 use certplan::run::{PlanReference, RunHeader};
 use certplan::types::RunId;
 use proptest::prelude::*;

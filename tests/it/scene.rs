@@ -9,9 +9,10 @@ use std::time::Duration;
 use certplan::action::Actions;
 use certplan::api::http::{BaseUrl, Connection, Timeouts};
 use certplan::api::regfish::RegfishClient;
+use certplan::document::SourceFile;
 use certplan::driver::{DriveError, Driver};
 use certplan::engine::{Engine, EngineSettings, SEMANTICS};
-use certplan::plan::{GivenValue, Plan, SourceFile, parse_plan, resolve_inputs};
+use certplan::plan::{GivenValue, Plan, parse_plan, resolve_inputs};
 use certplan::run::{
     Event, EventKind, PlanReference, RunHeader, RunPhase, RunResult, RunState, StepError, StepState,
 };

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("graph", &["types"]),
-    ("plan", &["types", "graph"]),
+    ("document", &["types"]),
+    ("plan", &["types", "graph", "document"]),
     ("run", &["types"]),
-    ("engine", &["types", "plan", "graph", "run"]),
+    ("engine", &["types", "document", "plan", "graph", "run"]),
     ("files", &["types"]),
     ("store", &["types", "run"]),
     ("api", &["types"]),
@@ -20,18 +21,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("action", &["types", "plan", "run", "api", "pki", "files"]),
     ("driver", &["types", "plan", "engine", "run", "store", "action"]),
     ("report", &["types", "run"]),
-    ("sandbox", &["types"]),
+    ("sandbox", &["types", "document"]),
     (
         "cli",
         &[
-            "types", "graph", "plan", "run", "engine", "files", "store", "api", "pki", "action",
-            "driver", "report", "sandbox",
+            "types", "graph", "document", "plan", "run", "engine", "files", "store", "api", "pki",
+            "action", "driver", "report", "sandbox",
         ],
     ),
 ];
 
 /// Modules that decide and do nothing.
-const PURE: &[&str] = &["graph", "plan", "run", "engine"];
+const PURE: &[&str] = &["graph", "document", "plan", "run", "engine"];
 
 /// What a pure module must not mention.
 const IMPURE: &[&str] = &[

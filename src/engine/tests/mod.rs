@@ -13,7 +13,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{Command, Engine, EngineSettings, SEMANTICS};
-use crate::plan::{Plan, SourceFile, parse_plan};
+use crate::document::SourceFile;
+use crate::plan::{Plan, parse_plan};
 use crate::run::{
     BindingKind, BoundCertificate, Call, ErrorKind, Event, EventKind, Intent, Observation, Outcome,
     ParkReason, PlanReference, Retry, RunHeader, RunState, StepError, WaitsFor,

@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
-use crate::plan::decode::Decoder;
-use crate::plan::diagnostic::Diagnostic;
+use crate::document::decode::Decoder;
+use crate::document::diagnostic::Diagnostic;
+use crate::document::node::{Key, Kind, Node};
+use crate::document::source::Span;
+use crate::document::suggest::{list, nearest};
 use crate::plan::model::{Connection, SecretSource};
-use crate::plan::node::{Key, Kind, Node};
-use crate::plan::source::Span;
-use crate::plan::suggest::{list, nearest};
 use crate::plan::template::has_code;
 use crate::types::printable;
 

@@ -6,13 +6,13 @@
 use std::collections::BTreeSet;
 
 use super::StepInfo;
+use crate::document::decode::Decoder;
+use crate::document::diagnostic::Diagnostic;
+use crate::document::node::{Kind, Node};
+use crate::document::source::Span;
 use crate::plan::Plan;
-use crate::plan::decode::Decoder;
-use crate::plan::diagnostic::Diagnostic;
-use crate::plan::node::{Kind, Node};
 use crate::plan::raw::{RawInput, RawPlan, RawStep};
 use crate::plan::schedule::ValidityLimit;
-use crate::plan::source::Span;
 use crate::plan::template::{Parsed, parse};
 use crate::types::{format_duration, printable};
 

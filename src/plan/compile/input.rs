@@ -4,13 +4,13 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::value::explain_mismatches;
-use crate::plan::decode::{Decoder, Located};
-use crate::plan::diagnostic::Diagnostic;
+use crate::document::decode::{Decoder, Located};
+use crate::document::diagnostic::Diagnostic;
+use crate::document::node::{Kind, Node};
+use crate::document::suggest::{list, nearest};
 use crate::plan::inputs::{compile_pattern, matches_pattern};
 use crate::plan::model::Input;
-use crate::plan::node::{Kind, Node};
 use crate::plan::raw::RawInput;
-use crate::plan::suggest::{list, nearest};
 use crate::plan::template::has_code;
 use crate::plan::value_type::ValueType;
 use crate::types::printable;

@@ -17,14 +17,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use indexmap::IndexMap;
 
-use super::decode::{Decoder, Located};
-use super::diagnostic::Diagnostic;
+use super::OnFailure;
 use super::model::{Input, Plan, Step};
 use super::raw::{RawPlan, RawStep};
 use super::schedule::ValidityLimit;
 use super::signature::{self, Signature};
-use super::source::Span;
-use super::{OnFailure, suggest};
+use crate::document::decode::{Decoder, Located};
+use crate::document::diagnostic::Diagnostic;
+use crate::document::source::Span;
+use crate::document::suggest;
 use crate::graph::StepGraph;
 use crate::types::{StepId, printable};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::StepInfo;
-use crate::plan::decode::{Decoder, Located};
-use crate::plan::diagnostic::Diagnostic;
+use crate::document::decode::{Decoder, Located};
+use crate::document::diagnostic::Diagnostic;
 use crate::plan::model::Share;
 use crate::plan::policy::{PollPolicy, RetryPolicy};
 use crate::plan::raw::RawStep;

@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{Known, StepInfo};
+use crate::document::decode::{Decoder, with_article};
+use crate::document::diagnostic::Diagnostic;
+use crate::document::node::Node;
+use crate::document::source::Span;
+use crate::document::suggest::{list, nearest};
 use crate::plan::OnFailure;
-use crate::plan::decode::{Decoder, with_article};
-use crate::plan::diagnostic::Diagnostic;
-use crate::plan::node::Node;
 use crate::plan::scan::{Follows, Path, Scan, Segment, Word};
-use crate::plan::source::Span;
-use crate::plan::suggest::{list, nearest};
 use crate::plan::template::Code;
 use crate::plan::value_type::ValueType;
 use crate::types::StepId;

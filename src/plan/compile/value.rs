@@ -4,14 +4,15 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::reference::Checker;
-use crate::plan::decode::{Decoder, with_article};
-use crate::plan::diagnostic::Diagnostic;
+use crate::document::decode::{Decoder, with_article};
+use crate::document::describe;
+use crate::document::diagnostic::Diagnostic;
+use crate::document::node::{Key, Kind, Node};
+use crate::document::source::Span;
+use crate::document::suggest::{list, nearest};
 use crate::plan::model::Template;
-use crate::plan::node::{Key, Kind, Node};
-use crate::plan::source::Span;
-use crate::plan::suggest::{list, nearest};
 use crate::plan::template::{Parsed, parse};
-use crate::plan::value_type::{Field, Presence, ValueType, describe};
+use crate::plan::value_type::{Field, Presence, ValueType};
 use crate::types::printable;
 
 impl Checker<'_, '_, '_> {

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::reference::{Checker, Place, ROOTS};
-use crate::plan::diagnostic::Diagnostic;
+use crate::document::diagnostic::Diagnostic;
+use crate::document::node::Node;
+use crate::document::suggest::{list, nearest};
 use crate::plan::filters::{FUNCTIONS, STATEMENTS, filter_names, test_names};
-use crate::plan::node::Node;
 use crate::plan::scan::Scan;
-use crate::plan::suggest::{list, nearest};
 use crate::plan::template::{Code, SyntaxError};
 
 impl Checker<'_, '_, '_> {

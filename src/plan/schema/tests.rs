@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::plan_schema;
-use crate::plan::{Diagnostics, SourceFile, parse_plan, yaml};
+use crate::document::{Diagnostics, SourceFile};
+use crate::plan::{parse_plan, yaml};
 
 const DV: &str = include_str!("../../../plans/dv.yaml");
 const OV_STAGED: &str = include_str!("../../../plans/ov-staged.yaml");

@@ -77,7 +77,7 @@ pub fn find(name: &str) -> Option<&'static Signature> {
 
 /// The action that was probably meant by `name`, if any.
 pub fn nearest_action(name: &str) -> Option<&'static str> {
-    super::suggest::nearest(name, signatures().iter().map(|signature| signature.name))
+    crate::document::suggest::nearest(name, signatures().iter().map(|signature| signature.name))
 }
 
 impl Signature {

@@ -11,7 +11,7 @@ const MOST_CANDIDATES: usize = 1_000;
 const MOST_LISTED: usize = 40;
 
 /// The candidate that `name` is most likely a slip of, if any.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
@@ -36,7 +36,7 @@ pub(super) fn nearest<'a>(
 }
 
 /// Names in backticks, separated by commas.
-pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names = names.into_iter();
     let shown: Vec<String> =
         names.by_ref().take(MOST_LISTED).map(|name| format!("`{name}`")).collect();

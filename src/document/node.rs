@@ -11,15 +11,15 @@ use super::source::{SourceFile, Span};
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
-    pub(super) kind: Kind,
+pub(crate) struct Node {
+    pub(crate) kind: Kind,
     /// The scalar with its quotes; for a map or list its first character, or nothing.
-    pub(super) span: Span,
+    pub(crate) span: Span,
 }
 
 /// What a value is.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Null,
     Bool(bool),
     Integer(i64),
@@ -31,14 +31,14 @@ pub(super) enum Kind {
 
 /// A key of a map and its place.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Key {
-    pub(super) name: String,
-    pub(super) span: Span,
+pub(crate) struct Key {
+    pub(crate) name: String,
+    pub(crate) span: Span,
 }
 
 impl Node {
     /// The value without places.
-    pub(super) fn to_value(&self) -> Value {
+    pub(crate) fn to_value(&self) -> Value {
         match &self.kind {
             Kind::Null => Value::Null,
             Kind::Bool(value) => Value::Bool(*value),
@@ -53,7 +53,7 @@ impl Node {
     }
 
     /// The text, when it is one.
-    pub(super) fn as_str(&self) -> Option<&str> {
+    pub(crate) fn as_str(&self) -> Option<&str> {
         match &self.kind {
             Kind::String(text) => Some(text),
             _ => None,
@@ -62,7 +62,7 @@ impl Node {
 
     /// Whether this is `{{ … }}` without quotes, which YAML reads as a map in a map. The tree has
     /// reported it.
-    pub(super) fn is_unquoted_template(&self, file: &SourceFile) -> bool {
+    pub(crate) fn is_unquoted_template(&self, file: &SourceFile) -> bool {
         matches!(self.kind, Kind::Map(_)) && file.text()[self.span.start..].starts_with("{{")
     }
 
@@ -70,7 +70,7 @@ impl Node {
     ///
     /// Exact when the text is written as it is (plain, or quoted without escapes); otherwise the
     /// part is searched for, and when that does not settle it the whole scalar is the place.
-    pub(super) fn inside(&self, range: Range<usize>, file: &SourceFile) -> Span {
+    pub(crate) fn inside(&self, range: Range<usize>, file: &SourceFile) -> Span {
         let Some(text) = self.as_str() else { return self.span };
         let written = file.slice(self.span);
         let quoted = usize::from(written.starts_with(['"', '\'']));
@@ -87,7 +87,7 @@ impl Node {
 }
 
 /// Whether a value under a key of this name could be a secret that strayed into the file.
-pub(super) fn may_hold_secret(name: &str) -> bool {
+pub(crate) fn may_hold_secret(name: &str) -> bool {
     let name = name.to_lowercase();
     ["key", "token", "secret", "password", "credential", "regfish", "digicert"]
         .iter()
@@ -95,7 +95,7 @@ pub(super) fn may_hold_secret(name: &str) -> bool {
 }
 
 /// Hides every scalar in `node` from all output.
-pub(super) fn mask(node: &Node, diagnostics: &mut Diagnostics) {
+pub(crate) fn mask(node: &Node, diagnostics: &mut Diagnostics) {
     match &node.kind {
         Kind::Seq(items) => items.iter().for_each(|item| mask(item, diagnostics)),
         Kind::Map(entries) => entries.iter().for_each(|(_, value)| mask(value, diagnostics)),

@@ -16,14 +16,14 @@ use super::yaml_error::explain;
 
 /// How deep a file may nest. A plan has some eight levels; 64, the reader's own limit, overflows
 /// the 2 MiB stack of a thread in a build without optimisation (measured: 40 KiB per level).
-pub(super) const DEEPEST: usize = 24;
+pub(crate) const DEEPEST: usize = 24;
 
 /// How much a file may hold. A batch of a thousand targets stays far below.
-pub(super) const MOST_NODES: usize = 250_000;
-pub(super) const MOST_ALIASES: usize = 1_000;
+pub(crate) const MOST_NODES: usize = 250_000;
+pub(crate) const MOST_ALIASES: usize = 1_000;
 
 /// Reads one YAML document. What cannot be read is reported; then there is no tree.
-pub(super) fn parse(file: &SourceFile, diagnostics: &mut Diagnostics) -> Option<Node> {
+pub(crate) fn parse(file: &SourceFile, diagnostics: &mut Diagnostics) -> Option<Node> {
     let read =
         |policy| serde_saphyr::from_str_with_options::<RawNode>(file.text(), options(policy));
     let raw = match read(DuplicateKeyPolicy::Error) {

@@ -25,7 +25,7 @@ const LARGEST_WINDOW: usize = 64 * 1024;
 const LONGEST_LINE: usize = 2_000;
 
 /// All diagnostics, one after the other, each followed by an empty line.
-pub(super) fn draw(diagnostics: &Diagnostics, colour: bool) -> String {
+pub(crate) fn draw(diagnostics: &Diagnostics, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(WIDTH).decor_style(DecorStyle::Ascii);
     let shown = diagnostics.shown_text();

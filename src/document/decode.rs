@@ -1,30 +1,30 @@
 //! `Decoder` and `Fields`: taking a tree apart, key by key, and reporting everything at once.
 //!
-//! General tools; what keys a plan has is in [`super::raw`]. A wrong value yields `None`, so that
+//! General tools; which keys a file has is known to its own module. A wrong value yields `None`, so that
 //! the caller goes on with the next one.
 
+use super::describe::describe;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::node::{Key, Kind, Node, mask, may_hold_secret};
 use super::source::{SourceFile, Span};
 use super::suggest::{list, nearest};
-use super::value_type::describe;
 use crate::types::printable;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Located<T> {
-    pub(super) value: T,
-    pub(super) span: Span,
+pub(crate) struct Located<T> {
+    pub(crate) value: T,
+    pub(crate) span: Span,
 }
 
 /// What is being read, and what was found wrong with it.
-pub(super) struct Decoder<'a> {
-    pub(super) file: &'a SourceFile,
-    pub(super) diagnostics: &'a mut Diagnostics,
+pub(crate) struct Decoder<'a> {
+    pub(crate) file: &'a SourceFile,
+    pub(crate) diagnostics: &'a mut Diagnostics,
 }
 
 /// The entries of a map whose keys are known.
-pub(super) struct Fields<'n> {
+pub(crate) struct Fields<'n> {
     entries: &'n [(Key, Node)],
     /// Where to point when a key is missing.
     span: Span,
@@ -33,17 +33,17 @@ pub(super) struct Fields<'n> {
 }
 
 impl<'a> Decoder<'a> {
-    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
     }
 
     /// Reports that `node` is not what is needed.
-    pub(super) fn wrong_kind(&mut self, node: &Node, what: &str, expected: &str) {
+    pub(crate) fn wrong_kind(&mut self, node: &Node, what: &str, expected: &str) {
         self.wrong_kind_because(node, what, expected, None);
     }
 
     /// The same with a hint how it is written.
-    pub(super) fn wrong_kind_because(
+    pub(crate) fn wrong_kind_because(
         &mut self,
         node: &Node,
         what: &str,
@@ -69,7 +69,7 @@ impl<'a> Decoder<'a> {
     /// The entries of the map `node`, whose keys must be among `known`.
     ///
     /// `at` is where a missing key is reported: a block map itself has no visible extent.
-    pub(super) fn fields<'n>(
+    pub(crate) fn fields<'n>(
         &mut self,
         node: &'n Node,
         at: Span,
@@ -100,18 +100,18 @@ impl<'a> Decoder<'a> {
     }
 
     /// Hides every scalar in `node` from all output.
-    pub(super) fn mask(&mut self, node: &Node) {
+    pub(crate) fn mask(&mut self, node: &Node) {
         mask(node, self.diagnostics);
     }
 
     /// The value of `name` as text.
-    pub(super) fn text(&mut self, fields: &Fields<'_>, name: &str) -> Option<Located<String>> {
+    pub(crate) fn text(&mut self, fields: &Fields<'_>, name: &str) -> Option<Located<String>> {
         let (_, node) = fields.get(name)?;
         self.text_of(node, &fields.name_of(name))
     }
 
     /// `node` as text.
-    pub(super) fn text_of(&mut self, node: &Node, what: &str) -> Option<Located<String>> {
+    pub(crate) fn text_of(&mut self, node: &Node, what: &str) -> Option<Located<String>> {
         if let Some(text) = node.as_str() {
             return Some(Located { value: text.to_owned(), span: node.span });
         }
@@ -129,7 +129,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The value of `name` as the text of a duration.
-    pub(super) fn duration_text(
+    pub(crate) fn duration_text(
         &mut self,
         fields: &Fields<'_>,
         name: &str,
@@ -147,7 +147,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The value of `name` as a list.
-    pub(super) fn items<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Option<&'n [Node]> {
+    pub(crate) fn items<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Option<&'n [Node]> {
         let (_, node) = fields.get(name)?;
         match &node.kind {
             Kind::Seq(items) => Some(items),
@@ -175,7 +175,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The value of `name` as a whole number.
-    pub(super) fn integer(&mut self, fields: &Fields<'_>, name: &str) -> Option<Located<i64>> {
+    pub(crate) fn integer(&mut self, fields: &Fields<'_>, name: &str) -> Option<Located<i64>> {
         let (_, node) = fields.get(name)?;
         match &node.kind {
             Kind::Integer(value) => Some(Located { value: *value, span: node.span }),
@@ -198,7 +198,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The value of `name`, which must be among `words`.
-    pub(super) fn word<T: Copy>(
+    pub(crate) fn word<T: Copy>(
         &mut self,
         fields: &Fields<'_>,
         name: &str,
@@ -209,7 +209,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// `node`, which must be among `words`.
-    pub(super) fn word_of<T: Copy>(
+    pub(crate) fn word_of<T: Copy>(
         &mut self,
         node: &Node,
         what: &str,
@@ -233,7 +233,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reports that `name` is missing, when it is.
-    pub(super) fn require(&mut self, fields: &Fields<'_>, name: &str, help: &str) {
+    pub(crate) fn require(&mut self, fields: &Fields<'_>, name: &str, help: &str) {
         // A slip of the name is reported as an unknown key.
         let slip = |(key, _): &(Key, Node)| nearest(&key.name, [name]).is_some();
         if fields.get(name).is_none() && !fields.entries.iter().any(slip) {
@@ -247,18 +247,18 @@ impl<'a> Decoder<'a> {
 }
 
 impl<'n> Fields<'n> {
-    pub(super) fn get(&self, name: &str) -> Option<(&'n Key, &'n Node)> {
+    pub(crate) fn get(&self, name: &str) -> Option<(&'n Key, &'n Node)> {
         self.entries.iter().find(|(key, _)| key.name == name).map(|(key, node)| (key, node))
     }
 
     /// How messages call the value of `name`.
-    pub(super) fn name_of(&self, name: &str) -> String {
+    pub(crate) fn name_of(&self, name: &str) -> String {
         format!("`{name}` of {}", self.what)
     }
 }
 
 /// "string `x`" → "a string `x`".
-pub(super) fn with_article(found: &str) -> String {
+pub(crate) fn with_article(found: &str) -> String {
     match found.chars().next() {
         _ if found == "null" || found.starts_with("one of ") => found.to_owned(),
         Some('a' | 'e' | 'i' | 'o') => format!("an {found}"),

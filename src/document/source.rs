@@ -1,4 +1,4 @@
-//! `SourceFile` and `Span`: the text of a plan and places in it.
+//! `SourceFile` and `Span`: the text of a file and places in it.
 //!
 //! The text is kept exactly as it was read (only a byte order mark is dropped), so that a place in
 //! it is a place in the file. It never opens a file: whoever has the bytes hands them over.
@@ -45,7 +45,7 @@ impl Span {
     }
 
     /// The part `range` of this span, counted from its start.
-    pub(super) fn part(self, range: Range<usize>) -> Self {
+    pub(crate) fn part(self, range: Range<usize>) -> Self {
         Self::new(self.start + range.start, self.start + range.end)
     }
 }
@@ -106,7 +106,7 @@ impl SourceFile {
     }
 
     /// The text of `span`; empty when the span is not inside the text.
-    pub(super) fn slice(&self, span: Span) -> &str {
+    pub(crate) fn slice(&self, span: Span) -> &str {
         self.text.get(span.start..span.end).unwrap_or_default()
     }
 
@@ -120,7 +120,7 @@ impl SourceFile {
     }
 
     /// The whole lines around `span`, with `slack` more on both sides, and the number of the first.
-    pub(super) fn lines_around(&self, span: Span, slack: usize) -> (Span, usize) {
+    pub(crate) fn lines_around(&self, span: Span, slack: usize) -> (Span, usize) {
         let span = self.clamp(span);
         let first = self.position(span.start).line.saturating_sub(1 + slack);
         let last = self.position(span.end).line + slack;
@@ -129,7 +129,7 @@ impl SourceFile {
     }
 
     /// The byte at `line` and `column`, both from 1; the nearest one when there is none.
-    pub(super) fn offset(&self, line: usize, column: usize) -> usize {
+    pub(crate) fn offset(&self, line: usize, column: usize) -> usize {
         let Some(begin) = self.lines.get(line.saturating_sub(1)).copied() else {
             return self.text.len();
         };
@@ -140,7 +140,7 @@ impl SourceFile {
     }
 
     /// `span` cut to the text and to whole characters.
-    pub(super) fn clamp(&self, span: Span) -> Span {
+    pub(crate) fn clamp(&self, span: Span) -> Span {
         Span::new(self.boundary(span.start), self.boundary(span.end))
     }
 

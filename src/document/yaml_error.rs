@@ -12,7 +12,7 @@ use super::yaml::{DEEPEST, MOST_ALIASES, MOST_NODES};
 use crate::types::printable;
 
 /// One error of the reader as a diagnostic.
-pub(super) fn explain(error: &Error, file: &SourceFile) -> Diagnostic {
+pub(crate) fn explain(error: &Error, file: &SourceFile) -> Diagnostic {
     let span = place(error, file);
     match error {
         Error::AliasError { error, .. } => explain(error, file),

@@ -8,15 +8,15 @@ use serde::Serialize;
 use super::source::{SourceFile, Span};
 
 /// So many are shown of one file; who has more does not read them to the end.
-pub(super) const MOST_SHOWN: usize = 200;
+pub(crate) const MOST_SHOWN: usize = 200;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// The plan cannot be used.
+    /// The file cannot be used.
     Error,
-    /// The plan can be used, but it is probably not what was meant.
+    /// The file can be used, but it is probably not what was meant.
     Warning,
 }
 
@@ -186,12 +186,12 @@ impl Diagnostics {
     }
 
     /// Hides the text of `span` wherever the source is shown: it may be a secret.
-    pub(super) fn mask(&mut self, span: Span) {
+    pub(crate) fn mask(&mut self, span: Span) {
         self.masked.push(span);
     }
 
     /// Whether no more are shown. Whoever would have to search for a good suggestion can spare it.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.items.len() >= MOST_SHOWN
     }
 
@@ -265,7 +265,7 @@ impl Diagnostics {
 
     /// The text of the file as it may be shown: as long as the file's, with masked places blotted
     /// out byte by byte.
-    pub(super) fn shown_text(&self) -> String {
+    pub(crate) fn shown_text(&self) -> String {
         let mut text = self.file.text().as_bytes().to_vec();
         for span in self.masked.iter().map(|span| self.file.clamp(*span)) {
             let hidden = text.iter_mut().take(span.end).skip(span.start);
