@@ -1,12 +1,14 @@
 //! `HttpClient`: one way to send a request, for every service.
 //!
-//! It sends each request exactly once: no retries, no redirects, no sleeping. The API key goes to
-//! the configured base URL only, and never into a log, an error or an answer's text.
+//! It sends each request exactly once: no retries, no redirects. Before that the request passes the
+//! connection's gate, which may delay it. The API key goes to the configured base URL only, and
+//! never into a log, an error or an answer's text.
 
 mod base_url;
 mod connection;
 mod error;
 mod error_text;
+mod gate;
 mod request;
 mod retry_after;
 #[cfg(test)]
@@ -29,6 +31,7 @@ pub(in crate::api) use base_url::is_loopback;
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use connection::{Connection, ConnectionError, Timeouts};
 pub use error::{ApiError, Effect, ErrorKind, Retry, Unread};
+pub use gate::{Gate, OpenGate, Pass, Turn, TurnedAway, Urgency, Verdict};
 pub use request::{ANSWER_LIMIT, Call, LIST_LIMIT, Method, RawAnswer, Request};
 pub use retry_after::{LONGEST_RETRY_AFTER, parse_retry_after};
 
@@ -44,13 +47,15 @@ pub struct HttpClient {
     api_key: Secret,
     timeouts: Timeouts,
     clock: Arc<dyn Clock>,
+    gate: Arc<dyn Gate>,
+    probe: Option<&'static str>,
 }
 
 impl HttpClient {
     /// Checks the connection's key and prepares a client; touches no network.
     pub fn new(connection: Connection) -> Result<Self, ConnectionError> {
         let (header, header_value) = connection.header()?;
-        let Connection { name, base_url, api_key, timeouts, clock, .. } = connection;
+        let Connection { name, base_url, api_key, timeouts, clock, gate, probe, .. } = connection;
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("certplan/", env!("CARGO_PKG_VERSION")))
             // A custom header would travel along to wherever a redirect points.
@@ -74,13 +79,33 @@ impl HttpClient {
             name: name.clone(),
             reason: root_cause(&error),
         })?;
-        Ok(Self { client, base_url, header, header_value, api_key, timeouts, clock })
+        Ok(Self { client, base_url, header, header_value, api_key, timeouts, clock, gate, probe })
     }
 
-    /// Sends one request, once, and reads the whole answer, whatever its status (but 3xx).
+    /// Sends one request, once, when the gate lets it through, and reads the whole answer, whatever
+    /// its status (but 3xx).
     ///
     /// Fails when there is no whole answer; the error says whether the server may have acted.
     pub async fn send(&self, request: &Request) -> Result<RawAnswer, ApiError> {
+        let pass = loop {
+            match (self.gate.pass(request.urgency).await, self.probe) {
+                (Ok(Turn::Go(pass)), _) | (Ok(Turn::Probe(pass)), None) => break pass,
+                (Ok(Turn::Probe(pass)), Some(path)) => {
+                    let probe = Request::at(Method::Get, path.to_owned()).with_limit(LIST_LIMIT);
+                    pass.report(Verdict::of(&self.traced(&probe).await));
+                }
+                (Err(TurnedAway { reason }), _) => {
+                    let call = Call::new(request, &self.api_key);
+                    return Err(call.error(ErrorKind::Held { reason }));
+                }
+            }
+        };
+        let result = self.traced(request).await;
+        pass.report(Verdict::of(&result));
+        result
+    }
+
+    async fn traced(&self, request: &Request) -> Result<RawAnswer, ApiError> {
         let call = Call::new(request, &self.api_key);
         let span = tracing::debug_span!("http", method = %call.method, path = %call.path);
         let started = Instant::now();

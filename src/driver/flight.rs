@@ -15,7 +15,7 @@ use crate::action::{ActionCall, Performer};
 use crate::engine::{Command, Engine};
 use crate::run::{Call, ErrorKind, Outcome, Retry, RunPhase, RunResult, RunState, StepError};
 use crate::store::{Store, StoreError};
-use crate::types::{Busy, CertificateId, Clock, RunId, StepId, Timestamp, format_duration};
+use crate::types::{CertificateId, Clock, RunId, StepId, Timestamp, Work, format_duration};
 
 pub(super) struct Flights {
     run: RunId,
@@ -24,8 +24,8 @@ pub(super) struct Flights {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     performer: Arc<dyn Performer>,
-    tasks: JoinSet<(Outcome, Busy)>,
-    steps: HashMap<Id, Command>,
+    tasks: JoinSet<Outcome>,
+    steps: HashMap<Id, (Command, Work)>,
 }
 
 impl Flights {
@@ -54,7 +54,7 @@ impl Flights {
         // the same run tells the same story each time.
         let most = if self.clock.is_virtual() { 1 } else { usize::MAX };
         for command in engine.commands() {
-            if self.steps.values().any(|under_way| under_way.step == command.step) {
+            if self.steps.values().any(|(under_way, _)| under_way.step == command.step) {
                 continue;
             }
             if command.not_before > now {
@@ -68,19 +68,24 @@ impl Flights {
         next_due
     }
 
-    /// The next call that ends; none when nothing is under way.
-    pub(super) async fn next(&mut self) -> Option<(StepId, Outcome, Busy)> {
+    /// Calls back what waits for its turn to be sent. What was sent is waited for.
+    pub(super) fn release(&self) {
+        self.steps.values().for_each(|(_, work)| work.release());
+    }
+
+    /// The next call that ends, and its work; none when nothing is under way.
+    pub(super) async fn next(&mut self) -> Option<(StepId, Outcome, Work)> {
         match self.tasks.join_next_with_id().await? {
-            Ok((id, (outcome, busy))) => {
-                let command = self.steps.remove(&id)?;
-                Some((command.step, outcome, busy))
+            Ok((id, outcome)) => {
+                let (command, work) = self.steps.remove(&id)?;
+                Some((command.step, outcome, work))
             }
             Err(error) => {
-                let command = self.steps.remove(&error.id())?;
+                let (command, work) = self.steps.remove(&error.id())?;
                 let message = format!("the action `{}` broke off; this is a defect", command.uses);
                 let error = StepError::new(ErrorKind::Internal, message);
                 let outcome = broken_off(&command.call, error, Retry::Never);
-                Some((command.step, outcome, self.clock.busy()))
+                Some((command.step, outcome, work))
             }
         }
     }
@@ -103,16 +108,16 @@ impl Flights {
     fn start(&mut self, command: Command) {
         let (store, performer) = (Arc::clone(&self.store), Arc::clone(&self.performer));
         let (run, directory) = (self.run.clone(), self.directory.clone());
-        let busy = self.clock.busy();
-        let (flown, keys) = (command.clone(), self.keys.clone());
+        let work = Work::begin(Arc::clone(&self.clock), command.deadline);
+        let (flown, keys, done) = (command.clone(), self.keys.clone(), work.clone());
         let handle = self.tasks.spawn(async move {
-            (carry_out(store, performer, run, directory, keys, flown).await, busy)
+            carry_out(store, performer, run, directory, keys, flown, &done).await
         });
-        self.steps.insert(handle.id(), command);
+        self.steps.insert(handle.id(), (command, work));
     }
 }
 
-/// Performs one command to its end, whatever happens in it.
+/// Performs one command to its end as `work`, whatever happens in it.
 pub(super) async fn carry_out(
     store: Arc<dyn Store>,
     performer: Arc<dyn Performer>,
@@ -120,6 +125,7 @@ pub(super) async fn carry_out(
     directory: PathBuf,
     keys: Vec<(String, PathBuf)>,
     command: Command,
+    work: &Work,
 ) -> Outcome {
     let others = match others(store.as_ref(), &run, &command).await {
         Ok(others) => others,
@@ -139,9 +145,9 @@ pub(super) async fn carry_out(
         unfinished_runs: others.unfinished,
         keys,
     };
-    match tokio::time::timeout(command.timeout, performer.perform(call)).await {
-        Ok(outcome) => outcome,
-        Err(_) => {
+    match work.within(command.timeout, performer.perform(call)).await {
+        Some(outcome) => outcome,
+        None => {
             let message = format!("no outcome after {}", format_duration(command.timeout));
             let error = StepError::new(ErrorKind::Timeout, message);
             broken_off(&command.call, error, Retry::Later { after: None })

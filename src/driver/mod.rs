@@ -18,7 +18,7 @@ use crate::engine::{Engine, EngineError, EngineSettings};
 use crate::plan::Plan;
 use crate::run::{ErrorKind, Event, EventKind, Outcome, Retry, RunHeader, RunPhase, StepError};
 use crate::store::{NewRun, Store, StoreError, StoredPlan};
-use crate::types::{CertificateId, Clock, RunId, StepId, Timestamp};
+use crate::types::{CertificateId, Clock, RunId, StepId, Timestamp, Work};
 use flight::Flights;
 
 /// How soon an order is tried again whose names another run is ordering.
@@ -170,10 +170,12 @@ impl Driver {
             // From here on only the calls under way keep a virtual clock from moving.
             busy.take();
             tokio::select! {
-                Some((step, outcome, mark)) = flights.next() => {
-                    busy = Some(mark);
-                    // An intent that nobody is going to send must not look like one that was sent.
-                    if !(stopping && matches!(outcome, Outcome::Prepared { .. })) {
+                Some((step, outcome, work)) = flights.next() => {
+                    busy = Some(work.end());
+                    // An intent that nobody is going to send must not look like one that was sent;
+                    // and what was called back before it was sent is no attempt that failed.
+                    let idle = matches!(outcome, Outcome::Prepared { .. }) || work.was_turned_away();
+                    if !(stopping && idle) {
                         self.take_in(run, engine, &step, outcome).await?;
                     }
                 }
@@ -185,6 +187,7 @@ impl Driver {
                     // A sender that is gone can no longer ask, and nobody else can: stop as well.
                     let _ = asked;
                     stopping = true;
+                    flights.release();
                 }
             }
         }
@@ -257,9 +260,11 @@ impl Driver {
         let step = command.step.clone();
         let directory = engine.state().header.directory.clone().into();
         let (store, performer) = (Arc::clone(&self.store), Arc::clone(&self.performer));
-        let _busy = self.clock.busy();
+        let work = Work::begin(Arc::clone(&self.clock), None);
         let keys = flight::keys(engine.state());
-        match flight::carry_out(store, performer, run.clone(), directory, keys, command).await {
+        match flight::carry_out(store, performer, run.clone(), directory, keys, command, &work)
+            .await
+        {
             Outcome::Failed { error, .. } => Ok(Err(error)),
             outcome => {
                 let now = self.clock.now();

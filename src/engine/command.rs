@@ -23,6 +23,8 @@ pub struct Command {
     pub timeout: Duration,
     /// Not before this time.
     pub not_before: Timestamp,
+    /// When the plan's patience with the step ends; the call need not wait for its turn beyond it.
+    pub deadline: Option<Timestamp>,
 }
 
 impl Engine {
@@ -66,6 +68,7 @@ impl Engine {
                     parameters: record.state.attempt()?.parameters.clone(),
                     timeout: step.timeout,
                     not_before,
+                    deadline: record.state.attempt()?.deadline,
                 })
             })
             .collect()

@@ -29,6 +29,7 @@ impl Engine {
             parameters: attempt.parameters.clone(),
             timeout: step.timeout,
             not_before: Timestamp::MIN,
+            deadline: None,
         })
     }
 

@@ -9,6 +9,7 @@ mod duration;
 mod id;
 mod secret;
 mod text;
+mod work;
 
 pub use clock::{Busy, Clock, SystemClock, VirtualClock};
 pub use domain_name::{DomainName, DomainNameError};
@@ -17,3 +18,4 @@ pub use id::{CertificateId, IdError, OrganizationId, RunId, StepId};
 pub use jiff::Timestamp;
 pub use secret::Secret;
 pub use text::{printable, shorten};
+pub use work::{Rest, Work};

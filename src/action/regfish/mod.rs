@@ -31,7 +31,8 @@ fn give_up(error: ApiError) -> Box<Outcome> {
 fn step_error(error: &ApiError) -> StepError {
     let kind = match &error.kind {
         http::ErrorKind::NotSent { .. } => ErrorKind::Value,
-        http::ErrorKind::Connect { .. }
+        http::ErrorKind::Held { .. }
+        | http::ErrorKind::Connect { .. }
         | http::ErrorKind::Timeout { .. }
         | http::ErrorKind::Interrupted { .. } => ErrorKind::Unreachable,
         http::ErrorKind::Unauthorized { .. } | http::ErrorKind::Forbidden { .. } => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderName, HeaderValue};
 
-use super::BaseUrl;
+use super::{BaseUrl, Gate, OpenGate};
 use crate::types::{Clock, Secret, SystemClock};
 
 /// A configured endpoint of a service and its credentials.
@@ -23,6 +23,11 @@ pub struct Connection {
     pub timeouts: Timeouts,
     /// What `Retry-After` dates are compared with; a virtual clock in trials.
     pub clock: Arc<dyn Clock>,
+    /// What every request passes before it is sent.
+    pub gate: Arc<dyn Gate>,
+    /// The path of a GET that any working service answers at little cost. It is what is sent to a
+    /// service that was down, before anything of a run is.
+    pub probe: Option<&'static str>,
 }
 
 /// How long one request may take. The default is what the vendor's own client allows.
@@ -68,7 +73,8 @@ pub enum ConnectionError {
 }
 
 impl Connection {
-    /// A connection to the regfish API with its header (contract A.0) and the default limits.
+    /// A connection to the regfish API with its header (contract A.0), the default time limits, and
+    /// a gate that stands open.
     pub fn regfish(base_url: BaseUrl, api_key: Secret) -> Self {
         Self {
             name: "regfish".to_owned(),
@@ -77,6 +83,8 @@ impl Connection {
             header: "x-api-key",
             timeouts: Timeouts::default(),
             clock: Arc::new(SystemClock),
+            gate: Arc::new(OpenGate),
+            probe: Some("/tls/products"),
         }
     }
 

@@ -34,6 +34,11 @@ pub enum ErrorKind {
         /// The rule that it breaks.
         reason: String,
     },
+    /// It waited for its turn and did not get it. Nothing was sent.
+    Held {
+        /// What it waited for.
+        reason: String,
+    },
     /// No connection: refused, unreachable, no address, no TLS. Nothing was sent.
     Connect {
         /// Where to.
@@ -151,6 +156,7 @@ impl ErrorKind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::NotSent { .. } => "not_sent",
+            Self::Held { .. } => "held",
             Self::Connect { .. } => "connect",
             Self::Timeout { .. } => "timeout",
             Self::Interrupted { .. } => "interrupted",
@@ -176,6 +182,7 @@ impl ApiError {
         }
         match &self.kind {
             ErrorKind::NotSent { .. }
+            | ErrorKind::Held { .. }
             | ErrorKind::Connect { .. }
             | ErrorKind::Unauthorized { .. }
             | ErrorKind::Forbidden { .. }
@@ -204,7 +211,8 @@ impl ApiError {
     pub fn retry(&self) -> Retry {
         let later = Retry::Later { after: self.retry_after };
         match &self.kind {
-            ErrorKind::Connect { .. }
+            ErrorKind::Held { .. }
+            | ErrorKind::Connect { .. }
             | ErrorKind::Timeout { .. }
             | ErrorKind::Interrupted { .. }
             | ErrorKind::NotReady { .. }

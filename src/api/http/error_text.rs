@@ -16,6 +16,9 @@ impl fmt::Display for ApiError {
         let status = self.status.unwrap_or_default();
         let message = match &self.kind {
             ErrorKind::NotSent { reason } => return write!(formatter, " was not sent: {reason}"),
+            ErrorKind::Held { reason } => {
+                return write!(formatter, " was not sent: it waited in vain; {reason}");
+            }
             ErrorKind::Connect { url, reason } => {
                 return write!(formatter, ": cannot connect to `{url}`: {reason}");
             }

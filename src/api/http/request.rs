@@ -9,7 +9,7 @@ use reqwest::Url;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{ApiError, BaseUrl, ErrorKind};
+use super::{ApiError, BaseUrl, ErrorKind, Urgency};
 use crate::types::{Secret, printable, shorten};
 
 /// The largest answer that is read: a certificate chain takes a few kilobytes.
@@ -72,6 +72,8 @@ pub struct Request {
     pub accept_raw: bool,
     /// A larger answer is not read to its end.
     pub limit: usize,
+    /// Who goes first when not all can be sent at once.
+    pub urgency: Urgency,
 }
 
 impl Request {
@@ -83,7 +85,16 @@ impl Request {
 
     /// A request to a path that is already encoded.
     pub fn at(method: Method, path: String) -> Self {
-        Self { method, path, query: vec![], body: None, accept_raw: false, limit: ANSWER_LIMIT }
+        let urgency = if method.only_reads() { Urgency::Read } else { Urgency::Write };
+        Self {
+            method,
+            path,
+            query: vec![],
+            body: None,
+            accept_raw: false,
+            limit: ANSWER_LIMIT,
+            urgency,
+        }
     }
 
     /// With a JSON body.
@@ -96,6 +107,12 @@ impl Request {
     #[must_use]
     pub fn with_limit(self, limit: usize) -> Self {
         Self { limit, ..self }
+    }
+
+    /// With another urgency than its method suggests.
+    #[must_use]
+    pub fn with_urgency(self, urgency: Urgency) -> Self {
+        Self { urgency, ..self }
     }
 
     /// For an answer that is not JSON.

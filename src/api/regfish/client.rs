@@ -11,7 +11,7 @@ use super::model::{Certificate, CertificateList, Listing, OrderRequest, Organiza
 use super::wire::WireCompletion;
 use crate::api::http::{
     ApiError, Connection, ConnectionError, ErrorKind, HttpClient, LIST_LIMIT, Method, RawAnswer,
-    Request,
+    Request, Urgency,
 };
 use crate::types::{CertificateId, OrganizationId};
 
@@ -52,6 +52,7 @@ impl RegfishClient {
     /// the error's effect is unknown, look into the list before anything else (contract A.13).
     pub async fn create_certificate(&self, order: &OrderRequest) -> Result<Certificate, ApiError> {
         let request = Request::new(Method::Post, &["tls", "certificate"]);
+        let request = request.with_urgency(Urgency::Order);
         self.object(&with_json(request, &wire_order(order))?).await
     }
 
@@ -65,7 +66,8 @@ impl RegfishClient {
     ) -> Result<Certificate, ApiError> {
         let segments = ["tls", "certificate", id.as_str(), "complete"];
         let body = WireCompletion { org_id: organization.as_str() };
-        self.object(&with_json(Request::new(Method::Post, &segments), &body)?).await
+        let request = Request::new(Method::Post, &segments).with_urgency(Urgency::Order);
+        self.object(&with_json(request, &body)?).await
     }
 
     /// Downloads the chain, leaf first (contract A.10).
