@@ -36,6 +36,7 @@ pub const CODES: &[Code] = &[
     code("not-shareable", "an action cannot be shared by a batch"),
     code("not-utf8", "the file is not UTF-8 text"),
     code("out-of-range", "a number or a duration is too small or too large"),
+    code("parameters-exclude", "two parameters are given of which only one has a meaning"),
     code("pattern-mismatch", "the default of an input does not match its pattern"),
     code("poll-looks-twice", "a poll looks at its begin and at its end only"),
     code("poll-shorter-than-attempt", "one look may take as long as the whole poll"),

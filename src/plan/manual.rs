@@ -41,6 +41,8 @@ pub struct ActionDoc {
     pub connection: Option<&'static str>,
     /// What stands under `with:`.
     pub parameters: Vec<FieldDoc>,
+    /// Parameters of which exactly one must be given.
+    pub one_of: &'static [&'static str],
     /// What other steps read as `steps.ID.FIELD`.
     pub output: Vec<FieldDoc>,
     /// What happens when the program stops while the action runs.
@@ -63,6 +65,7 @@ impl ActionDoc {
             summary: signature.summary,
             connection: signature.connection,
             parameters: field_docs(&signature.parameters),
+            one_of: signature.one_of,
             output: field_docs(&signature.output),
             repeat: repeat(signature.repeat),
             retry: retry(&signature.retry),
@@ -75,6 +78,10 @@ impl ActionDoc {
     /// Facts in one line each: name and sentence.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = Vec::new();
+        if !self.one_of.is_empty() {
+            let names = list(self.one_of.iter().copied());
+            facts.push(("parameters", format!("exactly one of {names}")));
+        }
         if let Some(connection) = self.connection {
             facts.push(("connection", format!("`{connection}`")));
         }

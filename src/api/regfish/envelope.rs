@@ -55,6 +55,11 @@ pub(super) fn read_pem(answer: RawAnswer) -> Result<Vec<u8>, ApiError> {
             return Err(unreadable(&answer, Unread::Html));
         }
         return match (count(BEGIN), count(END)) {
+            // What a gateway in trouble gives; the next one may hold everything.
+            (0, _) if answer.body.trim_ascii().is_empty() => {
+                let reason = "nothing was in it".to_owned();
+                Err(unreadable(&answer, Unread::NotJson { reason }))
+            }
             (0, _) => Err(content(&answer, "no PEM certificate is in it")),
             (begins, ends) if begins != ends => Err(content(&answer, "the PEM text is cut off")),
             _ => Ok(answer.body),

@@ -9,7 +9,8 @@ use super::value::shown;
 use super::{Known, StepInfo, policy};
 use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
-use crate::document::node::{Kind, Node};
+use crate::document::node::{Key, Kind, Node};
+use crate::document::source::Span;
 use crate::document::suggest::{list, nearest};
 use crate::plan::model::{Step, Template};
 use crate::plan::raw::RawStep;
@@ -163,16 +164,57 @@ fn parameters(
     }
     if let (Some(signature), false) = (info.signature, raw.with_is_unreadable) {
         missing_parameters(raw, signature, checker.decoder);
+        one_of(raw, signature, checker.decoder);
     }
     with
 }
 
-fn missing_parameters(raw: &RawStep<'_>, signature: &Signature, decoder: &mut Decoder<'_>) {
-    let (at, entries) = match (&raw.with, &raw.uses) {
+/// Of some parameters exactly one must be written. Whether a template gives null is known only when
+/// the plan runs.
+fn one_of(raw: &RawStep<'_>, signature: &Signature, decoder: &mut Decoder<'_>) {
+    let (at, entries) = parameters_place(raw);
+    let given: Vec<&Key> = entries
+        .iter()
+        .map(|(key, _)| key)
+        .filter(|key| signature.one_of.contains(&key.name.as_str()))
+        .collect();
+    let slip = |(key, _): &(Key, Node)| {
+        signature.parameter(&key.name).is_none()
+            && nearest(&key.name, signature.one_of.iter().copied()).is_some()
+    };
+    let choice = list(signature.one_of.iter().copied());
+    let diagnostic = match given.as_slice() {
+        [] if signature.one_of.is_empty() || entries.iter().any(slip) => return,
+        [] => Diagnostic::error(
+            "missing-parameter",
+            format!("step `{}` has none of the parameters {choice}", raw.id.value),
+        )
+        .at(at, format!("`{}` needs one of them", signature.name)),
+        [_] => return,
+        [first, second, ..] => Diagnostic::error(
+            "parameters-exclude",
+            format!("step `{}` has both `{}` and `{}`", raw.id.value, first.name, second.name),
+        )
+        .at(second.span, "one of them has no meaning beside the other")
+        .also(first.span, "this is the other"),
+    };
+    let fields = signature.one_of.iter().filter_map(|name| signature.parameter(name));
+    decoder.push(fields.fold(diagnostic, |diagnostic, field| {
+        diagnostic.help(format!("`{}` ({}): {}", field.name, field.value_type, field.description))
+    }));
+}
+
+/// Where the parameters of a step stand, and what they are.
+fn parameters_place<'r>(raw: &'r RawStep<'_>) -> (Span, &'r [(Key, Node)]) {
+    match (&raw.with, &raw.uses) {
         (Some((key, entries)), _) => (*key, *entries),
         (None, Some(uses)) => (uses.span, &[][..]),
         (None, None) => (raw.id.span, &[][..]),
-    };
+    }
+}
+
+fn missing_parameters(raw: &RawStep<'_>, signature: &Signature, decoder: &mut Decoder<'_>) {
+    let (at, entries) = parameters_place(raw);
     for field in signature.parameters.iter().filter(|field| field.presence == Presence::Required) {
         // A slip of the name is reported as an unknown parameter.
         let slip = |name: &str| {

@@ -233,6 +233,10 @@ fn step() -> Value {
 fn parameters(signature: &Signature) -> Value {
     let mut schema = record(&signature.parameters, templated);
     schema["description"] = json!(format!("The parameters of `{}`.", signature.name));
+    if !signature.one_of.is_empty() {
+        let given = |name: &&str| json!({ "required": [name] });
+        schema["oneOf"] = signature.one_of.iter().map(given).collect();
+    }
     schema
 }
 
@@ -240,7 +244,8 @@ fn parameters(signature: &Signature) -> Value {
 fn rules(signature: &Signature) -> Value {
     let name = signature.name;
     let parameters = json!({ "$ref": format!("#/$defs/{name}") });
-    let required = signature.parameters.iter().any(|field| field.presence == Presence::Required);
+    let required = !signature.one_of.is_empty()
+        || signature.parameters.iter().any(|field| field.presence == Presence::Required);
     let mut properties = Map::new();
     let with =
         if required { parameters } else { json!({ "anyOf": [parameters, { "type": "null" }] }) };

@@ -25,6 +25,8 @@ pub struct Signature {
     pub connection: Option<&'static str>,
     /// What stands under `with:`.
     pub parameters: Vec<Field>,
+    /// Optional parameters of which exactly one must be given; empty when there is no such choice.
+    pub one_of: &'static [&'static str],
     /// What other steps read as `steps.ID.FIELD`.
     pub output: Vec<Field>,
     /// The output field that the world can change after the step succeeded; a later step that sees

@@ -33,6 +33,7 @@ fn regfish(name: &'static str, summary: &'static str) -> Signature {
         summary,
         connection: Some("regfish"),
         parameters: Vec::new(),
+        one_of: &[],
         output: Vec::new(),
         moves: None,
         repeat: Repeat::Safe,
@@ -176,7 +177,7 @@ fn complete_order() -> Signature {
             optional(
                 "org_id",
                 ValueType::String,
-                "the organization to bind; without it a person chooses one in the Console",
+                "the organization to bind",
             ),
             optional(
                 "fallback",
@@ -184,6 +185,7 @@ fn complete_order() -> Signature {
                 "`console`: never completed by the API; parks until a person did it in the Console",
             ),
         ],
+        one_of: &["org_id", "fallback"],
         output: vec![
             certificate_id(),
             required("status", ValueType::String, "the vendor's word for its state"),

@@ -26,6 +26,7 @@ pub(super) fn signatures() -> Vec<Signature> {
                 "further names; the common name need not be repeated",
             ),
         ],
+        one_of: &[],
         output: vec![
             required("csr", ValueType::String, "the request, PEM"),
             required("key_file", ValueType::Path, "where the private key is kept"),
