@@ -1,9 +1,8 @@
 //! `certplan adopt`: a person says what became of an order that is in doubt.
 
-use std::io::{BufRead, IsTerminal};
-
 use super::PROGRAM;
 use super::arguments::AdoptArguments;
+use super::confirmation::confirm;
 use super::connections::Settings;
 use super::console::Console;
 use super::error::CliError;
@@ -31,7 +30,7 @@ pub(super) async fn adopt(
     let _lock = state.locks().lock(&key, &holder(&format!("run {run}")))?;
     let engine = load(&store, &run).await?;
     if certificate.is_none() {
-        confirm(&run, arguments.yes, console)?;
+        confirm_none(&run, arguments.yes, console)?;
     }
     let session = Session::of_run(&state, &store, &engine, &settings, console).await?;
     let mut engine = session.driver.load(&run).await?;
@@ -53,24 +52,13 @@ pub(super) async fn adopt(
 }
 
 /// Ordering anew can cost a second time, so somebody has to mean it.
-fn confirm(run: &RunId, yes: bool, console: &Console) -> Result<(), CliError> {
+fn confirm_none(run: &RunId, yes: bool, console: &Console) -> Result<(), CliError> {
     if yes {
         return Ok(());
     }
-    let refused = || {
-        CliError::usage("not confirmed; nothing was changed")
-            .hint("look at the Console first; `--yes` confirms without asking")
-    };
-    if !std::io::stdin().is_terminal() {
-        return Err(refused());
-    }
-    console.talk(&format!(
+    let question = format!(
         "Run {run} sent an order, and its answer was lost. If it did arrive, ordering anew costs a \
-         second certificate.\nAre you sure that it did not? Type `yes`: "
-    ));
-    let mut answer = String::new();
-    match std::io::stdin().lock().read_line(&mut answer) {
-        Ok(_) if answer.trim() == "yes" => Ok(()),
-        _ => Err(refused()),
-    }
+         second certificate.\nAre you sure that it did not?"
+    );
+    confirm(&question, "look at the Console first", console)
 }

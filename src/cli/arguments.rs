@@ -25,6 +25,8 @@ pub(super) enum Command {
     Resume(ResumeArguments),
     /// Settle what became of an order that is in doubt
     Adopt(AdoptArguments),
+    /// End a run on our side; what the vendor has of it stays as it is
+    Cancel(CancelArguments),
     /// List the runs and where they stand
     Status(StatusArguments),
     /// Show one run: its steps, and what happened when
@@ -142,6 +144,26 @@ pub(super) struct AdoptArguments {
 
     #[command(flatten)]
     pub(super) state: StateArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CancelArguments {
+    /// The run, or the beginning of its id
+    pub(super) run: String,
+
+    /// Why, for whoever looks at the run later
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+
+    /// Do not ask for confirmation
+    #[arg(long)]
+    pub(super) yes: bool,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
 }
 
 #[derive(Debug, Args)]

@@ -6,8 +6,10 @@
 mod actions;
 mod adopt;
 mod arguments;
+mod cancel;
 mod check;
 mod checked_file;
+mod confirmation;
 mod connections;
 mod console;
 mod doctor;
@@ -80,6 +82,7 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
         Command::Run(arguments) => run::run(arguments, console).await,
         Command::Resume(arguments) => resume::resume(arguments, console).await,
         Command::Adopt(arguments) => adopt::adopt(arguments, console).await,
+        Command::Cancel(arguments) => cancel::cancel(arguments, console).await,
         Command::Status(arguments) => status::status(arguments, console).await,
         Command::Show(arguments) => show::show(arguments, console).await,
         Command::Explain(arguments) => explain::explain(arguments, console).await,

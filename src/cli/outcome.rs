@@ -92,7 +92,7 @@ fn sum_up(codes: impl Iterator<Item = ExitCode> + Clone) -> ExitCode {
 fn exit_code(phase: RunPhase) -> ExitCode {
     match phase {
         RunPhase::Finished(RunResult::Succeeded) => ExitCode::Success,
-        RunPhase::Finished(RunResult::Failed) => ExitCode::Failed,
+        RunPhase::Finished(RunResult::Failed) | RunPhase::Cancelled => ExitCode::Failed,
         RunPhase::Paused(PauseReason::Parked) => ExitCode::Parked,
         RunPhase::Paused(PauseReason::InDoubt) => ExitCode::InDoubt,
         RunPhase::Paused(PauseReason::Interrupted) | RunPhase::Running => ExitCode::Interrupted,
@@ -114,7 +114,7 @@ fn hints(run: &RunId, state: &RunState) -> Vec<String> {
         None => String::new(),
     };
     match state.phase {
-        RunPhase::Finished(RunResult::Succeeded) => {}
+        RunPhase::Finished(RunResult::Succeeded) | RunPhase::Cancelled => {}
         RunPhase::Finished(RunResult::Failed) => {
             hints.push(format!("`certplan resume {run}` tries what failed again{certificate}"));
         }

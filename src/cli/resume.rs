@@ -75,12 +75,18 @@ fn select(runs: Vec<RunSummary>, arguments: &ResumeArguments) -> Option<Vec<RunS
     let parked = RunPhase::Paused(PauseReason::Parked).name();
     let failed = RunPhase::Finished(RunResult::Failed).name();
     let wanted = |run: &RunSummary| {
-        (arguments.all && run.phase != RunPhase::Finished(RunResult::Succeeded).name())
+        (arguments.all && can_go_on(run))
             || (arguments.parked && run.phase == parked)
             || (arguments.failed && run.phase == failed)
     };
     // The oldest first: who has waited longest is served first.
     Some(runs.into_iter().rev().filter(wanted).collect())
+}
+
+/// Whether there is something left to do for it.
+fn can_go_on(run: &RunSummary) -> bool {
+    let over = [RunPhase::Finished(RunResult::Succeeded), RunPhase::Cancelled];
+    !over.map(RunPhase::name).contains(&run.phase.as_str())
 }
 
 /// Goes on with one run to its next standstill.
@@ -104,6 +110,10 @@ async fn go_on(
         let root = recorded.header.sandbox.then(|| state.sandbox_root().display().to_string());
         return Ok(Ending::new(run, recorded, root));
     }
+    if recorded.phase == RunPhase::Cancelled {
+        return Err(CliError::usage(format!("run `{run}` was cancelled; it is not gone on with"))
+            .hint(begin_anew(recorded)));
+    }
     refuse_second_order(store, run, recorded).await?;
 
     let header = &recorded.header;
@@ -120,6 +130,16 @@ async fn go_on(
     let ending = Ending::new(run, engine.state(), session.sandbox_root());
     session.end().await;
     Ok(ending)
+}
+
+/// How a new run is begun after one that was cancelled.
+pub(super) fn begin_anew(cancelled: &RunState) -> String {
+    let file = &cancelled.header.plan.file;
+    if cancelled.may_have_ordered() {
+        format!("`certplan run {file} --again` begins anew, and orders a second certificate")
+    } else {
+        format!("`certplan run {file}` begins anew; nothing was ordered")
+    }
 }
 
 /// A run that has not ordered yet must not do so after another one did for the same target.
@@ -187,7 +207,7 @@ async fn offer(
     console: &Console,
 ) -> Result<ExitCode, CliError> {
     let mut runs = store.list_runs().await?;
-    runs.retain(|run| run.phase != RunPhase::Finished(RunResult::Succeeded).name());
+    runs.retain(can_go_on);
     runs.iter_mut().for_each(|run| name_stopped(run, state));
     match format {
         OutputFormat::Json => console.json(&runs)?,

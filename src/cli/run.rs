@@ -123,7 +123,20 @@ async fn earlier_run(
             RunPhase::Finished(RunResult::Succeeded) => {
                 return repeated(id, &earlier, header, directory, format, console).map(Some);
             }
-            _ => {
+            RunPhase::Cancelled => {
+                let order = match &earlier.certificate_id {
+                    Some(id) => format!("its order of certificate `{id}`"),
+                    None => "what it may have ordered".to_owned(),
+                };
+                let message = format!(
+                    "run `{id}` for this plan and target was cancelled, and {order} stays as it \
+                     is at the vendor; a new run orders a second certificate"
+                );
+                return Err(
+                    CliError::usage(message).hint("`--again` starts a new run all the same")
+                );
+            }
+            RunPhase::Running | RunPhase::Paused(_) | RunPhase::Finished(RunResult::Failed) => {
                 let message = format!(
                     "run `{id}` for this plan and target is not finished ({phase}); a new one \
                      could order a second certificate"

@@ -174,8 +174,12 @@ async fn others(store: &dyn Store, run: &RunId, command: &Command) -> Result<Oth
         // A record of a run that still needs it is not stale.
         Call::Perform if command.uses == "regfish.put_records" => {
             let runs = store.list_runs().await?.into_iter();
-            let ended = [RunResult::Succeeded, RunResult::Failed]
-                .map(|result| RunPhase::Finished(result).name());
+            let ended = [
+                RunPhase::Finished(RunResult::Succeeded),
+                RunPhase::Finished(RunResult::Failed),
+                RunPhase::Cancelled,
+            ]
+            .map(RunPhase::name);
             others.unfinished = runs
                 .filter(|other| other.id != *run && !ended.contains(&other.phase.as_str()))
                 .map(|other| other.id)

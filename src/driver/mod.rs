@@ -4,6 +4,7 @@
 //! nothing else happens; the calls of actions run beside the loop and come back as outcomes. The
 //! loop never acts on state that is not stored, and never waits for anything but its own select.
 
+mod cancel;
 mod flight;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use crate::plan::Plan;
 use crate::run::{ErrorKind, Event, EventKind, Outcome, Retry, RunHeader, RunPhase, StepError};
 use crate::store::{NewRun, Store, StoreError, StoredPlan};
 use crate::types::{CertificateId, Clock, RunId, StepId, Timestamp, Work};
+pub use cancel::cancel;
 use flight::Flights;
 
 /// How soon an order is tried again whose names another run is ordering.

@@ -45,7 +45,7 @@ impl Engine {
     pub fn interrupt(&self) -> Vec<EventKind> {
         match self.state.phase {
             RunPhase::Running => vec![EventKind::RunPaused { reason: PauseReason::Interrupted }],
-            RunPhase::Paused(_) | RunPhase::Finished(_) => Vec::new(),
+            RunPhase::Paused(_) | RunPhase::Finished(_) | RunPhase::Cancelled => Vec::new(),
         }
     }
 

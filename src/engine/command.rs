@@ -41,7 +41,8 @@ impl Engine {
                 let (not_before, call) = match &record.state {
                     StepState::Started(_) if is_reconciled(step) => {
                         let earlier = record.history.sent.clone();
-                        (Timestamp::MIN, Call::Prepare { earlier })
+                        let destinations = self.destinations();
+                        (Timestamp::MIN, Call::Prepare { earlier, destinations })
                     }
                     StepState::Started(_) => now_or_later(Timestamp::MIN),
                     StepState::Sent { intent, .. } => (Timestamp::MIN, Call::Send(intent.clone())),

@@ -6,6 +6,7 @@
 //! of recorded events.
 
 mod advance;
+mod cancel;
 mod command;
 mod outcome;
 mod plan_change;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use cancel::CancelRefusal;
 pub use command::Command;
 pub use plan_change::StepChange;
 pub use preview::{Answer, Prospect, StepPreview, preview};

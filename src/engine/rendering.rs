@@ -3,8 +3,11 @@
 use serde_json::{Map, Value};
 
 use super::Engine;
-use crate::plan::{Context, Presence, Step, ValueType, evaluate_condition, find_signature, render};
-use crate::run::StepState;
+use crate::plan::{
+    Context, Partly, Presence, Step, ValueType, evaluate_condition, find_signature, render,
+    render_partly,
+};
+use crate::run::{Destination, StepState};
 use crate::types::{StepId, Timestamp};
 
 impl Engine {
@@ -43,14 +46,43 @@ impl Engine {
         }
     }
 
-    /// What the step's templates may see: inputs, target, run, and the outputs of its ancestors.
-    fn context(&self, step: &Step, now: Timestamp) -> Context {
+    /// The folders that steps which are not done yet will put files into, as far as that is known.
+    pub(super) fn destinations(&self) -> Vec<Destination> {
         let header = &self.state.header;
+        let destination = |step: &Step| {
+            let parameter = find_signature(&step.uses)?.installs?;
+            if let Some(StepState::Succeeded { .. } | StepState::Skipped) =
+                self.step_state(&step.id)
+            {
+                return None;
+            }
+            let context =
+                Context::before_run(&header.inputs, &header.target, self.outputs_before(step));
+            match render_partly(step.with.get(parameter)?, &context) {
+                Ok(Partly::Known(Value::String(folder))) => {
+                    Some(Destination { folder, target: header.target.clone() })
+                }
+                // What is wrong with it is said when the step's turn has come.
+                _ => None,
+            }
+        };
+        self.plan.steps.values().filter_map(destination).collect()
+    }
+
+    /// The outputs of the step's ancestors, as far as they are settled.
+    fn outputs_before(&self, step: &Step) -> Vec<(StepId, Value)> {
         let ancestors = self.graph.ancestors(&step.id);
         let outputs = ancestors.into_iter().filter_map(|id| {
             let output = self.visible_output(&id)?;
             Some((id, output))
         });
+        outputs.collect()
+    }
+
+    /// What the step's templates may see: inputs, target, run, and the outputs of its ancestors.
+    fn context(&self, step: &Step, now: Timestamp) -> Context {
+        let header = &self.state.header;
+        let outputs = self.outputs_before(step);
         Context::new(&header.inputs, &header.target, outputs, &self.run, None).with_now(now)
     }
 

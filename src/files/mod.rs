@@ -6,12 +6,14 @@
 //!
 //! [`CertificateSet`] is the one with a layout; [`resolve_within`] guards paths that plans made.
 
+mod claim;
 mod durable;
 mod error;
 mod layout;
 mod path;
 mod set;
 
+pub use claim::{ClaimError, claim};
 pub use durable::{FileMode, create_private_directory, write_new, write_replace};
 pub use error::{FileError, FileErrorKind};
 pub use layout::SetError;

@@ -28,7 +28,7 @@ use super::layout::{
 };
 
 /// The mode of directories, less the umask: servers that are not root must reach the certificate.
-const DIRECTORY: u32 = 0o755;
+pub(super) const DIRECTORY: u32 = 0o755;
 
 /// The content of a set. There is no `Debug`, since it holds the key.
 #[derive(Clone, Copy)]

@@ -1,7 +1,8 @@
 //! `explanation`: a run in words: where it stands, whose turn it is, what comes next, and which
 //! decisions were taken by which rule.
 
-use super::wording::{between, moment, park_reason};
+use super::remains::remains;
+use super::wording::{between, cancelled, moment, park_reason};
 use crate::run::{
     BindingKind, Event, EventKind, PauseReason, ReopenReason, RunPhase, RunResult, RunState,
     StepState, WaitsFor,
@@ -71,6 +72,9 @@ fn standing(state: &RunState, is_worked_on: bool, now: Timestamp) -> Vec<String>
         RunPhase::Finished(RunResult::Failed) => {
             format!("It failed at {}.", moment(state.updated_at))
         }
+        RunPhase::Cancelled => {
+            format!("A person cancelled it at {}.", moment(state.updated_at))
+        }
     }];
     for (step, record) in &state.steps {
         let since = record
@@ -129,6 +133,11 @@ fn next(run: &RunId, state: &RunState, is_worked_on: bool) -> Vec<String> {
             "When the cause is put right, {resume} tries again what failed. {}",
             safety(state)
         )],
+        RunPhase::Cancelled => {
+            let mut lines = vec!["Nothing; it is not gone on with.".to_owned()];
+            lines.extend(remains(state));
+            lines
+        }
         RunPhase::Paused(PauseReason::InDoubt) => vec![
             "A person decides; nothing is ordered again before.".to_owned(),
             format!(
@@ -228,6 +237,9 @@ fn decision(kind: &EventKind) -> Option<String> {
         }
         EventKind::PlanReplaced { plan, .. } => {
             format!("What had not begun follows {} as it was then.", plan.file)
+        }
+        EventKind::RunCancelled { reason, .. } => {
+            format!("A person ended the run: {}.", cancelled(reason.as_deref()))
         }
         EventKind::RunResumed { program } => format!("{program} took the run up again."),
         EventKind::RunStarted(_)

@@ -7,6 +7,7 @@ mod explanation;
 pub mod graph;
 pub mod preview;
 mod progress;
+mod remains;
 mod result;
 mod run_page;
 mod run_table;
@@ -15,6 +16,7 @@ mod wording;
 
 pub use explanation::explanation;
 pub use progress::Progress;
+pub use remains::remains;
 pub use result::{RunResultView, StepView};
 pub use run_page::run_page;
 pub use run_table::{RunLine, run_table};

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::style::Style;
-use super::wording::{between, headline, moment, park_reason};
+use super::wording::{between, cancelled, headline, moment, park_reason};
 use crate::run::{BindingKind, Event, EventKind, PauseReason, ReopenReason, RunResult};
 use crate::types::{StepId, Timestamp};
 
@@ -117,6 +117,10 @@ impl Progress {
             }
             EventKind::RunFinished { result: RunResult::Succeeded } => Vec::new(),
             EventKind::RunFinished { result: RunResult::Failed } => vec![style.bad("  failed")],
+            EventKind::RunCancelled { reason, .. } => {
+                let text = format!("  {}", cancelled(reason.as_deref()));
+                vec![style.waiting(&text)]
+            }
         }
     }
 

@@ -69,7 +69,7 @@ pub(super) fn paint_phase(phase: &str, style: Style) -> String {
     match phase.trim_end() {
         "succeeded" => style.good(phase),
         "failed" | "in doubt" | "blocked" => style.bad(phase),
-        "pending" | "skipped" => style.faint(phase),
+        "pending" | "skipped" | "cancelled" => style.faint(phase),
         _ => style.waiting(phase),
     }
 }

@@ -70,6 +70,14 @@ pub(super) fn park_reason(reason: &ParkReason) -> String {
     format!("{who}: {} ({})", reason.message, reason.code)
 }
 
+/// That a person ended a run, with the reason if there is one.
+pub(super) fn cancelled(reason: Option<&str>) -> String {
+    match reason {
+        Some(reason) => format!("cancelled: {}", shorten(&printable(reason), 200)),
+        None => "cancelled".to_owned(),
+    }
+}
+
 /// The time from one moment to another; nothing when it runs backwards.
 ///
 /// Whole seconds are enough from a few seconds on, and `30s` must not read as `29s` because some

@@ -162,6 +162,13 @@ pub enum EventKind {
         /// How it ended.
         result: RunResult,
     },
+    /// A person ended the run on our side. Always the last event: nothing is done for it any more.
+    RunCancelled {
+        /// Name and version of the program.
+        program: String,
+        /// Why, in the person's words.
+        reason: Option<String>,
+    },
 }
 
 /// What a run is: fixed by its first event.
@@ -283,7 +290,8 @@ impl EventKind {
             | Self::RunResumed { .. }
             | Self::PlanReplaced { .. }
             | Self::RunPaused { .. }
-            | Self::RunFinished { .. } => None,
+            | Self::RunFinished { .. }
+            | Self::RunCancelled { .. } => None,
         }
     }
 
@@ -309,6 +317,7 @@ impl EventKind {
             Self::StepReopened { .. } => "step_reopened",
             Self::RunPaused { .. } => "run_paused",
             Self::RunFinished { .. } => "run_finished",
+            Self::RunCancelled { .. } => "run_cancelled",
         }
     }
 }

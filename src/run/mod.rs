@@ -11,8 +11,8 @@ pub use event::{
     BindingKind, Event, EventKind, PauseReason, PlanReference, ReopenReason, RunHeader, RunResult,
 };
 pub use outcome::{
-    BoundCertificate, Call, Candidate, ErrorKind, Intent, Observation, Outcome, ParkReason, Retry,
-    StepError, WaitsFor,
+    BoundCertificate, Call, Candidate, Destination, ErrorKind, Intent, Observation, Outcome,
+    ParkReason, Retry, StepError, WaitsFor,
 };
 pub use state::{FoldError, RunPhase, RunState, StepRecord};
 pub use transition::{Attempt, IllegalTransition, StepHistory, StepState};

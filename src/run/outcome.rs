@@ -21,6 +21,9 @@ pub enum Call {
     Prepare {
         /// What an earlier attempt may have sent: to be looked for once more.
         earlier: Option<Intent>,
+        /// Where later steps will put files, as far as it is known: whether they may is to be found
+        /// out before money is spent.
+        destinations: Vec<Destination>,
     },
     /// Send what is recorded, once.
     Send(Intent),
@@ -28,6 +31,15 @@ pub enum Call {
     Reconcile(Intent),
     /// Take over what a person says became of it, if it can be so; send nothing.
     Adopt(Intent, CertificateId),
+}
+
+/// A folder that a step will put files into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// The folder, as the plan names it.
+    pub folder: String,
+    /// The target whose files they will be.
+    pub target: String,
 }
 
 /// How a call of an action ended.

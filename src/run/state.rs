@@ -37,6 +37,8 @@ pub enum RunPhase {
     Paused(PauseReason),
     /// It has ended.
     Finished(RunResult),
+    /// A person ended it; it is never gone on with.
+    Cancelled,
 }
 
 impl RunPhase {
@@ -49,6 +51,7 @@ impl RunPhase {
             Self::Paused(PauseReason::Interrupted) => "interrupted",
             Self::Finished(RunResult::Succeeded) => "succeeded",
             Self::Finished(RunResult::Failed) => "failed",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -86,6 +89,14 @@ pub enum FoldError {
     /// The first is not the start, or the start comes again.
     #[error("event {sequence} is `{event}`, where a run {}", if *sequence == 1 { "must start" } else { "cannot start" })]
     MisplacedStart {
+        /// Its number.
+        sequence: u32,
+        /// Its name.
+        event: &'static str,
+    },
+    /// Something after the end that a person made.
+    #[error("event {sequence} is `{event}`, and the run was cancelled before")]
+    AfterCancellation {
         /// Its number.
         sequence: u32,
         /// Its name.
@@ -171,6 +182,9 @@ impl RunState {
         if sequence != self.last_sequence + 1 {
             return Err(FoldError::Gap { last: self.last_sequence, found: sequence });
         }
+        if self.phase == RunPhase::Cancelled {
+            return Err(FoldError::AfterCancellation { sequence, event: event.kind.name() });
+        }
         match &event.kind {
             EventKind::RunStarted(_) => {
                 return Err(FoldError::MisplacedStart { sequence, event: event.kind.name() });
@@ -183,6 +197,7 @@ impl RunState {
             }
             EventKind::RunPaused { reason } => self.phase = RunPhase::Paused(*reason),
             EventKind::RunFinished { result } => self.phase = RunPhase::Finished(*result),
+            EventKind::RunCancelled { .. } => self.phase = RunPhase::Cancelled,
             kind => self.apply_to_step(event, kind)?,
         }
         self.updated_at = event.at;
@@ -193,6 +208,17 @@ impl RunState {
     /// Whether an order of this run exists, or may exist.
     pub fn may_have_ordered(&self) -> bool {
         self.certificate_id.is_some() || self.steps.values().any(|step| step.history.sent.is_some())
+    }
+
+    /// The step whose order was sent, and of which nobody knows what became of it.
+    pub fn unanswered(&self) -> Option<&StepId> {
+        let unanswered = |record: &StepRecord| {
+            matches!(
+                record.state,
+                StepState::Sent { .. } | StepState::Unknown { .. } | StepState::InDoubt { .. }
+            )
+        };
+        self.steps.iter().find(|(_, record)| unanswered(record)).map(|(id, _)| id)
     }
 
     /// The output of a step that has succeeded.

@@ -322,7 +322,7 @@ impl StepState {
             ) => Self::Pending,
 
             (_, E::RunStarted(_) | E::RunResumed { .. } | E::PlanReplaced { .. })
-            | (_, E::RunPaused { .. } | E::RunFinished { .. })
+            | (_, E::RunPaused { .. } | E::RunFinished { .. } | E::RunCancelled { .. })
             | (
                 Self::Pending
                 | Self::Started(_)

@@ -153,6 +153,18 @@ pub(super) async fn keeps_the_contract(store: &dyn Store) {
     assert_eq!(store.load_run(&two).await.unwrap().plan, other);
     assert_eq!(store.load_run(&one).await.unwrap().plan, first.plan);
 
+    // The names of an order are free again when its run is cancelled.
+    let (fourth, fifth) = (new_run(4), new_run(5));
+    let (four, five) = (fourth.id.clone(), fifth.id.clone());
+    store.create_run(fourth).await.unwrap();
+    store.create_run(fifth).await.unwrap();
+    store.append(&four, vec![started(2), intent(3)]).await.unwrap();
+    let cancelled = EventKind::RunCancelled { program: "test".to_owned(), reason: None };
+    store.append(&four, vec![event(4, cancelled)]).await.unwrap();
+    store.append(&five, vec![started(2), intent(3)]).await.unwrap();
+    let summaries = store.list_runs().await.unwrap();
+    assert!(summaries.iter().any(|run| run.id == four && run.phase == "cancelled"));
+
     // A run that is not there is said to be not there.
     let nobody = RunId::from_random(99);
     assert!(matches!(store.load_run(&nobody).await, Err(StoreError::NoSuchRun(_))));

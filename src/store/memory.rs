@@ -77,6 +77,7 @@ fn ordering_elsewhere(
             EventKind::IntentRecorded { intent, .. } => Some(intent.names_key()),
             EventKind::IntentWithdrawn { .. }
             | EventKind::CertificateBound { .. }
+            | EventKind::RunCancelled { .. }
             | EventKind::StepReopened { reason: ReopenReason::NothingOrdered, .. } => None,
             _ => open,
         })

@@ -8,7 +8,9 @@ use serde_json::Value;
 use certplan::store::{NewRun, SqliteStore, Store, StoredRun};
 use certplan::types::RunId;
 
-use crate::harness::{API_KEY, Finished, Project, World, finish, impatient_plan, shipped_plan};
+use crate::harness::{
+    API_KEY, Finished, Gate, Project, Running, World, finish, impatient_plan, shipped_plan,
+};
 
 /// A plan that tries once and then gives up.
 fn hasty_plan() -> String {
@@ -304,9 +306,8 @@ fn with_the_right_key_a_failed_run_is_simply_started_again() {
         project.command_for(&world.base_url(), &["run", "plan.yaml", "-i", "product=None"]);
     command.env("REGFISH_API_KEY", "wrong");
     let _ = finish(command).expect_code(1);
-    let mut resumed = crate::harness::Running::start(
-        project.command_for(&world.base_url(), &["resume", &first.value("run")]),
-    );
+    let mut resumed =
+        Running::start(project.command_for(&world.base_url(), &["resume", &first.value("run")]));
     resumed.wait_for("not issued yet");
     world.pass(5);
     let resumed = resumed.finish().expect_code(0);
@@ -321,7 +322,7 @@ fn no_key_is_left_by_a_talkative_run_that_succeeds() {
     project.write("plan.yaml", impatient_plan("ov-staged.yaml"));
     let mut command = project.command_for(&world.base_url(), &["run", "plan.yaml", "-vvv"]);
     command.env("CERTPLAN_LOG", "trace");
-    let mut running = crate::harness::Running::start(command);
+    let mut running = Running::start(command);
     running.wait_for("not issued yet");
     world.pass(5);
     let finished = running.finish().expect_code(0);
@@ -544,17 +545,37 @@ fn a_state_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn a_certificate_folder_that_cannot_be_made_fails_the_run_and_keeps_the_order() {
+fn a_certificate_folder_that_cannot_be_made_fails_the_run_before_it_orders() {
     let project = Project::new();
     let files = project.path().join(".certplan/sandbox/files");
     std::fs::create_dir_all(&files).unwrap();
     project.write(".certplan/sandbox/files/certs", "a file");
     let plan = shipped_plan("dv.yaml");
     let run = project.run(&["run", &plan, "--sandbox"]).expect_code(1).expect_talk("certs");
-    let certificate = run.value("certificate");
+    assert!(project.embedded_orders().is_empty());
     std::fs::remove_file(files.join("certs")).unwrap();
-    let resumed = project.run(&["resume", &run.value("run")]).expect_code(0);
-    assert_eq!(resumed.value("certificate"), certificate);
+    let _ = project.run(&["resume", &run.value("run")]).expect_code(0);
+    assert_eq!(project.embedded_orders().len(), 1);
+}
+
+#[test]
+fn a_certificate_folder_that_is_lost_after_the_order_fails_the_run_and_keeps_the_order() {
+    let world = World::live();
+    let project = Project::new();
+    project.write("plan.yaml", impatient_plan("dv.yaml"));
+    let gate = Gate::holding(&world.base_url(), "POST /tls/certificate ");
+    let running = Running::start(project.command_for(gate.base_url(), &["run", "plan.yaml"]));
+    gate.wait_until_held();
+    std::fs::remove_dir_all(project.path().join("certs")).unwrap();
+    project.write("certs", "a file");
+    gate.release();
+    let run = running.finish().expect_code(1).expect_talk("certs");
+    std::fs::remove_file(project.path().join("certs")).unwrap();
+    let base_url = format!("connections.regfish.base_url={}", world.base_url());
+    let resume = ["resume", &run.value("run"), "--set", &base_url];
+    let resumed = project.run_for(&world.base_url(), &resume).expect_code(0);
+    assert_eq!(resumed.value("certificate"), run.value("certificate"));
+    assert_eq!(world.orders().len(), 1);
 }
 
 #[test]

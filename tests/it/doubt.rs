@@ -183,8 +183,10 @@ async fn a_stalled_answer_is_given_up_and_what_it_did_is_found() {
 async fn an_order_that_only_a_person_may_complete_parks_and_the_api_is_never_asked_to() {
     let by_plan = shipped_text("ov-staged.yaml")
         .replace("org_id: \"{{ steps.organization.id }}\"", "fallback: console");
-    let by_value = shipped_text("ov-staged.yaml")
-        .replace("\"{{ steps.organization.id }}\"", "\"{{ steps.order.pending_reason if false else none }}\"");
+    let by_value = shipped_text("ov-staged.yaml").replace(
+        "\"{{ steps.organization.id }}\"",
+        "\"{{ steps.order.pending_reason if false else none }}\"",
+    );
     assert!(by_plan.contains("fallback: console") && by_value.contains("else none"));
     for plan in [by_plan, by_value] {
         let scene = Scene::with(&plan, |_| {}).await;

@@ -92,6 +92,7 @@ fn word(state: &RunState) -> &'static str {
         RunPhase::Paused(PauseReason::Parked) => "parked",
         RunPhase::Paused(PauseReason::InDoubt) => "in doubt",
         RunPhase::Paused(PauseReason::Interrupted) | RunPhase::Running => "unfinished",
+        RunPhase::Cancelled => "cancelled",
     }
 }
 

@@ -16,9 +16,11 @@ use super::{api_failure, give_up, organization_id, step_error};
 use crate::action::{ActionCall, Result, fail, output_map, parameters};
 use crate::api::http::Effect;
 use crate::api::regfish::{Certificate, CertificateList, DcvMethod, OrderRequest, RegfishClient};
+use crate::files::{ClaimError, claim, resolve_within};
 use crate::pki::CertificateRequest;
 use crate::run::{
-    BindingKind, BoundCertificate, Call, Candidate, ErrorKind, Intent, Outcome, StepError,
+    BindingKind, BoundCertificate, Call, Candidate, Destination, ErrorKind, Intent, Outcome,
+    StepError,
 };
 use crate::types::{CertificateId, DomainName};
 
@@ -51,7 +53,10 @@ struct Output<'a> {
 pub(in crate::action) async fn order(client: &RegfishClient, call: &ActionCall) -> Result<Outcome> {
     let wanted: Parameters = parameters(call)?;
     match &call.call {
-        Call::Prepare { earlier } => prepare(client, call, &wanted, earlier.as_ref()).await,
+        Call::Prepare { earlier, destinations } => {
+            settle_in(call, destinations).await?;
+            prepare(client, call, &wanted, earlier.as_ref()).await
+        }
         Call::Send(intent) => send(client, &wanted, intent).await,
         Call::Reconcile(intent) => reconcile(client, call, intent).await,
         Call::Adopt(intent, certificate) => adopt(client, call, intent, certificate).await,
@@ -103,6 +108,27 @@ async fn prepare(
                 .collect(),
         },
     })
+}
+
+/// What stands in the way of the files is found before money is spent, and no two targets may
+/// exchange one another's files.
+async fn settle_in(call: &ActionCall, destinations: &[Destination]) -> Result<()> {
+    for Destination { folder, target } in destinations {
+        let folder = resolve_within(&call.directory, folder)
+            .or_else(|error| fail(ErrorKind::Value, error.to_string()))?;
+        let target = target.clone();
+        match tokio::task::spawn_blocking(move || claim(&folder, &target)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error @ ClaimError::File(_))) => {
+                return fail(ErrorKind::File, error.to_string());
+            }
+            Ok(Err(error)) => {
+                return fail(ErrorKind::Conflict, format!("before the order: {error}"));
+            }
+            Err(_) => return fail(ErrorKind::Internal, "looking at the folder broke off"),
+        }
+    }
+    Ok(())
 }
 
 /// A certificate without its key is worth nothing, so the key is looked at once more before the

@@ -7,7 +7,10 @@ use crate::run::Candidate;
 
 fn sent() -> Scene {
     let mut scene = Scene::new(plan(ORDER));
-    assert_eq!(scene.call("order"), Some(Call::Prepare { earlier: None }));
+    assert_eq!(
+        scene.call("order"),
+        Some(Call::Prepare { earlier: None, destinations: Vec::new() })
+    );
     scene.finish("order", Outcome::Prepared { intent: intent() });
     assert_eq!(scene.call("order"), Some(Call::Send(intent())));
     scene
@@ -50,7 +53,10 @@ fn after_a_crash_in_flight_the_order_is_asked_after_and_not_sent() {
 fn a_crash_before_the_intent_was_recorded_prepares_again() {
     let mut scene = Scene::new(plan(ORDER));
     scene.crash_and_resume();
-    assert_eq!(scene.call("order"), Some(Call::Prepare { earlier: None }));
+    assert_eq!(
+        scene.call("order"),
+        Some(Call::Prepare { earlier: None, destinations: Vec::new() })
+    );
 }
 
 #[test]
@@ -66,7 +72,10 @@ fn nothing_found_must_hold_for_the_settling_delay_before_anything_is_sent_again(
     assert_eq!(scene.state("order"), "retrying");
     scene.wait(Duration::from_secs(60));
     // The next attempt looks for the lost order once more before it sends its own.
-    assert_eq!(scene.call("order"), Some(Call::Prepare { earlier: Some(intent()) }));
+    assert_eq!(
+        scene.call("order"),
+        Some(Call::Prepare { earlier: Some(intent()), destinations: Vec::new() })
+    );
     scene.finish("order", ordered("AAAAAAAAAAAA1", BindingKind::Adopted));
     assert_eq!(scene.state("order"), "succeeded");
     scene.assert_replays();
@@ -113,7 +122,10 @@ fn a_refused_order_fails_and_is_prepared_anew_on_resume() {
     scene.finish("order", final_failure());
     assert_eq!(scene.phase(), "failed");
     scene.crash_and_resume();
-    assert_eq!(scene.call("order"), Some(Call::Prepare { earlier: None }));
+    assert_eq!(
+        scene.call("order"),
+        Some(Call::Prepare { earlier: None, destinations: Vec::new() })
+    );
 }
 
 #[test]
@@ -123,7 +135,10 @@ fn an_order_that_got_nowhere_is_sent_again_only_through_a_new_intent() {
     assert_eq!(scene.state("order"), "retrying");
     scene.wait(Duration::from_secs(60));
     // It should not have come to anything, but looking costs nothing.
-    assert_eq!(scene.call("order"), Some(Call::Prepare { earlier: Some(intent()) }));
+    assert_eq!(
+        scene.call("order"),
+        Some(Call::Prepare { earlier: Some(intent()), destinations: Vec::new() })
+    );
 }
 
 #[test]
@@ -174,7 +189,10 @@ fn a_person_can_say_that_nothing_was_ordered() {
     assert!(scene.due().is_empty());
     scene.crash_and_resume();
     // Nothing of the lost order is looked for any more: its candidates are somebody else's.
-    assert_eq!(scene.call("order"), Some(Call::Prepare { earlier: None }));
+    assert_eq!(
+        scene.call("order"),
+        Some(Call::Prepare { earlier: None, destinations: Vec::new() })
+    );
     scene.assert_replays();
 }
 

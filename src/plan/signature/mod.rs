@@ -32,6 +32,9 @@ pub struct Signature {
     /// The output field that the world can change after the step succeeded; a later step that sees
     /// another value has it done again.
     pub moves: Option<&'static str>,
+    /// The parameter that names the folder whose files the action exchanges. Whether it may is looked
+    /// at before an order is placed.
+    pub installs: Option<&'static str>,
     /// What a started step without a finish means after a crash.
     pub repeat: Repeat,
     /// How an attempt that failed for a passing reason is tried again.

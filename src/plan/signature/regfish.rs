@@ -36,6 +36,7 @@ fn regfish(name: &'static str, summary: &'static str) -> Signature {
         one_of: &[],
         output: Vec::new(),
         moves: None,
+        installs: None,
         repeat: Repeat::Safe,
         retry: retry_requests(),
         poll: None,
@@ -174,11 +175,7 @@ fn complete_order() -> Signature {
     Signature {
         parameters: vec![
             certificate_id(),
-            optional(
-                "org_id",
-                ValueType::String,
-                "the organization to bind",
-            ),
+            optional("org_id", ValueType::String, "the organization to bind"),
             optional(
                 "fallback",
                 words(&["console"]),
@@ -337,6 +334,7 @@ fn download() -> Signature {
             required("valid_until", ValueType::String, "RFC 3339"),
             required("names", list_of(ValueType::String), "the names in the certificate"),
         ],
+        installs: Some("directory"),
         // A download can be refused (409) for a while after "issued" (contract A.10).
         poll: Some(poll_policy(15, 60 * 60)),
         example: "\

@@ -40,6 +40,7 @@ pub(super) fn signatures() -> Vec<Signature> {
             required("names", list_of(ValueType::Domain), "all names in the request"),
         ],
         moves: None,
+        installs: None,
         repeat: Repeat::Safe,
         retry: RetryPolicy::never(),
         poll: None,

@@ -220,6 +220,7 @@ fn insert(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), 
         match &event.kind {
             EventKind::IntentRecorded { intent, .. } => reserve(connection, run, intent)?,
             EventKind::IntentWithdrawn { .. }
+            | EventKind::RunCancelled { .. }
             | EventKind::StepReopened { reason: ReopenReason::NothingOrdered, .. } => {
                 release(connection, run)?;
             }
@@ -234,6 +235,7 @@ fn insert(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), 
             EventKind::RunResumed { .. } => Some(RunPhase::Running),
             EventKind::RunPaused { reason } => Some(RunPhase::Paused(*reason)),
             EventKind::RunFinished { result } => Some(RunPhase::Finished(*result)),
+            EventKind::RunCancelled { .. } => Some(RunPhase::Cancelled),
             _ => None,
         };
         connection
