@@ -18,6 +18,7 @@ mod interruption;
 mod preview;
 mod readme;
 mod recovery;
+mod request_budget;
 mod scene;
 mod settling;
 mod taking_up;
