@@ -19,3 +19,4 @@ pub mod run;
 pub mod sandbox;
 pub mod store;
 pub mod types;
+pub mod upkeep;

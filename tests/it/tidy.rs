@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plan", &["types", "graph", "document"]),
     ("run", &["types"]),
     ("engine", &["types", "document", "plan", "graph", "run"]),
+    ("upkeep", &["types", "document", "plan", "run", "engine"]),
     ("files", &["types"]),
     ("store", &["types", "run"]),
     ("api", &["types"]),
@@ -26,13 +27,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "cli",
         &[
             "types", "graph", "document", "plan", "run", "engine", "files", "store", "api", "pki",
-            "action", "driver", "report", "sandbox",
+            "action", "driver", "report", "sandbox", "upkeep",
         ],
     ),
 ];
 
 /// Modules that decide and do nothing.
-const PURE: &[&str] = &["graph", "document", "plan", "run", "engine"];
+const PURE: &[&str] = &["graph", "document", "plan", "run", "engine", "upkeep"];
 
 /// What a pure module must not mention.
 const IMPURE: &[&str] = &[
