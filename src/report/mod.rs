@@ -7,6 +7,7 @@ mod explanation;
 pub mod graph;
 pub mod preview;
 mod progress;
+mod recap;
 mod remains;
 mod result;
 mod run_page;
@@ -16,6 +17,7 @@ mod wording;
 
 pub use explanation::explanation;
 pub use progress::Progress;
+pub use recap::{Recap, RecapResult, RecapRow, recap_junit, recap_markdown, recap_table};
 pub use remains::remains;
 pub use result::{RunResultView, StepView};
 pub use run_page::run_page;

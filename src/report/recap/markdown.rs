@@ -1,0 +1,69 @@
+//! A recap as Markdown, for a merge request or a chat.
+
+use super::{Recap, RecapRow};
+use crate::report::style::Style;
+use crate::types::printable;
+
+/// The recap as a table with the sum above it.
+pub fn recap_markdown(recap: &Recap) -> String {
+    let mut text = format!("**certplan: {}**\n\n", recap.summary(Style::new(false)));
+    if recap.targets.is_empty() {
+        return text;
+    }
+    text.push_str("| target | result | certificate | valid until | run | reason |\n");
+    text.push_str("|---|---|---|---|---|---|\n");
+    for row in &recap.targets {
+        text.push_str(&line(row));
+    }
+    text
+}
+
+fn line(row: &RecapRow) -> String {
+    let name = |text: Option<&str>| text.map_or_else(|| "–".to_owned(), code);
+    let until = row.valid_until.map(|at| at.strftime("%Y-%m-%d").to_string());
+    format!(
+        "| {} | {} | {} | {} | {} | {} |\n",
+        code(&row.target),
+        row.result.name(),
+        name(row.certificate_id.as_ref().map(|id| id.as_str())),
+        until.unwrap_or_else(|| "–".to_owned()),
+        name(row.run.as_ref().map(|run| run.as_str())),
+        plain(&row.reason),
+    )
+}
+
+/// Text in a code span: nothing in it has a meaning but backticks and the table's bars.
+fn code(text: &str) -> String {
+    format!("`{}`", printable(text).replace('`', "'").replace('|', "\\|"))
+}
+
+/// Text in which Markdown and HTML mean nothing: a reason can come from outside.
+fn plain(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in printable(text).chars() {
+        match character {
+            '<' => safe.push_str("&lt;"),
+            '&' => safe.push_str("&amp;"),
+            '|' | '*' | '_' | '[' | ']' | '#' | '~' | '\\' | '!' => {
+                safe.push('\\');
+                safe.push(character);
+            }
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::recap::tests::recap;
+
+    #[test]
+    fn reasons_cannot_break_out_of_their_cell() {
+        let text = recap_markdown(&recap());
+        assert!(text.starts_with("**certplan: 1 issued, 1 parked, 1 failed, 1 not started**\n"));
+        let line = text.lines().find(|line| line.contains("b.example.com")).unwrap();
+        assert!(line.ends_with("| step `order`: &lt;bad> \"name\" \\| \u{fffd}\\[31m |"), "{line}");
+    }
+}
