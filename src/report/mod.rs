@@ -5,6 +5,7 @@
 
 mod explanation;
 pub mod graph;
+mod live;
 pub mod preview;
 mod progress;
 mod recap;
@@ -16,6 +17,7 @@ mod style;
 mod wording;
 
 pub use explanation::explanation;
+pub use live::{Gauges, LiveView};
 pub use progress::Progress;
 pub use recap::{Recap, RecapResult, RecapRow, recap_junit, recap_markdown, recap_table};
 pub use remains::remains;

@@ -1,0 +1,403 @@
+//! `LiveView`: a batch while it runs, in a screenful, however many targets it has.
+//!
+//! Totals, pace, what is left of the request budget, and the few targets that matter: the newest
+//! failures and the longest waits. It reads events and the numbers it is given, and makes lines;
+//! who draws them, and when, is the command line.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use super::style::Style;
+use super::wording::between;
+use crate::run::{Event, EventKind, PauseReason, RunResult};
+use crate::types::{RunId, Timestamp, format_duration, printable, shorten};
+
+/// What is known besides events.
+#[derive(Debug, Clone, Default)]
+pub struct Gauges {
+    /// How many requests were sent.
+    pub requests: u64,
+    /// For each connection: its name and what is left of its tightest window, in words.
+    pub budgets: Vec<String>,
+    /// Why nothing is sent at the moment, if so: the API is down, somebody has paused everything.
+    pub standstill: Option<String>,
+}
+
+/// A batch as its events tell.
+#[derive(Debug)]
+pub struct LiveView {
+    style: Style,
+    total: usize,
+    began_at: Timestamp,
+    /// Targets that are settled without any event: unchanged, locked, held back.
+    settled: usize,
+    runs: HashMap<RunId, Line>,
+    /// How many runs are in each stage, by its place in [`Stage::ALL`].
+    counts: [usize; Stage::ALL.len()],
+    failures: VecDeque<(String, String)>,
+    /// When the last targets were done, for the pace.
+    done_at: VecDeque<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Line {
+    target: String,
+    stage: Stage,
+    since: Timestamp,
+    detail: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Working,
+    Waiting,
+    Parked,
+    Interrupted,
+    InDoubt,
+    Failed,
+    Succeeded,
+}
+
+/// So many failures and waits are shown.
+const SHOWN: usize = 5;
+
+/// The pace is that of the last so many targets.
+const PACE_WINDOW: usize = 200;
+
+impl LiveView {
+    /// For a batch of `total` targets that began at `began_at`.
+    pub fn new(style: Style, total: usize, began_at: Timestamp) -> Self {
+        Self {
+            style,
+            total,
+            began_at,
+            settled: 0,
+            runs: HashMap::new(),
+            counts: [0; Stage::ALL.len()],
+            failures: VecDeque::new(),
+            done_at: VecDeque::new(),
+        }
+    }
+
+    /// A target is settled and has no run that is driven.
+    pub fn settle(&mut self) {
+        self.settled += 1;
+    }
+
+    /// A run of the batch is about to be driven.
+    pub fn expect(&mut self, run: &RunId, target: &str, at: Timestamp) {
+        let line = Line {
+            target: target.to_owned(),
+            stage: Stage::Working,
+            since: at,
+            detail: String::new(),
+        };
+        self.counts[Stage::Working.index()] += 1;
+        if let Some(former) = self.runs.insert(run.clone(), line) {
+            self.counts[former.stage.index()] -= 1;
+        }
+    }
+
+    /// Takes an event in; events of runs that nobody expects are ignored.
+    ///
+    /// Returns a line for those who see no live view, when a target has come to an end.
+    pub fn event(&mut self, run: &RunId, event: &Event) -> Option<String> {
+        let line = self.runs.get_mut(run)?;
+        let (stage, detail) = match &event.kind {
+            EventKind::StepStarted { step, .. } => (Stage::Working, format!("{step}")),
+            EventKind::StepWaiting { step, observation, .. } => {
+                (Stage::Waiting, format!("{step}: {}", observation.summary))
+            }
+            EventKind::AttemptFailed { step, error, .. }
+            | EventKind::OutcomeUnknown { step, error, .. } => {
+                (Stage::Waiting, format!("{step}: {error}"))
+            }
+            EventKind::StepFailed { step, error } => (line.stage, format!("{step}: {error}")),
+            EventKind::StepParked { step, reason } => {
+                (line.stage, format!("{step}: {}", reason.message))
+            }
+            EventKind::StepInDoubt { step, message, .. } => {
+                (line.stage, format!("{step}: {message}"))
+            }
+            EventKind::RunResumed { .. } => (Stage::Working, String::new()),
+            EventKind::RunPaused { reason } => {
+                let stage = match reason {
+                    PauseReason::Parked => Stage::Parked,
+                    PauseReason::InDoubt => Stage::InDoubt,
+                    PauseReason::Interrupted => Stage::Interrupted,
+                };
+                (stage, line.detail.clone())
+            }
+            EventKind::RunFinished { result } => match result {
+                RunResult::Succeeded => (Stage::Succeeded, String::new()),
+                RunResult::Failed => (Stage::Failed, line.detail.clone()),
+            },
+            _ => return None,
+        };
+        if stage != line.stage {
+            line.since = event.at;
+        }
+        let former = std::mem::replace(&mut line.stage, stage);
+        line.detail = detail;
+        self.counts[former.index()] -= 1;
+        self.counts[stage.index()] += 1;
+        if !matches!(event.kind, EventKind::RunPaused { .. } | EventKind::RunFinished { .. }) {
+            return None;
+        }
+        let (target, detail) = (printable(&line.target), printable(&line.detail));
+        if matches!(stage, Stage::Failed | Stage::InDoubt) {
+            self.failures.push_front((target.clone(), detail.clone()));
+            self.failures.truncate(SHOWN);
+        }
+        self.done_at.push_back(event.at);
+        if self.done_at.len() > PACE_WINDOW {
+            self.done_at.pop_front();
+        }
+        let word = stage.paint(&format!("{:<11}", stage.name()), self.style);
+        let place = format!("[{}/{}]", self.done(), self.total);
+        Some(format!("{place} {word} {target}  {detail}").trim_end().to_owned())
+    }
+
+    /// How many targets have come to an end.
+    pub fn done(&self) -> usize {
+        let open = self.counts[Stage::Working.index()] + self.counts[Stage::Waiting.index()];
+        self.settled + self.runs.len() - open
+    }
+
+    /// The screen: lines of `width` columns at most.
+    pub fn frame(&self, gauges: &Gauges, now: Timestamp, width: usize) -> Vec<String> {
+        let width = width.max(40);
+        let mut lines = vec![self.bar(width), self.totals(width), self.pace(gauges, now, width)];
+        lines.extend(gauges.standstill.iter().map(|why| self.style.bad(&shorten(why, width))));
+        if !self.failures.is_empty() {
+            lines.push(self.style.faint("newest failures"));
+            let failures = self.failures.iter();
+            lines.extend(failures.map(|(target, why)| self.row(target, why, "", width)));
+        }
+        let mut waits: Vec<&Line> =
+            self.runs.values().filter(|line| line.stage == Stage::Waiting).collect();
+        waits.sort_by(|one, other| (one.since, &one.target).cmp(&(other.since, &other.target)));
+        if !waits.is_empty() {
+            lines.push(self.style.faint("longest waits"));
+        }
+        lines.extend(waits.iter().take(SHOWN).map(|line| {
+            let since = between(line.since, now);
+            self.row(&printable(&line.target), &printable(&line.detail), &since, width)
+        }));
+        lines
+    }
+
+    fn bar(&self, width: usize) -> String {
+        let (done, total) = (self.done(), self.total.max(1));
+        let numbers = format!(" {done}/{}", self.total);
+        let room = width.saturating_sub(numbers.chars().count()).min(60);
+        let filled = (room * done.min(total)) / total;
+        let (full, rest) = ("━".repeat(filled), "─".repeat(room - filled));
+        format!("{}{}{numbers}", self.style.good(&full), self.style.faint(&rest))
+    }
+
+    fn totals(&self, width: usize) -> String {
+        let queued = self.total.saturating_sub(self.settled + self.runs.len());
+        let mut parts = Vec::new();
+        for (stage, number) in Stage::ALL.iter().zip(self.counts) {
+            if number > 0 {
+                let text = format!("{number} {}", stage.name());
+                parts.push((text.clone(), stage.paint(&text, self.style)));
+            }
+        }
+        for (number, word) in [(self.settled, "unchanged"), (queued, "to come")] {
+            if number > 0 {
+                let text = format!("{number} {word}");
+                parts.push((text.clone(), self.style.faint(&text)));
+            }
+        }
+        fitting(&parts, "  ", width)
+    }
+
+    fn pace(&self, gauges: &Gauges, now: Timestamp, width: usize) -> String {
+        let elapsed = Duration::try_from(now.duration_since(self.began_at)).unwrap_or_default();
+        let mut parts = vec![between(self.began_at, now)];
+        parts.extend(
+            self.time_left(now).map(|left| format!("about {} left", format_duration(left))),
+        );
+        let requests = u32::try_from(gauges.requests).unwrap_or(u32::MAX);
+        let rate = f64::from(requests) / elapsed.as_secs_f64().max(1.0);
+        parts.push(format!("{requests} requests, {rate:.0}/s"));
+        parts.extend(gauges.budgets.iter().cloned());
+        let parts: Vec<(String, String)> =
+            parts.into_iter().map(|part| (part.clone(), self.style.faint(&part))).collect();
+        fitting(&parts, " · ", width)
+    }
+
+    /// A guess from the pace of the last targets; none while there is too little to guess from.
+    fn time_left(&self, now: Timestamp) -> Option<Duration> {
+        let rest = self.total.checked_sub(self.done()).filter(|rest| *rest > 0)?;
+        let window = self.done_at.len();
+        if window < 10 {
+            return None;
+        }
+        let first = *self.done_at.front()?;
+        let took = Duration::try_from(now.duration_since(first)).ok()?;
+        let each = took.div_f64(f64::from(u32::try_from(window).ok()?));
+        let left = each.checked_mul(u32::try_from(rest).ok()?)?;
+        Some(Duration::from_secs(left.as_secs().max(1)))
+    }
+
+    fn row(&self, target: &str, detail: &str, right: &str, width: usize) -> String {
+        let name_room = (width / 3).clamp(16, 40);
+        let used = 2 + name_room + 2 + right.chars().count() + 2;
+        let room = width.saturating_sub(used).max(10);
+        let (name, detail) = (shorten(target, name_room), shorten(detail, room));
+        let line = format!("  {name:name_room$}  {detail:room$}  {right}");
+        line.trim_end().to_owned()
+    }
+}
+
+impl Stage {
+    const ALL: [Self; 7] = [
+        Self::Succeeded,
+        Self::Failed,
+        Self::InDoubt,
+        Self::Parked,
+        Self::Interrupted,
+        Self::Waiting,
+        Self::Working,
+    ];
+
+    fn index(self) -> usize {
+        Self::ALL.iter().position(|stage| *stage == self).unwrap_or_default()
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Working => "working",
+            Self::Waiting => "waiting",
+            Self::Parked => "parked",
+            Self::Interrupted => "interrupted",
+            Self::InDoubt => "in doubt",
+            Self::Failed => "failed",
+            Self::Succeeded => "issued",
+        }
+    }
+
+    fn paint(self, text: &str, style: Style) -> String {
+        match self {
+            Self::Succeeded => style.good(text),
+            Self::Failed | Self::InDoubt => style.bad(text),
+            Self::Parked | Self::Interrupted | Self::Waiting => style.waiting(text),
+            Self::Working => text.to_owned(),
+        }
+    }
+}
+
+/// As many parts as fit into a line, painted.
+fn fitting(parts: &[(String, String)], between: &str, width: usize) -> String {
+    let (mut line, mut used) = (String::new(), 0);
+    for (plain, painted) in parts {
+        let gap = if line.is_empty() { "" } else { between };
+        let wide = gap.chars().count() + plain.chars().count();
+        if used + wide > width {
+            break;
+        }
+        line.push_str(gap);
+        line.push_str(painted);
+        used += wide;
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{ErrorKind, Observation, StepError};
+    use crate::types::StepId;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn event(second: i64, kind: EventKind) -> Event {
+        Event { sequence: 1, at: at(second), kind }
+    }
+
+    fn step() -> StepId {
+        StepId::parse("issued").unwrap()
+    }
+
+    /// A thousand targets: a hundred unchanged, and of the rest every tenth fails.
+    fn thousand() -> LiveView {
+        let mut view = LiveView::new(Style::new(false), 1000, at(0));
+        for _ in 0..100 {
+            view.settle();
+        }
+        for number in 0..400_i64 {
+            let run = RunId::from_random(u64::try_from(number).unwrap());
+            view.expect(&run, &format!("t{number:03}.example.com"), at(0));
+            let observation =
+                Observation { summary: "not issued yet".to_owned(), ..Observation::default() };
+            let next_look = at(number + 30);
+            view.event(
+                &run,
+                &event(number, EventKind::StepWaiting { step: step(), observation, next_look }),
+            );
+            if number % 10 == 9 {
+                let error =
+                    StepError::new(ErrorKind::Refused, "rejected by the CA \u{1b}[2J".repeat(9));
+                view.event(&run, &event(500, EventKind::StepFailed { step: step(), error }));
+                let result = RunResult::Failed;
+                let line =
+                    view.event(&run, &event(500, EventKind::RunFinished { result })).unwrap();
+                assert!(
+                    line.contains("failed") && line.contains(&format!("t{number:03}.example.com"))
+                );
+            } else if number % 2 == 0 {
+                let result = RunResult::Succeeded;
+                view.event(&run, &event(500, EventKind::RunFinished { result }));
+            }
+        }
+        view
+    }
+
+    #[test]
+    fn a_thousand_targets_fit_into_a_screenful_of_any_width() {
+        let view = thousand();
+        for width in [80, 200] {
+            let gauges = Gauges {
+                requests: 4000,
+                budgets: vec!["regfish: 212 of 500 left in 60s".to_owned()],
+                standstill: Some("the API is down since 12 s; all runs wait".to_owned()),
+            };
+            let frame = view.frame(&gauges, at(600), width);
+            assert!(frame.len() <= 16, "{frame:#?}");
+            assert!(frame.iter().all(|line| line.chars().count() <= width), "{frame:#?}");
+            assert!(frame[0].ends_with(" 340/1000"), "{}", frame[0]);
+            assert_eq!(frame[1], "200 issued  40 failed  160 waiting  100 unchanged  500 to come");
+            assert!(frame[2].starts_with("10m · about"), "{}", frame[2]);
+            assert!(frame.iter().all(|line| !line.contains('\u{1b}')), "{frame:#?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_waits_and_the_newest_failures_come_first() {
+        let frame = thousand().frame(&Gauges::default(), at(600), 100);
+        let below = |title: &str| {
+            let index = frame.iter().position(|line| line == title).unwrap();
+            frame[index + 1].clone()
+        };
+        assert!(below("newest failures").starts_with("  t399.example.com"), "{frame:#?}");
+        let longest = below("longest waits");
+        assert!(longest.starts_with("  t001.example.com"), "{frame:#?}");
+        assert!(
+            longest.contains("issued: not issued yet") && longest.ends_with("9m 59s"),
+            "{longest}"
+        );
+    }
+
+    #[test]
+    fn runs_that_nobody_expects_are_ignored() {
+        let mut view = LiveView::new(Style::new(false), 1, at(0));
+        let finished = event(1, EventKind::RunFinished { result: RunResult::Succeeded });
+        assert_eq!(view.event(&RunId::from_random(7), &finished), None);
+        assert_eq!(view.done(), 0);
+    }
+}
