@@ -6,6 +6,7 @@
 mod explanation;
 pub mod graph;
 mod live;
+mod metrics;
 pub mod preview;
 mod progress;
 mod recap;
@@ -18,6 +19,7 @@ mod wording;
 
 pub use explanation::explanation;
 pub use live::{Gauges, LiveView};
+pub use metrics::{BudgetMetric, CertificateMetric, Metrics, metrics_text};
 pub use progress::Progress;
 pub use recap::{Recap, RecapResult, RecapRow, recap_junit, recap_markdown, recap_table};
 pub use remains::remains;
