@@ -192,6 +192,13 @@ fn after_order(
     now: Timestamp,
 ) -> Decision {
     let id = run.id.clone();
+    if run.state.phase == RunPhase::Cancelled {
+        let problem = format!(
+            "run {id} was cancelled, and what it ordered stays as it is at the vendor; `certplan run \
+             --again` orders anew for this target"
+        );
+        return Decision::Ask { run: id, problem };
+    }
     if run.state.phase != RunPhase::Finished(RunResult::Succeeded) {
         return Decision::Resume { run: id, phase: run.state.phase };
     }
@@ -390,6 +397,19 @@ mod tests {
         assert_eq!(decided(&[&failed], "A", false, 0), first);
         let kept = "keep: valid until 1970-04-01, due on 1970-03-02";
         assert_eq!(decided(&[&failed, &run("d", issued())], "A", false, 0), kept);
+    }
+
+    #[test]
+    fn a_cancelled_order_is_left_to_a_person_and_a_cancelled_run_without_one_is_forgotten() {
+        let cancelled = || EventKind::RunCancelled { reason: None, program: "test".to_owned() };
+        let with_order = run("d", vec![started(), sent(), bound(), cancelled()]);
+        let told = decided(&[&with_order], "A", true, 1000);
+        assert!(
+            told.starts_with("ask: run RUN was cancelled, and what it ordered stays"),
+            "{told}"
+        );
+        let without = run("d", vec![started(), cancelled()]);
+        assert_eq!(decided(&[&without], "A", false, 0), "start: no certificate was ordered yet");
     }
 
     #[test]
