@@ -51,6 +51,8 @@ impl From<StoreError> for CliError {
             StoreError::Conflict(_) => Some("look at it with `certplan show`, then resume it"),
             StoreError::CertificateOwned { .. }
             | StoreError::NoSuchPlan(_)
+            | StoreError::NoSuchBatch(_)
+            | StoreError::BatchExists(_)
             | StoreError::NamesBeingOrdered { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Database { .. }
@@ -76,7 +78,9 @@ impl From<DriveError> for CliError {
                 .hint("resume it with the version of certplan that started it"),
             DriveError::Store { .. } => Self::failure(error.to_string())
                 .hint("nothing was done after that; put the cause right, then `certplan resume`"),
-            DriveError::Engine(_) | DriveError::Plan { .. } => Self::failure(error.to_string()),
+            DriveError::Engine(_) | DriveError::Plan { .. } | DriveError::Defect { .. } => {
+                Self::failure(error.to_string())
+            }
         }
     }
 }

@@ -156,6 +156,7 @@ fn driver(
         performer: Arc::new(actions),
         observer,
         settings: EngineSettings::default(),
+        shared: Arc::default(),
     }
 }
 

@@ -10,20 +10,20 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tokio::task::{Id, JoinSet};
 
+use super::shared::TurnedAway;
 use super::{DriveError, Driver};
-use crate::action::{ActionCall, Performer};
+use crate::action::ActionCall;
 use crate::engine::{Command, Engine};
+use crate::plan::Share;
 use crate::run::{Call, ErrorKind, Outcome, Retry, RunPhase, RunResult, RunState, StepError};
 use crate::store::{Store, StoreError};
-use crate::types::{CertificateId, Clock, RunId, StepId, Timestamp, Work, format_duration};
+use crate::types::{CertificateId, RunId, StepId, Timestamp, Work, format_duration};
 
 pub(super) struct Flights {
+    driver: Driver,
     run: RunId,
     directory: PathBuf,
     keys: Vec<(String, PathBuf)>,
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    performer: Arc<dyn Performer>,
     tasks: JoinSet<Outcome>,
     steps: HashMap<Id, (Command, Work)>,
 }
@@ -31,12 +31,10 @@ pub(super) struct Flights {
 impl Flights {
     pub(super) fn new(driver: &Driver, run: &RunId, engine: &Engine) -> Self {
         Self {
+            driver: driver.clone(),
             run: run.clone(),
             directory: PathBuf::from(&engine.state().header.directory),
             keys: Vec::new(),
-            store: Arc::clone(&driver.store),
-            clock: Arc::clone(&driver.clock),
-            performer: Arc::clone(&driver.performer),
             tasks: JoinSet::new(),
             steps: HashMap::new(),
         }
@@ -52,7 +50,7 @@ impl Flights {
         self.keys = keys(engine.state());
         // In virtual time nothing takes time, so calls can as well come one after the other: then
         // the same run tells the same story each time.
-        let most = if self.clock.is_virtual() { 1 } else { usize::MAX };
+        let most = if self.driver.clock.is_virtual() { 1 } else { usize::MAX };
         for command in engine.commands() {
             if self.steps.values().any(|(under_way, _)| under_way.step == command.step) {
                 continue;
@@ -106,28 +104,27 @@ impl Flights {
     }
 
     fn start(&mut self, command: Command) {
-        let (store, performer) = (Arc::clone(&self.store), Arc::clone(&self.performer));
+        let driver = self.driver.clone();
         let (run, directory) = (self.run.clone(), self.directory.clone());
-        let work = Work::begin(Arc::clone(&self.clock), command.deadline);
+        let work = Work::begin(Arc::clone(&self.driver.clock), command.deadline);
         let (flown, keys, done) = (command.clone(), self.keys.clone(), work.clone());
-        let handle = self.tasks.spawn(async move {
-            carry_out(store, performer, run, directory, keys, flown, &done).await
-        });
+        let handle = self
+            .tasks
+            .spawn(async move { carry_out(&driver, run, directory, keys, flown, &done).await });
         self.steps.insert(handle.id(), (command, work));
     }
 }
 
 /// Performs one command to its end as `work`, whatever happens in it.
 pub(super) async fn carry_out(
-    store: Arc<dyn Store>,
-    performer: Arc<dyn Performer>,
+    driver: &Driver,
     run: RunId,
     directory: PathBuf,
     keys: Vec<(String, PathBuf)>,
     command: Command,
     work: &Work,
 ) -> Outcome {
-    let others = match others(store.as_ref(), &run, &command).await {
+    let others = match others(driver.store.as_ref(), &run, &command).await {
         Ok(others) => others,
         Err(error) => {
             let error = StepError::new(ErrorKind::File, error.to_string());
@@ -139,13 +136,31 @@ pub(super) async fn carry_out(
         step: command.step.clone(),
         uses: command.uses.clone(),
         call: command.call.clone(),
-        parameters: command.parameters,
+        parameters: command.parameters.clone(),
         directory,
         owned_by_others: others.certificates,
         unfinished_runs: others.unfinished,
         keys,
     };
-    match work.within(command.timeout, performer.perform(call)).await {
+    let perform = async {
+        match driver.shared.slot().await {
+            Ok(_slot) => driver.performer.perform(call).await,
+            Err(TurnedAway) => {
+                let message = "the program was asked to stop before it began";
+                let error = StepError::new(ErrorKind::Interrupted, message);
+                Outcome::Failed { error, retry: Retry::Later { after: None } }
+            }
+        }
+    };
+    let answer = async {
+        match (driver.shared.answers(), command.share, &command.call) {
+            (Some(answers), Share::Batch, Call::Perform) => {
+                answers.get(&command.uses, &command.parameters, perform).await
+            }
+            _ => perform.await,
+        }
+    };
+    match work.within(command.timeout, answer).await {
         Some(outcome) => outcome,
         None => {
             let message = format!("no outcome after {}", format_duration(command.timeout));
@@ -166,7 +181,7 @@ async fn others(store: &dyn Store, run: &RunId, command: &Command) -> Result<Oth
     let mut others = Others::default();
     match &command.call {
         // A certificate of another run is never what became of an order of this one.
-        Call::Prepare { .. } | Call::Reconcile(_) | Call::Adopt(..) => {
+        Call::Prepare { earlier: Some(_), .. } | Call::Reconcile(_) | Call::Adopt(..) => {
             let owners = store.certificate_owners().await?.into_iter();
             others.certificates =
                 owners.filter(|(_, owner)| owner != run).map(|(id, _)| id).collect();
@@ -185,7 +200,7 @@ async fn others(store: &dyn Store, run: &RunId, command: &Command) -> Result<Oth
                 .map(|other| other.id)
                 .collect();
         }
-        Call::Perform | Call::Send(_) => {}
+        Call::Perform | Call::Prepare { earlier: None, .. } | Call::Send(_) => {}
     }
     Ok(others)
 }

@@ -4,10 +4,14 @@
 //! nothing else happens; the calls of actions run beside the loop and come back as outcomes. The
 //! loop never acts on state that is not stored, and never waits for anything but its own select.
 
+mod answers;
+mod batch;
 mod cancel;
 mod flight;
+mod shared;
 #[cfg(test)]
 mod tests;
+mod waves;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +23,12 @@ use crate::engine::{Engine, EngineError, EngineSettings};
 use crate::plan::Plan;
 use crate::run::{ErrorKind, Event, EventKind, Outcome, Retry, RunHeader, RunPhase, StepError};
 use crate::store::{NewRun, Store, StoreError, StoredPlan};
-use crate::types::{CertificateId, Clock, RunId, StepId, Timestamp, Work};
+use crate::types::{Busy, CertificateId, Clock, RunId, StepId, Timestamp, Work};
+pub use batch::{BatchReport, BatchRun, BatchSettings, BatchTarget, Member, RunEnd, Unbegun};
 pub use cancel::cancel;
 use flight::Flights;
+pub use shared::Shared;
+pub use waves::{FailureLimit, ShareError, WaveSize, waves};
 
 /// How soon an order is tried again whose names another run is ordering.
 const NAMES_PAUSE: Duration = Duration::from_secs(15);
@@ -42,6 +49,8 @@ pub struct Driver {
     pub observer: Observer,
     /// The engine's own times.
     pub settings: EngineSettings,
+    /// What the run has in common with others; nothing by default.
+    pub shared: Arc<Shared>,
 }
 
 /// Why a run could not be driven on.
@@ -71,6 +80,12 @@ pub enum DriveError {
     /// The run could not be read.
     #[error(transparent)]
     Load(StoreError),
+    /// The loop itself broke off; a fault of this program.
+    #[error("driving run `{run}` broke off; this is a defect, and `resume` goes on")]
+    Defect {
+        /// The run.
+        run: RunId,
+    },
 }
 
 fn display_unsaved(certificate: Option<&CertificateId>, step: Option<&StepId>) -> String {
@@ -83,6 +98,12 @@ fn display_unsaved(certificate: Option<&CertificateId>, step: Option<&StepId>) -
 
 fn nothing_in_doubt() -> StepError {
     StepError::new(ErrorKind::Conflict, "no order of this run is in doubt")
+}
+
+/// Waits until somebody asks to stop. A sender that is gone can no longer ask, and nobody else can:
+/// that counts as well.
+async fn asked_to_stop(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 impl Driver {
@@ -105,9 +126,11 @@ impl Driver {
     /// Reads a run from the store, as its events left it.
     pub async fn load(&self, run: &RunId) -> Result<Engine, DriveError> {
         let stored = self.store.load_run(run).await.map_err(DriveError::Load)?;
-        let plan: Plan = serde_json::from_str(&stored.plan.compiled)
-            .map_err(|error| DriveError::Plan { run: run.clone(), reason: error.to_string() })?;
-        Ok(Engine::load(run.clone(), Arc::new(plan), &stored.events, self.settings)?)
+        let plan = self
+            .shared
+            .plan(&stored.plan)
+            .map_err(|reason| DriveError::Plan { run: run.clone(), reason })?;
+        Ok(Engine::load(run.clone(), plan, &stored.events, self.settings)?)
     }
 
     /// Takes a loaded run up again; `program` is recorded.
@@ -128,11 +151,21 @@ impl Driver {
     pub async fn drive(
         &self,
         run: &RunId,
+        engine: Engine,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Engine, DriveError> {
+        self.drive_busy(run, engine, stop, self.clock.busy()).await
+    }
+
+    async fn drive_busy(
+        &self,
+        run: &RunId,
         mut engine: Engine,
         mut stop: watch::Receiver<bool>,
+        busy: Busy,
     ) -> Result<Engine, DriveError> {
         let mut flights = Flights::new(self, run, &engine);
-        match self.turn(run, &mut engine, &mut stop, &mut flights).await {
+        match self.turn(run, &mut engine, &mut stop, &mut flights, busy).await {
             Ok(()) => Ok(engine),
             Err(error) => Err(flights.last_words(error).await),
         }
@@ -144,8 +177,9 @@ impl Driver {
         engine: &mut Engine,
         stop: &mut watch::Receiver<bool>,
         flights: &mut Flights,
+        busy: Busy,
     ) -> Result<(), DriveError> {
-        let mut busy = Some(self.clock.busy());
+        let mut busy = Some(busy);
         let mut stopping = *stop.borrow();
         loop {
             if !stopping {
@@ -176,18 +210,20 @@ impl Driver {
                     busy = Some(work.end());
                     // An intent that nobody is going to send must not look like one that was sent;
                     // and what was called back before it was sent is no attempt that failed.
-                    let idle = matches!(outcome, Outcome::Prepared { .. }) || work.was_turned_away();
-                    if !(stopping && idle) {
+                    let orders = matches!(outcome, Outcome::Prepared { .. });
+                    if !stopping && orders && !self.shared.may_order(run) {
+                        stopping = true;
+                        flights.release();
+                    }
+                    if !(stopping && (orders || work.was_turned_away())) {
                         self.take_in(run, engine, &step, outcome).await?;
                     }
                 }
                 mark = self.clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {
                     busy = Some(mark);
                 }
-                asked = stop.wait_for(|stop| *stop), if !stopping => {
+                () = asked_to_stop(stop), if !stopping => {
                     busy = Some(self.clock.busy());
-                    // A sender that is gone can no longer ask, and nobody else can: stop as well.
-                    let _ = asked;
                     stopping = true;
                     flights.release();
                 }
@@ -261,12 +297,9 @@ impl Driver {
         };
         let step = command.step.clone();
         let directory = engine.state().header.directory.clone().into();
-        let (store, performer) = (Arc::clone(&self.store), Arc::clone(&self.performer));
         let work = Work::begin(Arc::clone(&self.clock), None);
         let keys = flight::keys(engine.state());
-        match flight::carry_out(store, performer, run.clone(), directory, keys, command, &work)
-            .await
-        {
+        match flight::carry_out(self, run.clone(), directory, keys, command, &work).await {
             Outcome::Failed { error, .. } => Ok(Err(error)),
             outcome => {
                 let now = self.clock.now();

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 
 use super::{Engine, is_reconciled};
+use crate::plan::Share;
 use crate::run::{Call, StepState};
 use crate::types::{StepId, Timestamp};
 
@@ -21,6 +22,8 @@ pub struct Command {
     pub parameters: Map<String, Value>,
     /// How long the call may take.
     pub timeout: Duration,
+    /// Whether the runs of a batch share the answer.
+    pub share: Share,
     /// Not before this time.
     pub not_before: Timestamp,
     /// When the plan's patience with the step ends; the call need not wait for its turn beyond it.
@@ -68,6 +71,7 @@ impl Engine {
                     call,
                     parameters: record.state.attempt()?.parameters.clone(),
                     timeout: step.timeout,
+                    share: step.share,
                     not_before,
                     deadline: record.state.attempt()?.deadline,
                 })

@@ -28,6 +28,7 @@ impl Engine {
             call: Call::Adopt(intent.clone(), certificate),
             parameters: attempt.parameters.clone(),
             timeout: step.timeout,
+            share: step.share,
             not_before: Timestamp::MIN,
             deadline: None,
         })

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Map;
 
-use super::{NewRun, Store, StoreError, StoredPlan};
+use super::{BatchMember, NewBatch, NewRun, Store, StoreError, StoredPlan};
 use crate::run::{
     BindingKind, Event, EventKind, Intent, PauseReason, PlanReference, RunHeader, RunState,
 };
-use crate::types::{CertificateId, DomainName, RunId, StepId, Timestamp};
+use crate::types::{BatchId, CertificateId, DomainName, RunId, StepId, Timestamp};
 
 fn step() -> StepId {
     StepId::parse("order").unwrap()
@@ -165,9 +165,53 @@ pub(super) async fn keeps_the_contract(store: &dyn Store) {
     let summaries = store.list_runs().await.unwrap();
     assert!(summaries.iter().any(|run| run.id == four && run.phase == "cancelled"));
 
+    keeps_batches(store, &one).await;
+
     // A run that is not there is said to be not there.
     let nobody = RunId::from_random(99);
     assert!(matches!(store.load_run(&nobody).await, Err(StoreError::NoSuchRun(_))));
     let lost = store.append(&nobody, vec![started(2)]).await.unwrap_err();
     assert!(matches!(lost, StoreError::NoSuchRun(_)), "{lost}");
+}
+
+async fn keeps_batches(store: &dyn Store, existing: &RunId) {
+    let member = |number| {
+        let NewRun { id: run, mut events, .. } = new_run(number);
+        BatchMember::New { run, started: Box::new(events.remove(0)) }
+    };
+    let batch = |number: u64, members| NewBatch {
+        id: BatchId::from_random(number),
+        at: Timestamp::from_second(1_700_000_000 + i64::try_from(number).unwrap()).unwrap(),
+        program: "certplan test".to_owned(),
+        plans: vec![new_run(0).plan],
+        members,
+    };
+
+    // A batch is read back in its own order, new runs and old ones alike.
+    let members = vec![member(12), BatchMember::Existing(existing.clone()), member(11)];
+    let runs: Vec<RunId> = members.iter().map(|member| member.run().clone()).collect();
+    let first = batch(1, members);
+    let id = first.id.clone();
+    store.create_batch(first).await.unwrap();
+    assert_eq!(store.batch_runs(&id).await.unwrap(), runs);
+    assert_eq!(store.load_run(&runs[0]).await.unwrap().events.len(), 1);
+    assert_eq!(store.load_run(&runs[0]).await.unwrap().plan, new_run(0).plan);
+
+    // What cannot be made whole leaves nothing behind.
+    let taken = store.create_batch(batch(2, vec![member(13), member(12)])).await.unwrap_err();
+    assert!(matches!(taken, StoreError::Conflict(_)), "{taken}");
+    let nobody = BatchMember::Existing(RunId::from_random(99));
+    let missing = store.create_batch(batch(2, vec![member(13), nobody])).await.unwrap_err();
+    assert!(matches!(missing, StoreError::NoSuchRun(_)), "{missing}");
+    let again = store.create_batch(batch(1, vec![member(13)])).await.unwrap_err();
+    assert!(matches!(again, StoreError::BatchExists(_)), "{again}");
+    assert!(store.load_run(&new_run(13).id).await.is_err());
+    let none = store.batch_runs(&BatchId::from_random(2)).await.unwrap_err();
+    assert!(matches!(none, StoreError::NoSuchBatch(_)), "{none}");
+
+    // The newest batch comes first.
+    store.create_batch(batch(3, vec![member(13)])).await.unwrap();
+    let listed = store.list_batches().await.unwrap();
+    let sizes: Vec<usize> = listed.iter().map(|batch| batch.runs).collect();
+    assert_eq!(sizes, [1, 3]);
 }

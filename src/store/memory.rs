@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{NewRun, RunSummary, Store, StoreError, StoreFuture, StoredPlan, StoredRun};
+use super::{
+    BatchMember, BatchSummary, NewBatch, NewRun, RunSummary, Store, StoreError, StoreFuture,
+    StoredPlan, StoredRun,
+};
 use crate::run::{Event, EventKind, Intent, ReopenReason, RunState};
-use crate::types::{CertificateId, RunId};
+use crate::types::{BatchId, CertificateId, RunId};
 
 /// Keeps everything in memory, with the same promises as the real store.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     runs: Mutex<Vec<(RunId, StoredPlan, Vec<Event>)>>,
     plans: Mutex<Vec<StoredPlan>>,
+    batches: Mutex<Vec<(BatchSummary, Vec<RunId>)>>,
 }
 
 impl MemoryStore {
@@ -59,6 +63,48 @@ impl MemoryStore {
         stored.extend(events);
         Ok(())
     }
+
+    fn add_batch(&self, batch: NewBatch) -> Result<(), StoreError> {
+        let mut runs = self.lock();
+        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        if batches.iter().any(|(known, _)| known.id == batch.id) {
+            return Err(StoreError::BatchExists(batch.id));
+        }
+        let ids: Vec<RunId> = batch.members.iter().map(|member| member.run().clone()).collect();
+        let mut new = Vec::new();
+        for member in batch.members {
+            let exists = runs.iter().chain(&new).any(|(id, _, _)| id == member.run());
+            match member {
+                BatchMember::Existing(_) if exists => {}
+                BatchMember::Existing(run) => return Err(StoreError::NoSuchRun(run)),
+                BatchMember::New { run, .. } if exists => return Err(StoreError::Conflict(run)),
+                BatchMember::New { run, started } => {
+                    let plan = plan_of(&batch.plans, &started)?;
+                    new.push((run, plan, vec![*started]));
+                }
+            }
+        }
+        runs.extend(new);
+        let summary = BatchSummary {
+            id: batch.id,
+            started_at: batch.at,
+            program: batch.program,
+            runs: ids.len(),
+        };
+        batches.push((summary, ids));
+        Ok(())
+    }
+}
+
+fn plan_of(plans: &[StoredPlan], started: &Event) -> Result<StoredPlan, StoreError> {
+    let EventKind::RunStarted(header) = &started.kind else {
+        return Err(StoreError::corrupt("the first event", "a run must start"));
+    };
+    let fits = |plan: &&StoredPlan| {
+        plan.digest == header.plan.digest && plan.semantics == header.semantics
+    };
+    let plan = plans.iter().find(fits);
+    plan.cloned().ok_or_else(|| StoreError::NoSuchPlan(header.plan.digest.clone()))
 }
 
 /// Another run at the same place whose order for the same names is unanswered.
@@ -161,6 +207,25 @@ impl Store for MemoryStore {
             })
             .collect();
         Box::pin(ready(Ok(owners)))
+    }
+
+    fn create_batch(&self, batch: NewBatch) -> StoreFuture<'_, ()> {
+        Box::pin(ready(self.add_batch(batch)))
+    }
+
+    fn list_batches(&self) -> StoreFuture<'_, Vec<BatchSummary>> {
+        let batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut summaries: Vec<BatchSummary> =
+            batches.iter().map(|(summary, _)| summary.clone()).collect();
+        summaries.sort_by(|a, b| b.started_at.cmp(&a.started_at).then_with(|| a.id.cmp(&b.id)));
+        Box::pin(ready(Ok(summaries)))
+    }
+
+    fn batch_runs(&self, batch: &BatchId) -> StoreFuture<'_, Vec<RunId>> {
+        let batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        let runs = batches.iter().find(|(known, _)| known.id == *batch);
+        let runs = runs.map(|(_, runs)| runs.clone());
+        Box::pin(ready(runs.ok_or_else(|| StoreError::NoSuchBatch(batch.clone()))))
     }
 }
 

@@ -3,6 +3,7 @@
 //! A store keeps events and finds runs. It never decides anything: what an event means is said in
 //! `crate::run`. Every implementation passes the same contract test (`contract.rs`).
 
+mod batch;
 #[cfg(test)]
 mod contract;
 mod lock;
@@ -13,12 +14,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::Pin;
 
+pub use batch::{BatchMember, BatchSummary, NewBatch};
 pub use lock::{LockError, TargetKey, TargetLock, TargetLocks};
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 
 use crate::run::Event;
-use crate::types::{CertificateId, IdError, RunId, Timestamp};
+use crate::types::{BatchId, CertificateId, IdError, RunId, Timestamp};
 
 /// What a store method returns: it is done when the promise is kept.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -47,6 +49,18 @@ pub trait Store: Send + Sync {
 
     /// Which run owns which certificate id.
     fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>>;
+
+    /// Creates a batch with all its new runs. Durable when it returns; all of it or nothing.
+    ///
+    /// Fails with [`StoreError::Conflict`] when one of the new runs exists, and with
+    /// [`StoreError::NoSuchRun`] when one of the others does not.
+    fn create_batch(&self, batch: NewBatch) -> StoreFuture<'_, ()>;
+
+    /// A line for each batch, the newest first.
+    fn list_batches(&self) -> StoreFuture<'_, Vec<BatchSummary>>;
+
+    /// The runs of a batch, in the order of its inventory.
+    fn batch_runs(&self, batch: &BatchId) -> StoreFuture<'_, Vec<RunId>>;
 }
 
 /// A run that is to be created.
@@ -109,6 +123,12 @@ pub enum StoreError {
     /// There is no such run.
     #[error("there is no run `{0}`")]
     NoSuchRun(RunId),
+    /// There is no such batch.
+    #[error("there is no batch `{0}`")]
+    NoSuchBatch(BatchId),
+    /// There is a batch of that id.
+    #[error("there is a batch `{0}` already")]
+    BatchExists(BatchId),
     /// An event names a plan that is not kept.
     #[error("there is no plan `{0}` in the state file")]
     NoSuchPlan(String),

@@ -87,6 +87,12 @@ text_id!(
     check_run
 );
 text_id!(
+    /// A batch's name in the store, made like a run's.
+    BatchId,
+    "batch id",
+    check_run
+);
+text_id!(
     /// The vendor's public id of a certificate (contract A.6). Opaque; the same through the whole
     /// life of an order.
     CertificateId,
@@ -106,15 +112,26 @@ const RUN_LENGTH: usize = 10;
 
 impl RunId {
     /// Makes an id from random bits; the lowest 50 are used.
-    pub fn from_random(mut bits: u64) -> Self {
-        let mut text = String::with_capacity(RUN_LENGTH);
-        for _ in 0..RUN_LENGTH {
-            let index = usize::try_from(bits & 31).unwrap_or_default();
-            text.push(char::from(RUN_ALPHABET[index]));
-            bits >>= 5;
-        }
-        Self(text)
+    pub fn from_random(bits: u64) -> Self {
+        Self(random_text(bits))
     }
+}
+
+impl BatchId {
+    /// Makes an id from random bits; the lowest 50 are used.
+    pub fn from_random(bits: u64) -> Self {
+        Self(random_text(bits))
+    }
+}
+
+fn random_text(mut bits: u64) -> String {
+    let mut text = String::with_capacity(RUN_LENGTH);
+    for _ in 0..RUN_LENGTH {
+        let index = usize::try_from(bits & 31).unwrap_or_default();
+        text.push(char::from(RUN_ALPHABET[index]));
+        bits >>= 5;
+    }
+    text
 }
 
 fn check_step(text: &str) -> Result<(), &'static str> {

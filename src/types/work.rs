@@ -9,7 +9,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::{Busy, Clock, Timestamp};
@@ -18,9 +18,6 @@ tokio::task_local! {
     static CURRENT: Work;
 }
 
-/// While work rests its time limit is looked at again in this long.
-const LIMIT_LOOK: Duration = Duration::from_millis(20);
-
 /// A piece of work. Clones are the same work.
 #[derive(Debug, Clone)]
 pub struct Work {
@@ -28,6 +25,8 @@ pub struct Work {
     clock: Arc<dyn Clock>,
     waits_until: Option<Timestamp>,
     released: Arc<watch::Sender<bool>>,
+    /// Told when a rest is over, so that the time limit counts again.
+    woken: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -44,7 +43,8 @@ impl Work {
         let busy = Some(clock.busy());
         let inner = Inner { busy, resting_since: None, rested: Duration::ZERO, turned_away: false };
         let released = Arc::new(watch::Sender::new(false));
-        Self { inner: Arc::new(Mutex::new(inner)), clock, waits_until, released }
+        let woken = Arc::new(Notify::new());
+        Self { inner: Arc::new(Mutex::new(inner)), clock, waits_until, released, woken }
     }
 
     /// The work that the running task does, if it was begun by [`Work::within`].
@@ -63,11 +63,12 @@ impl Work {
             if left.is_zero() && !resting {
                 return None;
             }
-            let look = if resting { left.max(LIMIT_LOOK) } else { left };
             tokio::select! {
                 biased;
                 result = &mut task => return Some(result),
-                () = tokio::time::sleep(look) => {}
+                () = self.woken.notified() => {}
+                // Thousands may rest; whoever does has no limit to look at.
+                () = tokio::time::sleep(left), if !resting => {}
             }
         }
     }
@@ -152,6 +153,8 @@ impl Rest {
             inner.rested += since.elapsed();
         }
         inner.busy = Some(busy);
+        drop(inner);
+        work.woken.notify_one();
     }
 }
 

@@ -175,6 +175,7 @@ async fn really_sent(plan: &str, names: &str) -> Vec<Arrived> {
         performer: Arc::new(actions),
         observer: Arc::new(|_, _| {}),
         settings: EngineSettings::default(),
+        shared: Arc::default(),
     };
     let run = RunId::from_random(7);
     let engine = driver.start(run.clone(), Arc::new(plan), stored, header).await.unwrap();

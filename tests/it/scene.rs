@@ -18,9 +18,10 @@ use certplan::run::{
 };
 use certplan::sandbox::{OrderSnapshot, Sandbox, SandboxOptions};
 use certplan::store::{
-    MemoryStore, NewRun, RunSummary, Store, StoreError, StoreFuture, StoredPlan, StoredRun,
+    BatchSummary, MemoryStore, NewBatch, NewRun, RunSummary, Store, StoreError, StoreFuture,
+    StoredPlan, StoredRun,
 };
-use certplan::types::{CertificateId, Clock, RunId, StepId, Timestamp, VirtualClock};
+use certplan::types::{BatchId, CertificateId, Clock, RunId, StepId, Timestamp, VirtualClock};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -102,6 +103,18 @@ impl Store for CrashingStore {
 
     fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>> {
         self.inner.certificate_owners()
+    }
+
+    fn create_batch(&self, batch: NewBatch) -> StoreFuture<'_, ()> {
+        self.inner.create_batch(batch)
+    }
+
+    fn list_batches(&self) -> StoreFuture<'_, Vec<BatchSummary>> {
+        self.inner.list_batches()
+    }
+
+    fn batch_runs(&self, batch: &BatchId) -> StoreFuture<'_, Vec<RunId>> {
+        self.inner.batch_runs(batch)
     }
 }
 
@@ -260,6 +273,7 @@ impl Scene {
             }),
             observer: Arc::new(|_, event| event_schema::check(event)),
             settings: EngineSettings::default(),
+            shared: Arc::default(),
         }
     }
 

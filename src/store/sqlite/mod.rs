@@ -4,6 +4,7 @@
 //! certificate. One thread writes, and commits what many runs want to write in one transaction, so
 //! that a thousand runs pay for one flush. Reading has a connection of its own.
 
+mod batches;
 mod schema;
 mod writer;
 
@@ -15,9 +16,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{NewRun, RunSummary, Store, StoreError, StoreFuture, StoredPlan, StoredRun};
+use super::{
+    BatchSummary, NewBatch, NewRun, RunSummary, Store, StoreError, StoreFuture, StoredPlan,
+    StoredRun,
+};
 use crate::run::Event;
-use crate::types::{CertificateId, RunId, Timestamp};
+use crate::types::{BatchId, CertificateId, RunId, Timestamp};
 use writer::{Job, Writer};
 
 /// A store in a file.
@@ -197,6 +201,19 @@ impl Store for SqliteStore {
             Ok(owners)
         })
     }
+
+    fn create_batch(&self, batch: NewBatch) -> StoreFuture<'_, ()> {
+        self.writer.send(|reply| Job::Batch { batch: Box::new(batch), reply })
+    }
+
+    fn list_batches(&self) -> StoreFuture<'_, Vec<BatchSummary>> {
+        self.read(batches::list)
+    }
+
+    fn batch_runs(&self, batch: &BatchId) -> StoreFuture<'_, Vec<RunId>> {
+        let batch = batch.clone();
+        self.read(move |connection| batches::runs(connection, &batch))
+    }
 }
 
 fn summary(row: &Row<'_>) -> Result<RunSummary, ReadError> {
@@ -292,6 +309,25 @@ mod tests {
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
+    #[tokio::test]
+    async fn a_file_of_an_older_program_is_brought_up_to_date_and_can_be_looked_at_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.db");
+        let run = super::super::contract::new_run(7);
+        let id = run.id.clone();
+        let store = SqliteStore::open(&path).unwrap();
+        store.create_run(run).await.unwrap();
+        drop(store);
+        let old = "DROP TABLE batch_runs; DROP TABLE batches; PRAGMA user_version = 1";
+        Connection::open(&path).unwrap().execute_batch(old).unwrap();
+        let looking = SqliteStore::open_read_only(&path).unwrap();
+        assert!(looking.list_batches().await.unwrap().is_empty());
+        drop(looking);
+        let store = SqliteStore::open(&path).unwrap();
+        assert!(store.list_batches().await.unwrap().is_empty());
+        assert_eq!(store.load_run(&id).await.unwrap().events.len(), 1);
+    }
+
     #[test]
     fn a_file_that_is_not_ours_is_refused_and_left_alone() {
         let directory = tempfile::tempdir().unwrap();
@@ -318,6 +354,6 @@ mod tests {
         drop(SqliteStore::open(&path).unwrap());
         Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
         let error = SqliteStore::open(&path).unwrap_err().to_string();
-        assert!(error.ends_with("has format 99; this program knows formats up to 1"), "{error}");
+        assert!(error.ends_with("has format 99; this program knows formats up to 2"), "{error}");
     }
 }

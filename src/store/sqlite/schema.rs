@@ -15,7 +15,7 @@ use crate::store::StoreError;
 const APPLICATION_ID: i64 = 0x4345_5254;
 
 /// The newest format that this program knows, and the one that it writes.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// Another program may be in the middle of a large transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -55,6 +55,21 @@ const TABLES: &str = "
         sequence INTEGER NOT NULL,
         body     TEXT    NOT NULL,
         PRIMARY KEY (run, sequence)
+    ) WITHOUT ROWID;
+";
+
+/// Format 2 adds batches.
+const BATCH_TABLES: &str = "
+    CREATE TABLE batches (
+        id         TEXT NOT NULL PRIMARY KEY,
+        started_at TEXT NOT NULL,
+        program    TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE batch_runs (
+        batch    TEXT    NOT NULL REFERENCES batches (id),
+        position INTEGER NOT NULL,
+        run      TEXT    NOT NULL REFERENCES runs (id),
+        PRIMARY KEY (batch, position)
     ) WITHOUT ROWID;
 ";
 
@@ -143,6 +158,11 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     if format == 0 {
         transaction.execute_batch(TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    if format < 2 {
+        transaction.execute_batch(BATCH_TABLES)?;
+    }
+    if format < FORMAT {
         transaction.pragma_update(None, "user_version", FORMAT)?;
     }
     transaction.commit()

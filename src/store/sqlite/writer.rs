@@ -11,9 +11,10 @@ use std::thread;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use tokio::sync::oneshot;
 
+use super::batches;
 use super::schema::translate;
 use crate::run::{Event, EventKind, Intent, ReopenReason, RunHeader, RunPhase};
-use crate::store::{NewRun, StoreError, StoreFuture, StoredPlan};
+use crate::store::{NewBatch, NewRun, StoreError, StoreFuture, StoredPlan};
 use crate::types::{CertificateId, RunId};
 
 /// More jobs than this are not put into one transaction, so that the first need not wait long.
@@ -26,6 +27,7 @@ pub(super) enum Job {
     Create { run: Box<NewRun>, reply: Reply },
     Keep { plan: Box<StoredPlan>, reply: Reply },
     Append { run: RunId, events: Vec<Event>, reply: Reply },
+    Batch { batch: Box<NewBatch>, reply: Reply },
 }
 
 /// The sending side of the queue. The thread ends when it is dropped.
@@ -98,6 +100,7 @@ fn commit(path: &std::path::Path, connection: &mut Connection, group: Vec<Job>) 
                 Job::Create { run, .. } => create(&savepoint, run),
                 Job::Keep { plan, .. } => keep(&savepoint, plan),
                 Job::Append { run, events, .. } => append(&savepoint, run, events),
+                Job::Batch { batch, .. } => batches::create(&savepoint, batch),
             };
             match result {
                 Ok(()) => {
@@ -114,7 +117,10 @@ fn commit(path: &std::path::Path, connection: &mut Connection, group: Vec<Job>) 
     })();
     let mut answers = answers.into_iter();
     for job in group {
-        let (Job::Create { reply, .. } | Job::Keep { reply, .. } | Job::Append { reply, .. }) = job;
+        let (Job::Create { reply, .. }
+        | Job::Keep { reply, .. }
+        | Job::Append { reply, .. }
+        | Job::Batch { reply, .. }) = job;
         let answer = match &committed {
             Ok(()) => answers.next().unwrap_or(Err(StoreError::Closed)),
             Err(error) => Err(translate(path, "write to", error)),
@@ -124,7 +130,7 @@ fn commit(path: &std::path::Path, connection: &mut Connection, group: Vec<Job>) 
     }
 }
 
-enum WriteError {
+pub(super) enum WriteError {
     Store(StoreError),
     Database(rusqlite::Error),
 }
@@ -142,35 +148,43 @@ impl From<StoreError> for WriteError {
 }
 
 fn create(connection: &Connection, run: &NewRun) -> Result<(), WriteError> {
-    let Some((header, at)) = run.events.first().and_then(|event| match &event.kind {
+    keep(connection, &run.plan)?;
+    insert_run(connection, &run.id, &run.events)
+}
+
+/// A new run, whose plan is kept already.
+pub(super) fn insert_run(
+    connection: &Connection,
+    run: &RunId,
+    events: &[Event],
+) -> Result<(), WriteError> {
+    let Some((header, at)) = events.first().and_then(|event| match &event.kind {
         EventKind::RunStarted(header) => Some((header, event.at)),
         _ => None,
     }) else {
         return Err(StoreError::corrupt("the first event", "a run must start").into());
     };
-    let plan = &run.plan;
-    keep(connection, plan)?;
-    let RunHeader { target, sandbox, plan: reference, .. } = header;
+    let RunHeader { target, sandbox, plan, semantics, .. } = header;
     let inserted = connection
         .prepare_cached(
             "INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL, ?9, ?9)",
         )?
         .execute(params![
-            run.id.as_str(),
+            run.as_str(),
             plan.digest,
-            plan.semantics,
-            reference.name,
+            semantics,
+            plan.name,
             target,
             sandbox,
             header.place(),
             RunPhase::Running.name(),
             at.to_string(),
         ]);
-    conflict(inserted, &run.id)?;
-    insert(connection, &run.id, &run.events)
+    conflict(inserted, run)?;
+    insert(connection, run, events)
 }
 
-fn keep(connection: &Connection, plan: &StoredPlan) -> Result<(), WriteError> {
+pub(super) fn keep(connection: &Connection, plan: &StoredPlan) -> Result<(), WriteError> {
     connection
         .prepare_cached("INSERT OR IGNORE INTO plans VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![plan.digest, plan.semantics, plan.text, plan.compiled])?;
@@ -297,7 +311,7 @@ fn bind(connection: &Connection, run: &RunId, id: &CertificateId) -> Result<(), 
 }
 
 /// A key that exists already means that somebody else was first.
-fn conflict(inserted: rusqlite::Result<usize>, run: &RunId) -> Result<(), WriteError> {
+pub(super) fn conflict(inserted: rusqlite::Result<usize>, run: &RunId) -> Result<(), WriteError> {
     match inserted {
         Ok(_) => Ok(()),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {

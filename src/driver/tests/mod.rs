@@ -1,5 +1,7 @@
 //! The loop with a scripted performer, a store in memory and a virtual clock.
 
+mod batch;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -13,8 +15,8 @@ use crate::document::SourceFile;
 use crate::engine::SEMANTICS;
 use crate::plan::parse_plan;
 use crate::run::{Call, Observation, Outcome, PlanReference, StepState};
-use crate::store::{MemoryStore, RunSummary, StoreFuture, StoredRun};
-use crate::types::{Timestamp, VirtualClock};
+use crate::store::{BatchSummary, MemoryStore, NewBatch, RunSummary, StoreFuture, StoredRun};
+use crate::types::{BatchId, Timestamp, VirtualClock};
 
 /// Performs nothing: answers each step's calls from a list, or with success.
 #[derive(Default)]
@@ -97,43 +99,49 @@ impl Scene {
             performer: Arc::clone(&script) as Arc<dyn Performer>,
             observer: Arc::new(|_, _| {}),
             settings: EngineSettings::default(),
+            shared: Arc::default(),
         };
         Self { driver, script, clock, stop: watch::Sender::new(false), run: RunId::from_random(1) }
     }
 
     async fn start(&self, steps: &str) -> Engine {
-        let text = format!("certplan: 1\nname: test\nsteps:\n{steps}");
-        let source = SourceFile::new("test.yaml", &text);
-        let (plan, _) =
-            parse_plan(&source).unwrap_or_else(|wrong| panic!("{}", wrong.render(false)));
-        let header = RunHeader {
-            plan: PlanReference {
-                name: plan.name.clone(),
-                file: "test.yaml".to_owned(),
-                digest: "0".to_owned(),
-            },
-            target: "www.example.com".to_owned(),
-            inputs: Map::new(),
-            steps: plan.steps.keys().cloned().collect(),
-            endpoints: BTreeMap::new(),
-            sandbox: false,
-            directory: "/".to_owned(),
-            semantics: SEMANTICS,
-            program: "test".to_owned(),
-            earlier_runs: Vec::new(),
-        };
-        let stored = StoredPlan {
-            digest: "0".to_owned(),
-            semantics: SEMANTICS,
-            compiled: serde_json::to_string(&plan).unwrap(),
-            text,
-        };
-        self.driver.start(self.run.clone(), Arc::new(plan), stored, header).await.unwrap()
+        let (plan, stored, header) = plan_of(steps);
+        self.driver.start(self.run.clone(), plan, stored, header).await.unwrap()
     }
 
     async fn drive(&self, engine: Engine) -> Result<Engine, DriveError> {
         self.driver.drive(&self.run, engine, self.stop.subscribe()).await
     }
+}
+
+/// A plan of these steps, and what a run of it is.
+fn plan_of(steps: &str) -> (Arc<Plan>, StoredPlan, RunHeader) {
+    let text = format!("certplan: 1\nname: test\nsteps:\n{steps}");
+    let source = SourceFile::new("test.yaml", &text);
+    let (plan, _) = parse_plan(&source).unwrap_or_else(|wrong| panic!("{}", wrong.render(false)));
+    let header = RunHeader {
+        plan: PlanReference {
+            name: plan.name.clone(),
+            file: "test.yaml".to_owned(),
+            digest: "0".to_owned(),
+        },
+        target: "www.example.com".to_owned(),
+        inputs: Map::new(),
+        steps: plan.steps.keys().cloned().collect(),
+        endpoints: BTreeMap::new(),
+        sandbox: false,
+        directory: "/".to_owned(),
+        semantics: SEMANTICS,
+        program: "test".to_owned(),
+        earlier_runs: Vec::new(),
+    };
+    let stored = StoredPlan {
+        digest: "0".to_owned(),
+        semantics: SEMANTICS,
+        compiled: serde_json::to_string(&plan).unwrap(),
+        text,
+    };
+    (Arc::new(plan), stored, header)
 }
 
 const TWO_AND_ONE: &str = "
@@ -288,6 +296,18 @@ impl Store for FullDisk {
 
     fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>> {
         self.inner.certificate_owners()
+    }
+
+    fn create_batch(&self, batch: NewBatch) -> StoreFuture<'_, ()> {
+        self.inner.create_batch(batch)
+    }
+
+    fn list_batches(&self) -> StoreFuture<'_, Vec<BatchSummary>> {
+        self.inner.list_batches()
+    }
+
+    fn batch_runs(&self, batch: &BatchId) -> StoreFuture<'_, Vec<RunId>> {
+        self.inner.batch_runs(batch)
     }
 }
 

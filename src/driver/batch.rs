@@ -1,0 +1,291 @@
+//! A batch: many runs driven together in one process.
+//!
+//! Each run is a task of its own. One that fails, or breaks off, stops no other; results come in the
+//! order of the inventory. Which runs there are, and whose targets are locked, is decided before.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::{Id, JoinSet};
+
+use super::waves::{FailureLimit, WaveSize, waves};
+use super::{DriveError, Driver, asked_to_stop};
+use crate::engine::Engine;
+use crate::plan::Plan;
+use crate::run::{RunHeader, RunPhase, RunResult, RunState};
+use crate::store::{BatchMember, NewBatch, StoredPlan, TargetLock};
+use crate::types::{BatchId, Busy, RunId};
+
+/// A target of a batch, with the run that is to get its certificate.
+#[derive(Debug)]
+pub struct BatchTarget {
+    /// The run.
+    pub member: Member,
+    /// The target's lock; given back as soon as the run stands still.
+    pub lock: Option<TargetLock>,
+}
+
+/// A run of a batch, before the batch is recorded.
+#[derive(Debug)]
+pub enum Member {
+    /// A run that begins with the batch.
+    New {
+        /// Its id.
+        run: RunId,
+        /// Its plan; runs of one plan share it.
+        plan: Arc<Plan>,
+        /// The same plan as it is stored.
+        stored: Arc<StoredPlan>,
+        /// What the run is.
+        header: Box<RunHeader>,
+    },
+    /// A run that is taken up again.
+    Existing(RunId),
+}
+
+/// A run of a recorded batch, ready to be driven.
+#[derive(Debug)]
+pub struct BatchRun {
+    run: RunId,
+    /// None while the run has still to be read.
+    engine: Option<Box<Engine>>,
+    lock: Option<TargetLock>,
+}
+
+/// How a batch is driven.
+#[derive(Debug, Clone, Default)]
+pub struct BatchSettings {
+    /// How many runs begin together; all, when it is empty. A wave is over when each of its runs
+    /// stands still.
+    pub waves: Vec<WaveSize>,
+    /// More failed runs than this stop the batch like a request to stop.
+    pub max_failures: Option<FailureLimit>,
+    /// Name and version of the program, for runs that are taken up again.
+    pub program: String,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub struct BatchReport<T> {
+    /// What became of each run, in the order of the inventory.
+    pub ends: Vec<RunEnd<T>>,
+    /// Whether too many runs failed.
+    pub too_many_failures: bool,
+    /// The runs that stand still because the batch was to send no more orders.
+    pub held_back: BTreeSet<RunId>,
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub enum RunEnd<T> {
+    /// It stands still, or has ended; what was made of its state.
+    Standstill(T),
+    /// It was not begun, or not taken up again.
+    NotBegun(Unbegun),
+    /// It could not be driven on. What was recorded stands.
+    Broken(DriveError),
+}
+
+/// Why a run was not begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unbegun {
+    /// The batch was asked to stop before.
+    Stopped,
+    /// Too many runs had failed before.
+    TooManyFailures,
+}
+
+impl Driver {
+    /// Records a batch and its new runs, all of it or nothing.
+    pub async fn start_batch(
+        &self,
+        batch: BatchId,
+        program: &str,
+        targets: Vec<BatchTarget>,
+    ) -> Result<Vec<BatchRun>, DriveError> {
+        let now = self.clock.now();
+        let mut plans: HashMap<(String, u32), Arc<StoredPlan>> = HashMap::new();
+        let (mut runs, mut members) = (Vec::new(), Vec::new());
+        for BatchTarget { member, lock } in targets {
+            let (run, engine) = match member {
+                Member::Existing(run) => {
+                    members.push(BatchMember::Existing(run.clone()));
+                    (run, None)
+                }
+                Member::New { run, plan, stored, header } => {
+                    plans.entry((stored.digest.clone(), stored.semantics)).or_insert(stored);
+                    let (engine, started) =
+                        Engine::start(run.clone(), plan, *header, self.settings, now)?;
+                    let started = Box::new(started);
+                    members.push(BatchMember::New { run: run.clone(), started });
+                    (run, Some(Box::new(engine)))
+                }
+            };
+            runs.push(BatchRun { run, engine, lock });
+        }
+        let plans = plans.into_values().map(Arc::unwrap_or_clone).collect();
+        let new = NewBatch {
+            id: batch,
+            at: now,
+            program: program.to_owned(),
+            plans,
+            members: members.clone(),
+        };
+        self.store.create_batch(new).await.map_err(DriveError::Load)?;
+        for member in &members {
+            if let BatchMember::New { run, started } = member {
+                (self.observer)(run, started);
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Drives all runs until each has ended, parks, is in doubt, or `stop` turns true.
+    ///
+    /// `digest` makes of each run's state what the caller wants to keep of it: the state of ten
+    /// thousand runs is large.
+    pub async fn drive_batch<T, D>(
+        &self,
+        runs: Vec<BatchRun>,
+        settings: &BatchSettings,
+        stop: watch::Receiver<bool>,
+        digest: D,
+    ) -> BatchReport<T>
+    where
+        T: Send + 'static,
+        D: Fn(&RunId, &RunState) -> T + Send + Sync + 'static,
+    {
+        let (total, stopped) = (runs.len(), *stop.borrow());
+        let mut crowd = Crowd {
+            driver: self,
+            settings,
+            total,
+            digest: Arc::new(digest),
+            halt: watch::Sender::new(stopped),
+            stop,
+            tasks: JoinSet::new(),
+            under_way: HashMap::new(),
+            ends: std::iter::repeat_with(|| None).take(total).collect(),
+            failed: 0,
+        };
+        let mut runs: Vec<Option<BatchRun>> = runs.into_iter().map(Some).collect();
+        for wave in waves(total, &settings.waves) {
+            if *crowd.halt.borrow() {
+                break;
+            }
+            crowd.begin(wave, &mut runs);
+            crowd.settle().await;
+        }
+        let too_many_failures = crowd.too_many_failures();
+        let reason = if too_many_failures { Unbegun::TooManyFailures } else { Unbegun::Stopped };
+        let ends = crowd.ends.into_iter().map(|end| end.unwrap_or(RunEnd::NotBegun(reason)));
+        BatchReport { ends: ends.collect(), too_many_failures, held_back: self.shared.held_back() }
+    }
+
+    /// One run of a batch, to its standstill.
+    async fn drive_member(
+        &self,
+        run: &RunId,
+        engine: Option<Box<Engine>>,
+        program: &str,
+        stop: watch::Receiver<bool>,
+        busy: Busy,
+    ) -> Result<Engine, DriveError> {
+        let engine = match engine {
+            Some(engine) => *engine,
+            None => {
+                let mut engine = self.load(run).await?;
+                let over = [RunPhase::Finished(RunResult::Succeeded), RunPhase::Cancelled];
+                if over.contains(&engine.state().phase) {
+                    return Ok(engine);
+                }
+                self.resume(run, &mut engine, program).await?;
+                engine
+            }
+        };
+        self.drive_busy(run, engine, stop, busy).await
+    }
+}
+
+/// The runs of a batch that are under way, and what became of the others.
+struct Crowd<'a, T, D> {
+    driver: &'a Driver,
+    settings: &'a BatchSettings,
+    total: usize,
+    digest: Arc<D>,
+    stop: watch::Receiver<bool>,
+    /// Turned true by whoever asks to stop, and by too many failures.
+    halt: watch::Sender<bool>,
+    tasks: JoinSet<(RunEnd<T>, bool)>,
+    under_way: HashMap<Id, (usize, RunId)>,
+    ends: Vec<Option<RunEnd<T>>>,
+    failed: usize,
+}
+
+impl<T, D> Crowd<'_, T, D>
+where
+    T: Send + 'static,
+    D: Fn(&RunId, &RunState) -> T + Send + Sync + 'static,
+{
+    fn begin(&mut self, wave: Range<usize>, runs: &mut [Option<BatchRun>]) {
+        // A virtual clock must not move on before all of them have begun.
+        let _busy = self.driver.clock.busy();
+        for index in wave {
+            let Some(BatchRun { run, engine, lock }) = runs.get_mut(index).and_then(Option::take)
+            else {
+                continue;
+            };
+            let (driver, stop) = (self.driver.clone(), self.halt.subscribe());
+            let (digest, program) = (Arc::clone(&self.digest), self.settings.program.clone());
+            let (id, busy) = (run.clone(), self.driver.clock.busy());
+            let task = self.tasks.spawn(async move {
+                let _lock = lock;
+                match driver.drive_member(&id, engine, &program, stop, busy).await {
+                    Ok(engine) => {
+                        let state = engine.state();
+                        let failed = state.phase == RunPhase::Finished(RunResult::Failed);
+                        (RunEnd::Standstill(digest(&id, state)), failed)
+                    }
+                    Err(error) => (RunEnd::Broken(error), true),
+                }
+            });
+            self.under_way.insert(task.id(), (index, run));
+        }
+    }
+
+    /// Waits until every run that was begun stands still.
+    async fn settle(&mut self) {
+        while !self.tasks.is_empty() {
+            let halted = *self.halt.borrow();
+            tokio::select! {
+                Some(ended) = self.tasks.join_next_with_id() => self.take_in(ended),
+                () = asked_to_stop(&mut self.stop), if !halted => {
+                    self.halt.send_replace(true);
+                }
+            }
+        }
+    }
+
+    fn take_in(&mut self, ended: Result<(Id, (RunEnd<T>, bool)), tokio::task::JoinError>) {
+        let id = ended.as_ref().map_or_else(tokio::task::JoinError::id, |(id, _)| *id);
+        let Some((index, run)) = self.under_way.remove(&id) else { return };
+        let (end, failed) = match ended {
+            Ok((_, ended)) => ended,
+            Err(_) => (RunEnd::Broken(DriveError::Defect { run }), true),
+        };
+        self.failed += usize::from(failed);
+        if let Some(slot) = self.ends.get_mut(index) {
+            *slot = Some(end);
+        }
+        if self.too_many_failures() {
+            self.halt.send_replace(true);
+        }
+    }
+
+    fn too_many_failures(&self) -> bool {
+        let limit = self.settings.max_failures;
+        limit.is_some_and(|limit| limit.is_exceeded(self.failed, self.total))
+    }
+}

@@ -1,0 +1,112 @@
+//! `Shared`: what runs that are driven together have in common.
+//!
+//! A run on its own shares nothing: then everything in here is absent and costs nothing.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::answers::SharedAnswers;
+use crate::plan::Plan;
+use crate::store::StoredPlan;
+use crate::types::{Rest, RunId};
+
+type Plans = HashMap<(String, u32), Arc<Plan>>;
+
+/// What runs that are driven together have in common.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// How many actions may be performed at the same time; who waits holds no slot.
+    slots: Option<Arc<Semaphore>>,
+    answers: Option<SharedAnswers>,
+    orders: Option<Allowance>,
+    /// Compiled plans by digest and rules: a thousand runs of one plan keep it once.
+    plans: Option<Mutex<Plans>>,
+}
+
+/// The work was called back before it got a slot; nothing was done.
+pub(super) struct TurnedAway;
+
+/// How many orders may still be sent, and who was not let.
+#[derive(Debug)]
+struct Allowance {
+    left: Mutex<usize>,
+    held_back: Mutex<BTreeSet<RunId>>,
+}
+
+impl Shared {
+    /// For a batch with so many slots, which may send at most `max_orders` orders.
+    pub fn in_batch(jobs: usize, max_orders: Option<usize>) -> Self {
+        Self {
+            slots: Some(Arc::new(Semaphore::new(jobs.clamp(1, Semaphore::MAX_PERMITS)))),
+            answers: Some(SharedAnswers::default()),
+            orders: max_orders
+                .map(|orders| Allowance { left: Mutex::new(orders), held_back: Mutex::default() }),
+            plans: Some(Mutex::default()),
+        }
+    }
+
+    /// Waits for a slot, and rests meanwhile. Fails when the work is called back.
+    pub(super) async fn slot(&self) -> Result<Option<OwnedSemaphorePermit>, TurnedAway> {
+        let Some(slots) = &self.slots else { return Ok(None) };
+        if let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
+            return Ok(Some(slot));
+        }
+        let (rest, mark) = Rest::begin();
+        drop(mark);
+        let Some(work) = rest.work().cloned() else {
+            // The semaphore is never closed, so there is no other error to tell of.
+            return Ok(Arc::clone(slots).acquire_owned().await.ok());
+        };
+        tokio::select! {
+            slot = Arc::clone(slots).acquire_owned() => Ok(slot.ok()),
+            () = work.released() => {
+                work.turn_away();
+                Err(TurnedAway)
+            }
+        }
+    }
+
+    pub(super) fn answers(&self) -> Option<&SharedAnswers> {
+        self.answers.as_ref()
+    }
+
+    /// The compiled form of a stored plan; the error says why it cannot be read.
+    pub(super) fn plan(&self, stored: &StoredPlan) -> Result<Arc<Plan>, String> {
+        let read = || {
+            let plan: Plan =
+                serde_json::from_str(&stored.compiled).map_err(|error| error.to_string())?;
+            Ok(Arc::new(plan))
+        };
+        let Some(plans) = &self.plans else { return read() };
+        let mut plans = plans.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (stored.digest.clone(), stored.semantics);
+        if let Some(plan) = plans.get(&key) {
+            return Ok(Arc::clone(plan));
+        }
+        let plan = read()?;
+        plans.insert(key, Arc::clone(&plan));
+        Ok(plan)
+    }
+
+    /// Whether one more order may be sent; counted when it is so. Who is not let is noted.
+    pub(super) fn may_order(&self, run: &RunId) -> bool {
+        let Some(allowance) = &self.orders else { return true };
+        let mut left = allowance.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if *left > 0 {
+            *left -= 1;
+            return true;
+        }
+        let mut held_back = allowance.held_back.lock().unwrap_or_else(PoisonError::into_inner);
+        held_back.insert(run.clone());
+        false
+    }
+
+    /// The runs that would have ordered, had they been let.
+    pub fn held_back(&self) -> BTreeSet<RunId> {
+        self.orders.as_ref().map_or_else(BTreeSet::new, |allowance| {
+            allowance.held_back.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        })
+    }
+}

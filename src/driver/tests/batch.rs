@@ -1,0 +1,192 @@
+//! Many runs together: isolation, waves, limits, slots.
+
+use super::*;
+use crate::run::RunState;
+use crate::types::SystemClock;
+
+const ONE: &str = "  - { id: a, uses: regfish.list_products, with: { sku: X } }\n";
+
+const SHARED: &str = "
+  - { id: product, uses: regfish.list_products, share: batch, with: { sku: X } }
+  - { id: a, uses: regfish.list_products, with: { sku: X }, needs: [product] }
+";
+
+/// Runs 1 to `count` of one plan, and the driver that they share.
+struct Batch {
+    scene: Scene,
+    settings: BatchSettings,
+    plan: Arc<Plan>,
+    stored: Arc<StoredPlan>,
+    header: RunHeader,
+}
+
+impl Batch {
+    fn new(script: Script, steps: &str, shared: Shared) -> Self {
+        let mut scene = Scene::new(script, Arc::new(MemoryStore::default()));
+        scene.driver.shared = Arc::new(shared);
+        let (plan, stored, header) = plan_of(steps);
+        Self { scene, settings: BatchSettings::default(), plan, stored: Arc::new(stored), header }
+    }
+
+    fn target(&self, number: u64) -> BatchTarget {
+        let target = format!("www{number}.example.com");
+        let member = Member::New {
+            run: RunId::from_random(number),
+            plan: Arc::clone(&self.plan),
+            stored: Arc::clone(&self.stored),
+            header: Box::new(RunHeader { target, ..self.header.clone() }),
+        };
+        BatchTarget { member, lock: None }
+    }
+
+    async fn begin(&self, count: u64) -> Vec<BatchRun> {
+        let targets = (1..=count).map(|number| self.target(number)).collect();
+        self.scene.driver.start_batch(BatchId::from_random(1), "test", targets).await.unwrap()
+    }
+
+    /// Drives runs 1 to `count`; what became of each, in a word.
+    async fn drive(&self, count: u64) -> (Vec<String>, BatchReport<()>) {
+        let runs = self.begin(count).await;
+        self.go_on(runs).await
+    }
+
+    async fn go_on(&self, runs: Vec<BatchRun>) -> (Vec<String>, BatchReport<()>) {
+        let stop = self.scene.stop.subscribe();
+        let digest = |run: &RunId, state: &RunState| format!("{run} {}", state.phase.name());
+        let report = self.scene.driver.drive_batch(runs, &self.settings, stop, digest).await;
+        let words = report.ends.iter().zip(1..).map(|(end, number)| match end {
+            RunEnd::Standstill(text) => {
+                let (run, phase) = text.split_once(' ').unwrap();
+                assert_eq!(run, RunId::from_random(number).as_str());
+                phase.to_owned()
+            }
+            RunEnd::NotBegun(reason) => format!("{reason:?}"),
+            RunEnd::Broken(error) => error.to_string(),
+        });
+        let words = words.collect();
+        let report = BatchReport {
+            ends: Vec::new(),
+            too_many_failures: report.too_many_failures,
+            held_back: report.held_back,
+        };
+        (words, report)
+    }
+}
+
+fn failure() -> Answer {
+    let error = StepError::new(ErrorKind::Refused, "no");
+    Answer::Outcome(Outcome::Failed { error, retry: Retry::Never })
+}
+
+#[tokio::test]
+async fn a_run_that_fails_or_panics_stops_no_other_and_results_keep_their_order() {
+    let script = Script::default().on("a", failure()).on("a", Answer::Panic);
+    let batch = Batch::new(script, ONE, Shared::in_batch(1, None));
+    let (words, report) = batch.drive(200).await;
+    assert_eq!(words.len(), 200);
+    assert_eq!(words.iter().filter(|word| *word == "failed").count(), 2);
+    assert_eq!(words.iter().filter(|word| *word == "succeeded").count(), 198);
+    assert!(!report.too_many_failures);
+    let runs = batch.scene.driver.store.batch_runs(&BatchId::from_random(1)).await.unwrap();
+    assert_eq!(runs[0], RunId::from_random(1));
+    assert_eq!(runs[199], RunId::from_random(200));
+}
+
+#[tokio::test]
+async fn a_loop_that_breaks_off_is_a_defect_of_its_run_alone() {
+    let mut batch = Batch::new(Script::default(), ONE, Shared::in_batch(4, None));
+    batch.scene.driver.observer = Arc::new(|run, event| {
+        let third = *run == RunId::from_random(3);
+        assert!(!(third && event.sequence == 2), "a scripted defect");
+    });
+    let (words, _) = batch.drive(4).await;
+    assert!(words[2].contains("this is a defect"), "{words:?}");
+    assert_eq!([&words[0], &words[1], &words[3]], ["succeeded"; 3]);
+}
+
+#[tokio::test]
+async fn a_shared_step_is_asked_once_and_each_run_records_its_own_answer() {
+    let batch = Batch::new(Script::default(), SHARED, Shared::in_batch(50, None));
+    let (words, _) = batch.drive(100).await;
+    assert!(words.iter().all(|word| word == "succeeded"));
+    let calls = batch.scene.script.calls();
+    assert_eq!(calls.iter().filter(|call| *call == "product").count(), 1);
+    assert_eq!(calls.iter().filter(|call| *call == "a").count(), 100);
+    let last = batch.scene.driver.load(&RunId::from_random(100)).await.unwrap();
+    assert!(last.state().output(&StepId::parse("product").unwrap()).is_some());
+}
+
+#[tokio::test]
+async fn a_canary_that_fails_keeps_the_others_from_beginning() {
+    let script = Script::default().on("a", failure());
+    let mut batch = Batch::new(script, ONE, Shared::in_batch(50, None));
+    batch.settings.waves = vec!["1".parse().unwrap(), "100%".parse().unwrap()];
+    batch.settings.max_failures = Some(FailureLimit::Count(0));
+    let (words, report) = batch.drive(3).await;
+    assert_eq!(words, ["failed", "TooManyFailures", "TooManyFailures"]);
+    assert!(report.too_many_failures);
+    assert_eq!(batch.scene.script.calls(), ["a"]);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_asked_to_stop_can_be_gone_on_with() {
+    let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let script = Script::default().on("a", Answer::Gate(Arc::clone(&begun), Arc::clone(&go)));
+    let mut batch = Batch::new(script, TWO_AND_ONE, Shared::in_batch(1, None));
+    batch.settings.waves = vec!["2".parse().unwrap()];
+    batch.scene.driver.clock = Arc::new(SystemClock);
+    let stop = async {
+        begun.notified().await;
+        batch.scene.stop.send_replace(true);
+        go.notify_one();
+    };
+    let ((words, _), ()) = tokio::join!(batch.drive(3), stop);
+    assert_eq!(words, ["interrupted", "interrupted", "Stopped"]);
+
+    batch.scene.stop.send_replace(false);
+    let existing =
+        |number| BatchTarget { member: Member::Existing(RunId::from_random(number)), lock: None };
+    let targets = (1..=3).map(existing).collect();
+    let again = BatchId::from_random(2);
+    let runs = batch.scene.driver.start_batch(again, "later", targets).await.unwrap();
+    let (words, _) = batch.go_on(runs).await;
+    assert_eq!(words, ["succeeded"; 3]);
+    // What was done before is not done again.
+    let calls = batch.scene.script.calls();
+    assert_eq!(calls.iter().filter(|call| *call == "c").count(), 3);
+    assert_eq!(calls.len(), 9);
+}
+
+#[tokio::test]
+async fn no_more_orders_are_sent_than_allowed_and_who_was_held_back_can_be_resumed() {
+    let mut script = Script::default();
+    for number in 1..=3 {
+        let intent = intent_for(number);
+        script = script.on("order", Answer::Outcome(Outcome::Prepared { intent }));
+        if number < 3 {
+            script = script.on("order", Answer::Outcome(success()));
+        }
+    }
+    let mut batch = Batch::new(script, ORDER, Shared::in_batch(1, Some(2)));
+    batch.settings.waves = vec!["1".parse().unwrap()];
+    let (words, report) = batch.drive(3).await;
+    assert_eq!(words, ["succeeded", "succeeded", "interrupted"]);
+    assert_eq!(report.held_back.into_iter().collect::<Vec<_>>(), [RunId::from_random(3)]);
+    let sent = batch.scene.script.calls();
+    assert_eq!(sent.iter().filter(|call| *call == "order send").count(), 2);
+    let held_back = batch.scene.driver.load(&RunId::from_random(3)).await.unwrap();
+    assert!(!held_back.state().may_have_ordered());
+}
+
+fn intent_for(number: u64) -> crate::run::Intent {
+    let crate::run::Intent::Order { sku, public_key_sha256, .. } = intent();
+    crate::run::Intent::Order {
+        public_key_sha256,
+        sku,
+        common_name: crate::types::DomainName::parse(&format!("www{number}.example.com")).unwrap(),
+        names: std::collections::BTreeSet::new(),
+        organization_id: None,
+        validity_days: None,
+        known_certificate_ids: std::collections::BTreeSet::new(),
+    }
+}
