@@ -11,9 +11,11 @@ pub struct Code {
 
 /// All codes, in the order of their names.
 pub const CODES: &[Code] = &[
+    code("bad-call", "the call of a fault is not a method and a path"),
     code("bad-duration", "a duration is not written as `15s`, `30m`, `1h30m` or `7d`"),
     code("bad-name", "a name has characters that names of its kind cannot have"),
     code("bad-pattern", "the pattern of an input is no regular expression"),
+    code("bad-time", "a time is not written as `2026-03-01T09:00:00Z`"),
     code("bad-url", "an address is none, or holds a template"),
     code("braces-in-when", "a condition is written in braces, though it is an expression already"),
     code("cycle", "steps need one another in a circle"),
@@ -23,6 +25,7 @@ pub const CODES: &[Code] = &[
     code("empty-command", "a command has no words"),
     code("empty-file", "the file is empty"),
     code("empty-range", "a constraint leaves no value"),
+    code("excluding-keys", "two keys exclude each other"),
     code("file-too-large", "the file is larger than any plan"),
     code("key-not-text", "a key of a map is no text"),
     code("literal-secret", "a secret is written into the plan"),
@@ -35,6 +38,7 @@ pub const CODES: &[Code] = &[
     code("not-a-plan", "the file is YAML, but no plan"),
     code("not-shareable", "an action cannot be shared by a batch"),
     code("not-utf8", "the file is not UTF-8 text"),
+    code("one-deed", "an entry does not say exactly one thing to do"),
     code("out-of-range", "a number or a duration is too small or too large"),
     code("parameters-exclude", "two parameters are given of which only one has a meaning"),
     code("pattern-mismatch", "the default of an input does not match its pattern"),
@@ -101,7 +105,7 @@ mod tests {
     fn the_table_has_every_code_that_is_used_and_no_other() {
         let mut source = String::new();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        for module in ["document", "plan", "cli"] {
+        for module in ["document", "plan", "sandbox", "cli"] {
             collect(&root.join(module), &mut source);
         }
         for code in CODES {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fault::Fault;
-use super::observed::{LoggedRequest, OrderSnapshot};
+use super::happening::Happening;
+use super::observed::{LoggedHappening, LoggedRequest, OrderSnapshot};
 use super::server::SandboxError;
 use super::shared::Shared;
 use super::world::{
@@ -41,6 +42,36 @@ impl Controls {
     /// All orders, oldest first, as of the latest request.
     pub fn orders(&self) -> Vec<OrderSnapshot> {
         self.shared.snapshots()
+    }
+
+    /// What happened by itself, as a scenario planned it, oldest first.
+    pub fn happenings(&self) -> Vec<LoggedHappening> {
+        self.shared.happened()
+    }
+
+    /// What goes wrong, how many requests each rule has matched, and how many of those it hit.
+    pub fn faults(&self) -> Vec<(Fault, u32, u32)> {
+        self.shared.faults()
+    }
+
+    /// Lets nothing go wrong any more, by rules or by chance.
+    pub fn clear_faults(&self) {
+        self.shared.clear_faults();
+    }
+
+    /// Lets something happen now, as a scenario could.
+    pub async fn happen(
+        &self,
+        happening: &Happening,
+    ) -> Result<Vec<LoggedHappening>, SandboxError> {
+        let turn = self.shared.turn().await;
+        let now = self.shared.now();
+        self.shared.catch_up(now).await;
+        let notes = self.shared.happen(happening, None, now);
+        let version = self.shared.version();
+        drop(turn);
+        self.shared.save(version).await?;
+        Ok(notes)
     }
 
     /// Makes something go wrong from now on.

@@ -1,17 +1,28 @@
-//! `Fault`: a rule that makes the sandbox answer wrongly, or not at all, at a chosen request.
+//! `Fault`: a rule that makes the sandbox answer wrongly, or not at all, at chosen requests; or
+//! that lets something happen in the world at that moment.
+
+use std::time::Duration;
 
 use serde_json::Value;
 
-/// A rule for requests of one method whose path begins with a prefix.
+use super::happening::Happening;
+use super::path_pattern::PathPattern;
+use crate::types::DomainName;
+
+/// A rule for requests of one method whose path fits a pattern.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     /// For example `POST`; `*` for any.
     pub method: String,
-    /// For example `/tls/certificate`, which also matches `/tls/certificate/ID/complete`.
-    pub path_prefix: String,
+    /// Which paths it is about.
+    pub path: PathPattern,
+    /// Only requests about an order with this common name are counted.
+    pub target: Option<DomainName>,
     /// The first matching request that is hit, counted from 1 since the rule was set.
     pub nth: u32,
-    /// How many matching requests are hit, one after the other.
+    /// From the first one that is hit on, every so many matching requests; 1 is each.
+    pub every: u32,
+    /// How many matching requests are hit.
     pub times: u32,
     /// What happens to them.
     pub action: FaultAction,
@@ -20,33 +31,12 @@ pub struct Fault {
 /// What happens to a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FaultAction {
-    /// An answer with this status; nothing else happens.
-    Status {
-        /// The HTTP status.
-        code: u16,
-        /// The body, as it stands.
-        body: String,
-        /// Its content type.
-        content_type: String,
-    },
+    /// This answer; nothing else happens.
+    Answer(CannedAnswer),
+    /// Everything happened, and the answer is this one.
+    Instead(CannedAnswer),
     /// The page of a proxy that has lost its server: 502, HTML.
     Html,
-    /// A refusal with a status that may pass, and with `Retry-After`; nothing else happens.
-    Later {
-        /// The HTTP status.
-        code: u16,
-        /// The pause that is asked for.
-        seconds: u64,
-    },
-    /// Everything happened, and the answer is something else.
-    Instead {
-        /// The HTTP status.
-        code: u16,
-        /// The body, as it stands.
-        body: String,
-        /// Its content type.
-        content_type: String,
-    },
     /// Everything happened, and the connection ends half-way through the answer.
     CutAnswer,
     /// Everything happened, and no answer ever comes.
@@ -55,58 +45,167 @@ pub enum FaultAction {
     DropBeforeCommit,
     /// The connection ends without an answer, although everything happened (contract A.13, 1).
     DropAfterCommit,
+    /// It happens this much later. A virtual clock jumps there; whoever asked waits for nothing.
+    Delay(Duration),
+    /// Everything happened and is answered, but the list does not show the order yet.
+    Hide(Hiding),
+    /// Something happens in the world: just before the request is handled, or just after it when
+    /// the request makes the order that it happens to.
+    Happen(Happening),
+}
+
+/// An answer that is written down beforehand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CannedAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Its content type; none is sent when it is empty.
+    pub content_type: String,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
+    /// The body, as it stands.
+    pub body: String,
+}
+
+/// How long the list lacks an order (contract E.1: unknown, so a client must bear it).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hiding {
+    /// The next so many lists.
+    Lists(u32),
+    /// For so long.
+    For(Duration),
 }
 
 impl Fault {
-    /// A rule that hits only the `nth` matching request.
+    /// A rule that hits only the `nth` request whose path begins with `path_prefix`.
     pub fn at(method: &str, path_prefix: &str, nth: u32, action: FaultAction) -> Self {
         Self {
             method: method.to_owned(),
-            path_prefix: path_prefix.to_owned(),
+            path: PathPattern::beginning_with(path_prefix),
+            target: None,
             nth,
+            every: 1,
             times: 1,
             action,
         }
+    }
+
+    /// Whether requests of this method and path are counted, if they are about the right order.
+    fn fits(&self, method: &str, path: &str) -> bool {
+        (self.method == "*" || self.method.eq_ignore_ascii_case(method)) && self.path.matches(path)
+    }
+
+    /// Whether the matching request of that number is hit.
+    fn hits(&self, count: u32) -> bool {
+        count.checked_sub(self.nth.max(1)).is_some_and(|behind| {
+            let every = self.every.max(1);
+            behind.is_multiple_of(every) && behind / every < self.times
+        })
     }
 }
 
 impl FaultAction {
     /// A refusal in the documented shape (contract A.0).
     pub fn refusal(code: u16, message: &str) -> Self {
-        let body = serde_json::json!({ "success": false, "message": message, "error": message });
-        Self::json(code, &body)
+        Self::Answer(CannedAnswer::refusal(code, message))
     }
 
     /// A JSON answer.
     pub fn json(code: u16, body: &Value) -> Self {
-        Self::Status { code, body: body.to_string(), content_type: "application/json".to_owned() }
+        Self::Answer(CannedAnswer::json(code, body))
+    }
+
+    /// A refusal with a status that may pass, and with `Retry-After`.
+    pub fn later(code: u16, seconds: u64) -> Self {
+        Self::Answer(CannedAnswer::refusal(code, "try again later").retry_after(seconds))
+    }
+}
+
+impl CannedAnswer {
+    /// A JSON answer.
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::text(status, "application/json", &body.to_string())
+    }
+
+    /// A refusal in the documented shape (contract A.0).
+    pub fn refusal(status: u16, message: &str) -> Self {
+        let body = serde_json::json!({ "success": false, "message": message, "error": message });
+        Self::json(status, &body)
+    }
+
+    /// An answer with this body.
+    pub fn text(status: u16, content_type: &str, body: &str) -> Self {
+        Self {
+            status,
+            content_type: content_type.to_owned(),
+            headers: Vec::new(),
+            body: body.to_owned(),
+        }
+    }
+
+    /// The same with a wish for patience.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.headers.push(("retry-after".to_owned(), seconds.to_string()));
+        self
     }
 }
 
 /// The rules with their counts.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<(Fault, u32)>);
+pub(super) struct Faults(Vec<CountedFault>);
+
+/// A rule, and what it has seen.
+#[derive(Debug, Clone)]
+pub(super) struct CountedFault {
+    pub(super) fault: Fault,
+    /// How many requests matched.
+    pub(super) matched: u32,
+    /// How many of those were hit.
+    pub(super) hit: u32,
+}
+
+impl CountedFault {
+    fn new(fault: Fault) -> Self {
+        Self { fault, matched: 0, hit: 0 }
+    }
+}
 
 impl Faults {
     pub(super) fn new(faults: Vec<Fault>) -> Self {
-        Self(faults.into_iter().map(|fault| (fault, 0)).collect())
+        Self(faults.into_iter().map(CountedFault::new).collect())
     }
 
     pub(super) fn add(&mut self, fault: Fault) {
-        self.0.push((fault, 0));
+        self.0.push(CountedFault::new(fault));
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &CountedFault> {
+        self.0.iter()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
     }
 
     /// Counts a request in every rule that it matches; the first rule that hits it decides.
-    pub(super) fn strike(&mut self, method: &str, path: &str) -> Option<FaultAction> {
+    /// `is_about` tells whether the request is about an order with that common name.
+    pub(super) fn strike(
+        &mut self,
+        method: &str,
+        path: &str,
+        is_about: impl Fn(&DomainName) -> bool,
+    ) -> Option<FaultAction> {
         let mut action = None;
-        for (fault, count) in &mut self.0 {
-            let method_fits = fault.method == "*" || fault.method.eq_ignore_ascii_case(method);
-            if method_fits && path.starts_with(&fault.path_prefix) {
-                *count = count.saturating_add(1);
-                let first = fault.nth.max(1);
-                if (first..first.saturating_add(fault.times)).contains(count) && action.is_none() {
-                    action = Some(fault.action.clone());
-                }
+        for counted in &mut self.0 {
+            let fault = &counted.fault;
+            if !fault.fits(method, path) || !fault.target.as_ref().is_none_or(&is_about) {
+                continue;
+            }
+            counted.matched = counted.matched.saturating_add(1);
+            if action.is_none() && fault.hits(counted.matched) {
+                counted.hit = counted.hit.saturating_add(1);
+                action = Some(fault.action.clone());
             }
         }
         action
@@ -117,22 +216,47 @@ impl Faults {
 mod tests {
     use super::*;
 
+    fn strike(faults: &mut Faults, method: &str, path: &str) -> Option<FaultAction> {
+        faults.strike(method, path, |_| false)
+    }
+
     #[test]
     fn a_rule_for_any_method_counts_them_all() {
         let mut faults = Faults::new(vec![Fault::at("*", "/", 2, FaultAction::Stall)]);
-        assert_eq!(faults.strike("GET", "/tls/products"), None);
-        assert_eq!(faults.strike("POST", "/tls/certificate"), Some(FaultAction::Stall));
-        assert_eq!(faults.strike("GET", "/tls/certificate"), None);
+        assert_eq!(strike(&mut faults, "GET", "/tls/products"), None);
+        assert_eq!(strike(&mut faults, "POST", "/tls/certificate"), Some(FaultAction::Stall));
+        assert_eq!(strike(&mut faults, "GET", "/tls/certificate"), None);
     }
 
     #[test]
     fn a_rule_hits_the_request_it_names_and_no_other() {
         let mut faults =
             Faults::new(vec![Fault::at("POST", "/tls/certificate", 2, FaultAction::Html)]);
-        assert_eq!(faults.strike("POST", "/tls/certificate"), None);
-        assert_eq!(faults.strike("GET", "/tls/certificate"), None);
-        assert_eq!(faults.strike("POST", "/dns/rr"), None);
-        assert_eq!(faults.strike("POST", "/tls/certificate"), Some(FaultAction::Html));
-        assert_eq!(faults.strike("POST", "/tls/certificate"), None);
+        assert_eq!(strike(&mut faults, "POST", "/tls/certificate"), None);
+        assert_eq!(strike(&mut faults, "GET", "/tls/certificate"), None);
+        assert_eq!(strike(&mut faults, "POST", "/dns/rr"), None);
+        assert_eq!(strike(&mut faults, "POST", "/tls/certificate"), Some(FaultAction::Html));
+        assert_eq!(strike(&mut faults, "POST", "/tls/certificate"), None);
+    }
+
+    #[test]
+    fn a_rule_can_hit_every_so_many_from_one_on() {
+        let rule = Fault { every: 3, times: 2, ..Fault::at("GET", "/", 2, FaultAction::Html) };
+        let hits: Vec<u32> = (1..=12).filter(|count| rule.hits(*count)).collect();
+        assert_eq!(hits, [2, 5]);
+    }
+
+    #[test]
+    fn a_rule_for_a_target_counts_only_requests_about_it() {
+        let target = DomainName::parse("a.example").unwrap();
+        let rule =
+            Fault { target: Some(target), ..Fault::at("GET", "/tls/", 2, FaultAction::Html) };
+        let mut faults = Faults::new(vec![rule]);
+        let about = |faults: &mut Faults, name: &'static str| {
+            faults.strike("GET", "/tls/certificate/A", |target| target.as_str() == name)
+        };
+        assert_eq!(about(&mut faults, "a.example"), None);
+        assert_eq!(about(&mut faults, "b.example"), None);
+        assert_eq!(about(&mut faults, "a.example"), Some(FaultAction::Html));
     }
 }

@@ -18,6 +18,19 @@ pub struct LoggedRequest {
     pub at: Timestamp,
 }
 
+/// Something that happened by itself, or was meant to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedHappening {
+    /// Its name, for example `cancel`.
+    pub what: String,
+    /// The order that it happened to; none when it happened to none, or to the world as a whole.
+    pub certificate_id: Option<String>,
+    /// Why it did not happen.
+    pub refused: Option<String>,
+    /// When, by the sandbox's clock.
+    pub at: Timestamp,
+}
+
 /// What a test may want to know about an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderSnapshot {

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fault::Fault;
+use super::happening::PlannedHappening;
+use super::initial::{Initial, InitialOrder, InitialOrganization, InitialRecord};
 use super::limits::RateLimits;
+use super::random_faults::RandomFaults;
 use super::world::{Behaviour, Rules, Timing, UnmanagedAnswer, ZoneRules};
 use crate::types::{Clock, DomainName, Secret, SystemClock};
 
@@ -51,6 +54,18 @@ pub struct SandboxOptions {
     pub rate_limits: RateLimits,
     /// With a seed, ids and tokens are the same in every run; keys never are.
     pub seed: Option<u64>,
+    /// The skus on sale; the whole catalog unless given.
+    pub products: Option<Vec<String>>,
+    /// The organizations of a new world; two well-known ones unless given.
+    pub organizations: Option<Vec<InitialOrganization>>,
+    /// The records of a new world.
+    pub records: Vec<InitialRecord>,
+    /// The orders of a new world.
+    pub orders: Vec<InitialOrder>,
+    /// What happens by itself, and when.
+    pub happenings: Vec<PlannedHappening>,
+    /// What goes wrong now and then.
+    pub random_faults: Option<RandomFaults>,
 }
 
 /// Newer keys contain a dot, which trips readers that split them (contract A.0).
@@ -80,12 +95,26 @@ impl SandboxOptions {
             behaviour: Behaviour::default(),
             rate_limits: RateLimits::default(),
             seed: None,
+            products: None,
+            organizations: None,
+            records: Vec::new(),
+            orders: Vec::new(),
+            happenings: Vec::new(),
+            random_faults: None,
         }
     }
 
     /// For a person at a real clock: everything takes seconds.
     pub fn standalone() -> Self {
         Self { timing: Timing::quick(), ..Self::embedded(Arc::new(SystemClock)) }
+    }
+
+    pub(super) fn initial(&self) -> Initial<'_> {
+        Initial {
+            organizations: self.organizations.as_deref(),
+            records: &self.records,
+            orders: &self.orders,
+        }
     }
 
     pub(super) fn rules(&self) -> Rules {
@@ -99,6 +128,7 @@ impl SandboxOptions {
             },
             downloads_refused: self.downloads_refused,
             behaviour: self.behaviour.clone(),
+            offered: self.products.clone(),
         }
     }
 }

@@ -52,6 +52,7 @@ impl From<OpenError> for SandboxError {
         match error {
             OpenError::StateFile(error) => Self::StateFile(error),
             OpenError::Ca(error) => Self::Ca(error),
+            OpenError::Initial(error) => Self::Refused(error.to_string()),
         }
     }
 }

@@ -5,24 +5,28 @@
 //! the CA's look comes back through the DNS server, which needs that lock, too.
 
 mod catching_up;
+mod happening;
 mod saving;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::ca::Ca;
-use super::fault::{Fault, FaultAction, Faults};
+use super::fault::{CountedFault, Fault, FaultAction, Faults, Hiding};
 use super::limits::{Meter, RateLimits};
-use super::observed::{LoggedRequest, OrderSnapshot};
+use super::observed::{LoggedHappening, LoggedRequest, OrderSnapshot};
 use super::options::SandboxOptions;
 use super::random::Randomness;
+use super::random_faults::Dice;
+use super::script::Script;
 use super::state_file::StateFile;
+use super::subject::is_about;
 use super::world::{Random, World};
 use crate::types::{Clock, Secret, Timestamp};
 pub(super) use saving::OpenError;
-use saving::open_kept;
+use saving::{new_world, open_kept};
 
 /// The log of a sandbox that runs for days must not grow forever.
 const LONGEST_LOG: usize = 100_000;
@@ -50,7 +54,15 @@ pub(super) struct Shared {
 struct Inner {
     world: World,
     log: VecDeque<LoggedRequest>,
+    /// What happened by itself.
+    happened: VecDeque<LoggedHappening>,
     faults: Faults,
+    dice: Dice,
+    script: Script,
+    /// The orders that the list does not show yet.
+    hidden: HashMap<String, Hidden>,
+    /// The order that the present request made.
+    latest_made: Option<String>,
     random: Randomness,
     regfish_meter: Meter,
     digicert_meter: Meter,
@@ -64,6 +76,13 @@ struct Inner {
     noted: Option<Timestamp>,
 }
 
+/// How long the list does not show an order.
+#[derive(Debug, Clone, Copy)]
+enum Hidden {
+    Lists(u32),
+    Until(Timestamp),
+}
+
 impl Shared {
     /// Loads or makes the world.
     pub(super) fn open(
@@ -71,13 +90,20 @@ impl Shared {
         base_url: String,
         name_servers: Vec<SocketAddr>,
     ) -> Result<Self, OpenError> {
+        let start = options.clock.now();
+        let mut random = Randomness::new(options.seed);
         let (mut world, ca, file) = match &options.state_file {
             Some(path) => {
-                let (world, ca, file) = open_kept(options, path)?;
+                let (world, ca, file) = open_kept(options, path, start, &mut random)?;
                 (world, ca, Some(file))
             }
-            None => (World::new(options.rules()), Ca::generate()?, None),
+            None => {
+                let ca = Ca::generate()?;
+                (new_world(options, &ca, start, &mut random)?, ca, None)
+            }
         };
+        let mut script = Script::new(options.happenings.clone(), start);
+        plan_for_made(&mut script, &mut world, start);
         world.set_lags(options.name_server_lags.clone());
         Ok(Self {
             base_url,
@@ -93,8 +119,13 @@ impl Shared {
                 noted: world.seen(),
                 world,
                 log: VecDeque::new(),
+                happened: VecDeque::new(),
                 faults: Faults::new(options.faults.clone()),
-                random: Randomness::new(options.seed),
+                dice: Dice::new(options.random_faults.clone()),
+                script,
+                hidden: HashMap::new(),
+                latest_made: None,
+                random,
                 regfish_meter: Meter::default(),
                 digicert_meter: Meter::default(),
                 zone_lists: 0,
@@ -125,8 +156,11 @@ impl Shared {
     /// Changes the world.
     pub(super) fn change_world<T>(&self, change: impl FnOnce(&mut World, Random<'_>) -> T) -> T {
         let mut inner = self.lock();
-        let Inner { world, random, .. } = &mut *inner;
+        let Inner { world, random, script, latest_made, .. } = &mut *inner;
         let result = change(world, &mut || random.next());
+        if let Some(id) = plan_for_made(script, world, Timestamp::MIN) {
+            *latest_made = Some(id);
+        }
         if inner.world.is_touched() {
             inner.version += 1;
         }
@@ -150,9 +184,67 @@ impl Shared {
         every != 0 && inner.zone_lists.is_multiple_of(every)
     }
 
-    /// What goes wrong with this request, if anything.
-    pub(super) fn strike(&self, method: &str, path: &str) -> Option<FaultAction> {
-        self.lock().faults.strike(method, path)
+    /// What goes wrong with this request, if anything: what was written down, or else what the
+    /// dice say about requests of programs.
+    pub(super) fn strike(
+        &self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+        by_program: bool,
+    ) -> Option<FaultAction> {
+        let mut inner = self.lock();
+        inner.latest_made = None;
+        let Inner { world, faults, dice, .. } = &mut *inner;
+        let action = faults.strike(method, path, |target| is_about(world, target, path, body));
+        action.or_else(|| by_program.then(|| dice.throw(method, path)).flatten())
+    }
+
+    /// The order that the present request made.
+    pub(super) fn latest_made(&self) -> Option<String> {
+        self.lock().latest_made.clone()
+    }
+
+    /// From now on the list lacks an order for a while.
+    pub(super) fn hide(&self, id: &str, hiding: Hiding, now: Timestamp) {
+        let hidden = match hiding {
+            Hiding::Lists(count) => Hidden::Lists(count),
+            Hiding::For(time) => Hidden::Until(now.checked_add(time).unwrap_or(Timestamp::MAX)),
+        };
+        self.lock().hidden.insert(id.to_owned(), hidden);
+    }
+
+    /// The orders that a list asked for now lacks.
+    pub(super) fn hidden_from_list(&self, now: Timestamp) -> Vec<String> {
+        let mut inner = self.lock();
+        inner.hidden.retain(|_, hidden| match hidden {
+            Hidden::Lists(count) => *count > 0,
+            Hidden::Until(until) => now < *until,
+        });
+        for hidden in inner.hidden.values_mut() {
+            if let Hidden::Lists(count) = hidden {
+                *count -= 1;
+            }
+        }
+        inner.hidden.keys().cloned().collect()
+    }
+
+    /// Lets time pass by the sandbox's clock.
+    pub(super) async fn pass(&self, time: std::time::Duration) {
+        let until = self.now().checked_add(time).unwrap_or(Timestamp::MAX);
+        self.clock.pass_until(until).await;
+    }
+
+    pub(super) fn faults(&self) -> Vec<(Fault, u32, u32)> {
+        let inner = self.lock();
+        let copy = |one: &CountedFault| (one.fault.clone(), one.matched, one.hit);
+        inner.faults.iter().map(copy).collect()
+    }
+
+    pub(super) fn clear_faults(&self) {
+        let mut inner = self.lock();
+        inner.faults.clear();
+        inner.dice = Dice::default();
     }
 
     pub(super) fn add_fault(&self, fault: Fault) {
@@ -188,6 +280,15 @@ impl Shared {
         // Every change is whole when its lock is given back, so a poisoned lock is still right.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Plans what counts from the orders that were just made, and says which was the last of them.
+fn plan_for_made(script: &mut Script, world: &mut World, not_before: Timestamp) -> Option<String> {
+    let made = world.take_made();
+    for order in made.iter().filter_map(|id| world.order(id).ok()) {
+        script.order_made(&order.id, &order.common_name, order.created_at.max(not_before));
+    }
+    made.into_iter().last()
 }
 
 /// Whose API a request is for.

@@ -39,7 +39,7 @@ pub use behaviour::{
     Behaviour, CertificateBegin, ContractTerm, Envelope, TrailingDots, ValidationReuse, ZipAnswer,
 };
 pub(super) use issuance::{Due, DueWork, IssueRequest};
-pub(super) use order::{Contract, Issued, Order};
+pub(super) use order::{Contract, Issued, Order, public_id};
 pub use order::{OrderEnd, RevocationScope};
 use ordering::LONGEST_VALIDITY_DAYS;
 pub(super) use ordering::NewOrder;
@@ -72,6 +72,24 @@ pub(super) struct Rules {
     pub(super) downloads_refused: u32,
     /// What the contract leaves open.
     pub(super) behaviour: Behaviour,
+    /// The skus on sale; all of them unless given.
+    pub(super) offered: Option<Vec<String>>,
+}
+
+impl Rules {
+    /// The products on sale.
+    pub(super) fn products(&self) -> impl Iterator<Item = &'static Product> {
+        PRODUCTS.iter().filter(|product| {
+            self.offered.as_ref().is_none_or(|offered| {
+                offered.iter().any(|sku| sku.eq_ignore_ascii_case(product.sku))
+            })
+        })
+    }
+
+    /// The product of that sku, in any case, if it is on sale.
+    fn product(&self, sku: &str) -> Option<&'static Product> {
+        self.products().find(|product| product.sku.eq_ignore_ascii_case(sku))
+    }
 }
 
 /// Everything that is true in the sandbox.
@@ -90,6 +108,8 @@ pub(super) struct World {
     index: Index,
     /// What changed since it was last taken; the state file asks.
     touched: BTreeSet<Touch>,
+    /// The orders that were made since they were last taken, oldest first.
+    made: Vec<String>,
 }
 
 /// Why a request was refused. Which HTTP status that is, the `http` module knows.
@@ -120,12 +140,10 @@ impl Refusal {
 
 impl World {
     /// The world as a newcomer finds it: two organizations, no orders, no records.
+    #[cfg(test)]
     pub(super) fn new(rules: Rules) -> Self {
         let mut world = Self::empty(rules);
-        for organization in organization::first_organizations() {
-            world.touched.insert(Touch::Organization(organization.id.clone()));
-            world.organizations.insert(organization.id.clone(), organization);
-        }
+        world.add_first_organizations();
         world
     }
 
@@ -141,6 +159,7 @@ impl World {
             agenda: Agenda::default(),
             index: Index::default(),
             touched: BTreeSet::new(),
+            made: Vec::new(),
         }
     }
 
@@ -179,8 +198,14 @@ impl World {
         Ok(())
     }
 
+    /// Takes the ids of the orders that were made since the last call.
+    pub(super) fn take_made(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.made)
+    }
+
     fn add_order(&mut self, order: Order) {
         let id = order.id.clone();
+        self.made.push(id.clone());
         self.orders.insert(id.clone(), order);
         self.touch_order(&id);
     }

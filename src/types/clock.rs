@@ -28,6 +28,9 @@ pub trait Clock: fmt::Debug + Send + Sync {
     ///
     /// The future may be dropped at any moment.
     fn sleep_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = Busy> + Send + '_>>;
+
+    /// Lets time pass until `at`, whoever is busy: a virtual clock jumps there.
+    fn pass_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// The mark of somebody who works; dropping it gives a virtual clock leave to move on.
@@ -78,6 +81,10 @@ impl Clock for SystemClock {
             }
             Busy(None)
         })
+    }
+
+    fn pass_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move { drop(self.sleep_until(at).await) })
     }
 }
 
@@ -179,6 +186,11 @@ impl Clock for VirtualClock {
             // The sender lives in the clock that `self` keeps alive, so it cannot just vanish.
             woken.await.unwrap_or_default()
         })
+    }
+
+    fn pass_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.advance_to(at);
+        Box::pin(std::future::ready(()))
     }
 }
 

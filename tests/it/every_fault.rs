@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use certplan::run::{PauseReason, RunPhase, RunResult, RunState};
-use certplan::sandbox::{Fault, FaultAction, LoggedRequest};
+use certplan::sandbox::{CannedAnswer, Fault, FaultAction, LoggedRequest};
 use futures_util::future::join_all;
 
 use crate::scene::{Scene, describe};
@@ -24,11 +24,11 @@ struct Spot {
 }
 
 fn instead(code: u16, body: &str, content_type: &str) -> FaultAction {
-    FaultAction::Instead { code, body: body.to_owned(), content_type: content_type.to_owned() }
+    FaultAction::Instead(CannedAnswer::text(code, content_type, body))
 }
 
 fn only(code: u16, body: &str, content_type: &str) -> FaultAction {
-    FaultAction::Status { code, body: body.to_owned(), content_type: content_type.to_owned() }
+    FaultAction::Answer(CannedAnswer::text(code, content_type, body))
 }
 
 const JSON: &str = "application/json";
@@ -39,9 +39,9 @@ const PAGE: &str = "<html><body>Please log in</body></html>";
 fn faults() -> Vec<(&'static str, FaultAction)> {
     vec![
         ("429 without `Retry-After`", FaultAction::refusal(429, "too many requests")),
-        ("429 with `Retry-After`", FaultAction::Later { code: 429, seconds: 120 }),
+        ("429 with `Retry-After`", FaultAction::later(429, 120)),
         ("500", FaultAction::refusal(500, "internal server error")),
-        ("503 with `Retry-After`", FaultAction::Later { code: 503, seconds: 30 }),
+        ("503 with `Retry-After`", FaultAction::later(503, 30)),
         ("502, a page of a proxy", FaultAction::Html),
         ("408", FaultAction::refusal(408, "request timeout")),
         ("200, empty", only(200, "", JSON)),

@@ -7,7 +7,7 @@ use certplan::pki::{KeyType, PrivateKey, create_csr};
 use certplan::run::{
     BindingKind, ErrorKind, EventKind, PauseReason, RunPhase, RunResult, StepState, WaitsFor,
 };
-use certplan::sandbox::{Fault, FaultAction};
+use certplan::sandbox::{CannedAnswer, Fault, FaultAction};
 use certplan::types::DomainName;
 
 use crate::harness::COMMON_NAME;
@@ -158,11 +158,8 @@ async fn an_order_that_never_arrived_is_sent_again_once() {
 
 #[tokio::test]
 async fn an_order_that_was_answered_with_a_page_is_looked_for_before_it_is_sent_again() {
-    let page = FaultAction::Status {
-        code: 200,
-        body: "<html><body>Please log in</body></html>".to_owned(),
-        content_type: "text/html".to_owned(),
-    };
+    let page = "<html><body>Please log in</body></html>";
+    let page = FaultAction::Answer(CannedAnswer::text(200, "text/html", page));
     let scene = Scene::of("dv.yaml").await;
     scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 1, page));
     let state = scene.begin().await;

@@ -6,11 +6,12 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::sandbox::fault::CannedAnswer;
 use crate::sandbox::world::{Envelope, Refusal, UnmanagedAnswer, World};
 
 /// An answer that is not in its envelope yet.
@@ -132,12 +133,19 @@ pub(super) fn put_into_envelope(mut response: Response, envelope: Envelope) -> R
     response
 }
 
-/// A refusal that asks for patience.
-pub(super) fn later(code: u16, seconds: u64) -> Response {
-    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    let body = r#"{"success":false,"message":"try again later","error":"try again later"}"#;
-    let mut response = raw(status.as_u16(), JSON, body);
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+/// An answer that was written down beforehand; headers that are none are left out.
+pub(super) fn canned(canned: &CannedAnswer) -> Response {
+    let mut response = raw(canned.status, &canned.content_type, canned.body.clone());
+    if canned.content_type.is_empty() {
+        response.headers_mut().remove(header::CONTENT_TYPE);
+    }
+    for (name, value) in &canned.headers {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        {
+            response.headers_mut().insert(name, value);
+        }
+    }
     response
 }
 

@@ -17,9 +17,11 @@ use crate::types::Timestamp;
 
 /// GET `/tls/certificate`: all of them, without pages (contract A.6).
 pub(super) async fn list(State(shared): Access, Extension(Moment(now)): Now) -> Answer {
+    let hidden = shared.hidden_from_list(now);
     shared.read_world(|world| {
         let bodies: Vec<CertificateBody<'_>> = world
             .orders()
+            .filter(|order| !hidden.contains(&order.id))
             .map(|order| CertificateBody::of(order, world, &shared.base_url, now))
             .collect();
         Answer::ok(&bodies)

@@ -27,6 +27,7 @@ use axum::{Extension, Router};
 
 use super::connection::Line;
 use super::fault::FaultAction;
+use super::happening::Happening;
 use super::observed::LoggedRequest;
 use super::shared::{Shared, Vendor};
 use crate::types::{Secret, Timestamp};
@@ -84,18 +85,27 @@ async fn around(
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, LARGEST_BODY).await;
 
-    let turn = shared.turn().await;
+    let mut turn = shared.turn().await;
+    let by_program = Door::of(&path) != Door::Console;
+    let fault = shared.strike(&method, &path, body.as_deref().unwrap_or_default(), by_program);
+    if let Some(FaultAction::Delay(time)) = fault {
+        // The others go on meanwhile.
+        drop(turn);
+        shared.pass(time).await;
+        turn = shared.turn().await;
+    }
     let now = shared.now();
-    let fault = shared.strike(&method, &path);
+    let happening = happening_at(fault.as_ref(), &method, &path);
+    if let Some((happening, Occasion::Before)) = happening {
+        shared.catch_up(now).await;
+        shared.happen_at(happening, &path, now);
+    }
     let mut response = match (&fault, body) {
-        (Some(FaultAction::Status { code, body, content_type }), _) => {
-            answer::raw(*code, content_type, body.clone())
-        }
+        (Some(FaultAction::Answer(canned)), _) => answer::canned(canned),
         (Some(FaultAction::Html), _) => {
             let page = "<html><body><h1>502 Bad Gateway</h1></body></html>";
             answer::raw(502, "text/html", page)
         }
-        (Some(FaultAction::Later { code, seconds }), _) => answer::later(*code, *seconds),
         (Some(FaultAction::DropBeforeCommit), _) => StatusCode::NO_CONTENT.into_response(),
         (_, Err(_)) => {
             Answer::error(StatusCode::PAYLOAD_TOO_LARGE, "request body too large").into_response()
@@ -110,6 +120,12 @@ async fn around(
             Some(refusal) => refusal,
         },
     };
+    if let Some((happening, Occasion::After)) = happening {
+        shared.happen_at(happening, &path, now);
+    }
+    if let Some(FaultAction::Hide(hiding)) = &fault {
+        shared.hide_subject(*hiding, &path, now);
+    }
     let envelope = shared.read_world(|world| world.rules.behaviour.envelope);
     response = answer::put_into_envelope(response, envelope);
     let version = shared.version();
@@ -127,9 +143,7 @@ async fn around(
     }
     let is_whole = !is_cut && !matches!(fault, Some(FaultAction::CutAnswer | FaultAction::Stall));
     match &fault {
-        Some(FaultAction::Instead { code, body, content_type }) => {
-            response = answer::raw(*code, content_type, body.clone());
-        }
+        Some(FaultAction::Instead(canned)) => response = answer::canned(canned),
         Some(FaultAction::CutAnswer) => response = answer::half(response).await,
         _ => {}
     }
@@ -143,6 +157,24 @@ async fn around(
         std::future::pending::<()>().await;
     }
     response
+}
+
+/// When something happens that a request is the occasion of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    Before,
+    /// The request makes the order that it happens to.
+    After,
+}
+
+fn happening_at<'fault>(
+    fault: Option<&'fault FaultAction>,
+    method: &str,
+    path: &str,
+) -> Option<(&'fault Happening, Occasion)> {
+    let Some(FaultAction::Happen(happening)) = fault else { return None };
+    let makes_an_order = method == "POST" && path.split('?').next() == Some("/tls/certificate");
+    Some((happening, if makes_an_order { Occasion::After } else { Occasion::Before }))
 }
 
 /// Who a request is for.

@@ -1,9 +1,11 @@
 //! The product catalog on the wire (contract A.2).
 
+use axum::extract::State;
 use serde::Serialize;
 
+use super::Access;
 use super::answer::Answer;
-use crate::sandbox::world::{PRODUCTS, ValidationLevel};
+use crate::sandbox::world::{Product, ValidationLevel};
 
 #[derive(Debug, Serialize)]
 struct ProductBody {
@@ -17,9 +19,10 @@ struct ProductBody {
 }
 
 /// GET `/tls/products`.
-pub(super) async fn list() -> Answer {
-    let products: Vec<ProductBody> = PRODUCTS
-        .iter()
+pub(super) async fn list(State(shared): Access) -> Answer {
+    let on_sale: Vec<&Product> = shared.read_world(|world| world.rules.products().collect());
+    let products: Vec<ProductBody> = on_sale
+        .into_iter()
         .map(|product| ProductBody {
             sku: product.sku,
             name: product.name,

@@ -16,6 +16,7 @@ pub(super) fn read_order(body: &[u8]) -> Result<NewOrder, Refusal> {
     let dns_names = read_names(&fields)?;
     let (csr, csr_names) = read_csr(&fields)?;
     Ok(NewOrder {
+        id: None,
         sku,
         common_name,
         dns_names,

@@ -30,6 +30,15 @@ impl Shared {
     pub(crate) async fn catch_up(&self, now: Timestamp) {
         let _looking = Looking(self);
         loop {
+            let next = self.next_happening(now);
+            self.settle_all(next.unwrap_or(now)).await;
+            let Some(at) = next else { break };
+            self.happen_next(at);
+        }
+    }
+
+    async fn settle_all(&self, now: Timestamp) {
+        loop {
             let due = self.read_world(|world| world.due(now));
             if due.is_empty() {
                 break;

@@ -6,9 +6,12 @@ use std::sync::{Arc, PoisonError};
 
 use super::Shared;
 use crate::sandbox::ca::{Ca, CaError};
+use crate::sandbox::initial::InitialError;
 use crate::sandbox::options::SandboxOptions;
+use crate::sandbox::random::Randomness;
 use crate::sandbox::state_file::{AT_ONCE, Commit, StateFile, StateFileError};
 use crate::sandbox::world::World;
+use crate::types::Timestamp;
 
 impl Shared {
     /// Which version of the world an answer given now would show.
@@ -83,12 +86,28 @@ pub(crate) enum OpenError {
     StateFile(#[from] StateFileError),
     #[error(transparent)]
     Ca(#[from] CaError),
+    #[error(transparent)]
+    Initial(#[from] InitialError),
+}
+
+/// A world as the options want it to begin.
+pub(super) fn new_world(
+    options: &SandboxOptions,
+    ca: &Ca,
+    start: Timestamp,
+    random: &mut Randomness,
+) -> Result<World, OpenError> {
+    let mut world = World::empty(options.rules());
+    options.initial().furnish(&mut world, ca, start, &mut || random.next())?;
+    Ok(world)
 }
 
 /// The world of the file at `path`, or a new one that is kept there.
 pub(super) fn open_kept(
     options: &SandboxOptions,
     path: &Path,
+    start: Timestamp,
+    random: &mut Randomness,
 ) -> Result<(World, Ca, StateFile), OpenError> {
     let mut world = World::empty(options.rules());
     let stored = StateFile::load(path, |commit| world.apply(commit.at, commit.changes))?;
@@ -99,8 +118,9 @@ pub(super) fn open_kept(
             (Ca::restore(stored.ca)?, Some(stored.lock))
         }
         None => {
-            world = World::new(options.rules());
-            (Ca::generate()?, None)
+            let ca = Ca::generate()?;
+            world = new_world(options, &ca, start, random)?;
+            (ca, None)
         }
     };
     world.take_touched();

@@ -151,7 +151,7 @@ impl Order {
 }
 
 /// The vendor's ids have 13 characters, capitals and digits without look-alikes (contract A.3).
-pub(super) fn public_id(bits: u128) -> String {
+pub(crate) fn public_id(bits: u128) -> String {
     const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
     // The bits 60 to 79 of a version 4 UUID are in part fixed; twelve times five lie below them
     // and the last five above.

@@ -13,6 +13,8 @@ use crate::types::{DomainName, Timestamp};
 /// An order as it was asked for, its CSR read and its signature verified (contract A.4).
 #[derive(Debug, Clone)]
 pub(crate) struct NewOrder {
+    /// Only an order of earlier days brings one; all others get the next.
+    pub(crate) id: Option<String>,
     pub(crate) sku: String,
     pub(crate) common_name: DomainName,
     pub(crate) dns_names: Vec<DomainName>,
@@ -42,7 +44,8 @@ impl World {
         now: Timestamp,
         random: Random<'_>,
     ) -> Result<&Order, Refusal> {
-        let product = Product::find(&wish.sku).ok_or_else(|| Refusal::invalid("unknown sku"))?;
+        let product =
+            self.rules.product(&wish.sku).ok_or_else(|| Refusal::invalid("unknown sku"))?;
         let validity_days = check_validity(wish.validity_days)?;
         let mut seen = BTreeSet::new();
         let mut dns_names = wish.dns_names;
@@ -64,7 +67,13 @@ impl World {
             organization_usable = organization.is_usable(now, &self.rules.timing);
         }
 
-        let id = self.unused_order_id(random);
+        let id = match wish.id {
+            Some(id) if self.orders.contains_key(&id) => {
+                return Err(Refusal::invalid(format!("{id} exists twice")));
+            }
+            Some(id) => id,
+            None => self.unused_order_id(random),
+        };
         let mut order = Order {
             id: id.clone(),
             created_at: now,

@@ -37,6 +37,21 @@ pub(crate) struct NewOrganization {
 }
 
 impl NewOrganization {
+    /// Somebody who does not exist.
+    pub(crate) fn example() -> Self {
+        Self {
+            organization: "Example GmbH".to_owned(),
+            first_name: "Erika".to_owned(),
+            last_name: "Mustermann".to_owned(),
+            address: "Beispielweg 1".to_owned(),
+            postal_code: "12345".to_owned(),
+            city: "Berlin".to_owned(),
+            country_code: "DE".to_owned(),
+            phone: "+49 30 000000".to_owned(),
+            email: "certificates@example.com".to_owned(),
+        }
+    }
+
     /// All fields with their names on the wire.
     pub(crate) fn fields_mut(&mut self) -> [(&'static str, &mut String); 9] {
         [
@@ -78,7 +93,7 @@ impl Organization {
 }
 
 /// The two organizations of a new world: one to order with, one that cannot be used.
-pub(super) fn first_organizations() -> [Organization; 2] {
+fn first_organizations() -> [Organization; 2] {
     let organization = |id: &str, name: &str, city: &str, usable| Organization {
         id: id.to_owned(),
         usable,
@@ -86,14 +101,8 @@ pub(super) fn first_organizations() -> [Organization; 2] {
         replaced_by: None,
         details: NewOrganization {
             organization: name.to_owned(),
-            first_name: "Erika".to_owned(),
-            last_name: "Mustermann".to_owned(),
-            address: "Beispielweg 1".to_owned(),
-            postal_code: "12345".to_owned(),
             city: city.to_owned(),
-            country_code: "DE".to_owned(),
-            phone: "+49 30 000000".to_owned(),
-            email: "certificates@example.com".to_owned(),
+            ..NewOrganization::example()
         },
     };
     [
@@ -180,6 +189,61 @@ impl World {
         let mut organization = self.organization(id).ok_or_else(no_such_organization)?.clone();
         organization.usable = usable;
         organization.checked_at = usable.then_some(now);
+        self.put_organization(organization).map(drop)
+    }
+
+    /// The same for the organization of that id or name, or for all of them.
+    pub(crate) fn judge_organizations(
+        &mut self,
+        which: Option<&str>,
+        usable: bool,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let ids = match which {
+            Some(which) => vec![self.organization_called(which)?.id.clone()],
+            None => self.organizations.keys().cloned().collect(),
+        };
+        ids.iter().try_for_each(|id| self.judge_organization(id, usable, now))
+    }
+
+    /// The id of the organization that a person chooses: the one of that id or name, or the first
+    /// that can be used.
+    pub(crate) fn chosen_organization(
+        &self,
+        which: Option<&str>,
+        now: Timestamp,
+    ) -> Result<String, Refusal> {
+        let timing = &self.rules.timing;
+        let chosen = match which {
+            Some(which) => self.organization_called(which)?,
+            None => self
+                .organizations()
+                .find(|organization| organization.is_usable(now, timing))
+                .ok_or_else(|| Refusal::invalid("no organization can be used"))?,
+        };
+        Ok(chosen.id.clone())
+    }
+
+    fn organization_called(&self, which: &str) -> Result<&Organization, Refusal> {
+        let named = |organization: &&Organization| organization.details.organization == which;
+        self.organization(which)
+            .or_else(|| self.organizations().find(named))
+            .ok_or_else(no_such_organization)
+    }
+
+    /// Puts the two well-known organizations into a new world.
+    pub(crate) fn add_first_organizations(&mut self) {
+        for organization in first_organizations() {
+            self.touched.insert(Touch::Organization(organization.id.clone()));
+            self.organizations.insert(organization.id.clone(), organization);
+        }
+    }
+
+    /// Puts an organization into a new world.
+    pub(crate) fn add_organization(&mut self, organization: Organization) -> Result<(), Refusal> {
+        if self.organizations.contains_key(&organization.id) {
+            return Err(Refusal::invalid(format!("{} exists twice", organization.id)));
+        }
         self.put_organization(organization).map(drop)
     }
 

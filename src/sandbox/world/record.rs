@@ -66,7 +66,7 @@ const DEFAULT_TTL: u32 = 3_600;
 const LONGEST_DATA: usize = 2_048;
 
 impl RecordKind {
-    const ALL: [(&'static str, Self); 9] = [
+    pub(crate) const ALL: [(&'static str, Self); 9] = [
         ("A", Self::A),
         ("AAAA", Self::AAAA),
         ("ALIAS", Self::ALIAS),

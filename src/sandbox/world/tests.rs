@@ -28,6 +28,7 @@ fn numbers() -> impl FnMut() -> u128 {
 
 fn rules() -> Rules {
     Rules {
+        offered: None,
         timing: Timing::published(),
         zones: ZoneRules {
             any_zone: true,
@@ -42,6 +43,7 @@ fn rules() -> Rules {
 
 fn wish(sku: &str, names: &[&str], org_id: Option<&str>) -> NewOrder {
     NewOrder {
+        id: None,
         sku: sku.to_owned(),
         common_name: name(names[0]),
         dns_names: names[1..].iter().map(|text| name(text)).collect(),

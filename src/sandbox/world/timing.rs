@@ -23,6 +23,8 @@ pub struct Timing {
     pub validation_lifetime: Duration,
     /// How long the CA checks the organization of an OV order, one check after the other.
     pub vetting: Duration,
+    /// From the last proof and check until the certificate is there.
+    pub issuance: Duration,
     /// How long somebody takes to answer the validation mail (contract A.11, email DCV).
     pub email_answer: Duration,
     /// How long a DNS token lives before another takes its place (contract B.6: 30 days).
@@ -58,6 +60,7 @@ impl Timing {
             organization_lifetime: 397 * DAY,
             validation_lifetime: 199 * DAY,
             vetting: 5 * MINUTE,
+            issuance: Duration::ZERO,
             email_answer: 10 * MINUTE,
             token_lifetime: 30 * DAY,
         }

@@ -1,6 +1,8 @@
 //! Transitions that nobody asked the API for: an order is cancelled, rejected, revoked or
 //! vanishes, its tokens are replaced, a check is held up.
 
+use std::time::Duration;
+
 use super::order::{End, Revocation};
 use super::ordering::token_value;
 use super::submission::CheckFact;
@@ -44,6 +46,23 @@ impl World {
         self.change_order(id, |order| {
             order.submission = None;
             order.provider_order = None;
+        })
+        .map(drop)
+    }
+
+    /// The certificate has expired by `now`, as the API tells it; what was signed stays as it is.
+    pub(crate) fn expire_order(&mut self, id: &str, now: Timestamp) -> Result<(), Refusal> {
+        if self.order(id)?.issued.is_none() {
+            return Err(Refusal::invalid("there is no certificate to expire"));
+        }
+        self.change_order(id, |order| {
+            let over = now.checked_sub(Duration::from_secs(1)).unwrap_or(now);
+            if let Some(issued) = &mut order.issued {
+                issued.valid_until = issued.valid_until.min(over);
+            }
+            if let Some(contract) = &mut order.contract {
+                contract.until = contract.until.min(over);
+            }
         })
         .map(drop)
     }

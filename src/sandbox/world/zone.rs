@@ -116,6 +116,20 @@ impl World {
         Ok(())
     }
 
+    /// Removes all records of a name; there must be some.
+    pub(crate) fn remove_records(&mut self, name: &str, now: Timestamp) -> Result<(), Refusal> {
+        let zone_name = self.rules.zones.zone_of(name).ok_or(Refusal::UnmanagedZone)?.to_owned();
+        let records = self.zones.get(&zone_name).map_or(&[][..], |zone| &zone.records);
+        let ids: Vec<RecordId> =
+            records.iter().filter(|record| record.name == name).map(|record| record.id).collect();
+        if ids.is_empty() {
+            return Err(Refusal::NotFound("record not found".to_owned()));
+        }
+        ids.iter().for_each(|id| self.index.forget_record(*id));
+        self.change(&zone_name, now, |zone| zone.records.retain(|record| record.name != name));
+        Ok(())
+    }
+
     /// Makes a record one that the vendor keeps itself, or switches it on or off.
     pub(crate) fn mark_record(
         &mut self,

@@ -1,0 +1,151 @@
+//! Scenarios from their text to what they do to a sandbox.
+
+use super::*;
+
+fn scenario(text: &str) -> Scenario {
+    match Scenario::parse(&SourceFile::new("scenario.yaml", text)) {
+        Ok(scenario) => scenario,
+        Err(diagnostics) => panic!("{}", diagnostics.render(false)),
+    }
+}
+
+const EVERYTHING: &str = include_str!("../../../tests/fixtures/scenarios/everything.yaml");
+
+#[test]
+fn a_scenario_with_every_key_is_read() {
+    let scenario = scenario(EVERYTHING);
+    let clock = Arc::new(crate::types::VirtualClock::starting_at(scenario.start.unwrap()));
+    let options = scenario.options(clock);
+    assert_eq!(options.seed, Some(7));
+    assert_eq!(options.organizations.unwrap().len(), 3);
+    assert_eq!(options.orders.len(), 3);
+    assert_eq!(options.name_server_lags, [Duration::ZERO, Duration::from_secs(300)]);
+    assert_eq!(options.timing.vetting, Duration::from_secs(3 * 86_400));
+    assert_eq!(options.unmanaged.len(), 1);
+    assert_eq!(options.random_faults.unwrap().kinds.len(), 2);
+}
+
+/// What the sandbox of a scenario has to say, on a virtual clock.
+struct Played {
+    sandbox: crate::sandbox::Sandbox,
+    clock: crate::types::VirtualClock,
+    client: reqwest::Client,
+}
+
+impl Played {
+    async fn start(text: &str) -> Self {
+        let scenario = scenario(text);
+        let start = scenario.start.unwrap_or_else(|| "2026-03-01T09:00:00Z".parse().unwrap());
+        let clock = crate::types::VirtualClock::starting_at(start);
+        let options = scenario.options(Arc::new(clock.clone()));
+        let sandbox = crate::sandbox::Sandbox::start(options).await.unwrap();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { sandbox, clock, client }
+    }
+
+    async fn get(&self, path: &str) -> serde_json::Value {
+        let url = format!("{}{path}", self.sandbox.base_url());
+        let request = self.client.get(url).header("x-api-key", "sandbox.key");
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn status(&self, path: &str) -> u16 {
+        let url = format!("{}{path}", self.sandbox.base_url());
+        let request = self.client.get(url).header("x-api-key", "sandbox.key");
+        request.send().await.unwrap().status().as_u16()
+    }
+
+    fn pass(&self, time: Duration) {
+        self.clock.advance_to(self.clock.now() + time);
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+#[tokio::test]
+async fn the_world_begins_as_the_scenario_says() {
+    let text = EVERYTHING.split("\nfaults:").next().unwrap();
+    let played = Played::start(text).await;
+    let orders = played.get("/tls/certificate").await;
+    let states: Vec<&str> = orders["response"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|order| order["order_state"].as_str().unwrap())
+        .collect();
+    assert_eq!(states, ["EXPIRED", "PENDING", "ACTION_REQUIRED"]);
+    assert_eq!(orders["response"][0]["id"], "ABCDEFGHJKM23");
+    let products = played.get("/tls/products").await;
+    assert_eq!(products["response"].as_array().unwrap().len(), 2);
+    let usable = |body: &serde_json::Value| -> Vec<bool> {
+        let all = body["response"].as_array().unwrap().iter();
+        all.map(|one| one["usable_for_ordering"].as_bool().unwrap()).collect()
+    };
+    assert_eq!(usable(&played.get("/tls/organization").await), [true, false, false]);
+    played.pass(2 * HOUR);
+    assert_eq!(usable(&played.get("/tls/organization").await), [true, true, false]);
+    let records = played.get("/dns/example.com/rr").await;
+    let flags: Vec<(bool, bool)> = records["response"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["auto"].as_bool().unwrap(), one["active"].as_bool().unwrap()))
+        .collect();
+    assert_eq!(flags, [(false, true), (true, true), (false, false)]);
+}
+
+#[tokio::test]
+async fn what_is_planned_happens_at_its_time_and_what_is_refused_is_noted() {
+    let played = Played::start(
+        "certplan_scenario: 1\norders: [{ common_name: a.example, state: pending }]\nhappenings:\n\
+         \x20 - { after: 2h, do: reject }\n  - { after: 1h, do: rotate_tokens }\n\
+         \x20 - { after: 3h, do: { cancel: { target: b.example } } }\n",
+    )
+    .await;
+    let target = |body: &serde_json::Value| {
+        body["response"][0]["validation"]["dns_records"][0]["value"].as_str().unwrap().to_owned()
+    };
+    let first = target(&played.get("/tls/certificate").await);
+    played.pass(HOUR);
+    assert_ne!(target(&played.get("/tls/certificate").await), first);
+    played.pass(HOUR);
+    assert_eq!(played.get("/tls/certificate").await["response"][0]["status"], "rejected");
+    played.pass(HOUR);
+    played.get("/tls/certificate").await;
+    let notes = played.sandbox.controls().happenings();
+    let notes: Vec<(&str, bool)> =
+        notes.iter().map(|note| (note.what.as_str(), note.refused.is_none())).collect();
+    assert_eq!(notes, [("rotate_tokens", true), ("reject", true), ("cancel", false)]);
+}
+
+#[tokio::test]
+async fn faults_hit_the_calls_that_they_name() {
+    let played = Played::start(
+        "certplan_scenario: 1\norders: [{ common_name: a.example }, { common_name: b.example }]\n\
+         faults:\n  - { call: GET /tls/certificate/*, target: b.example, nth: 2, do: { answer: { \
+         status: 503, retry_after: 30s } } }\n  - { call: GET /tls/products, do: { delay: 1h } }\n\
+         \x20 - { call: GET /tls/certificate, nth: 2, do: { forget: { target: a.example } } }\n",
+    )
+    .await;
+    let list = played.get("/tls/certificate").await;
+    let path = |place: usize| {
+        format!("/tls/certificate/{}", list["response"][place]["id"].as_str().unwrap())
+    };
+    let (a, b) = (path(0), path(1));
+    for (path, status) in [(&a, 200), (&b, 200), (&a, 200), (&b, 503), (&b, 200)] {
+        assert_eq!(played.status(path).await, status, "{path}");
+    }
+    let before = played.clock.now();
+    assert_eq!(played.status("/tls/products").await, 200);
+    assert_eq!(played.clock.now(), before + HOUR);
+    played.get("/tls/certificate").await;
+    assert_eq!(played.status(&a).await, 404);
+    let seen: Vec<(u32, u32)> = played
+        .sandbox
+        .controls()
+        .faults()
+        .into_iter()
+        .map(|(_, matched, hit)| (matched, hit))
+        .collect();
+    assert_eq!(seen, [(3, 1), (1, 1), (2, 1)]);
+}
