@@ -27,6 +27,10 @@ pub(super) enum Command {
     Adopt(AdoptArguments),
     /// End a run on our side; what the vendor has of it stays as it is
     Cancel(CancelArguments),
+    /// Stop all runs before their next request, in every process; nothing is lost
+    Pause(PauseArguments),
+    /// Let the runs that `pause` has stopped go on
+    Unpause(UnpauseArguments),
     /// List the runs and where they stand
     Status(StatusArguments),
     /// Show one run: its steps, and what happened when
@@ -164,6 +168,22 @@ pub(super) struct CancelArguments {
 
     #[command(flatten)]
     pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PauseArguments {
+    /// Tell the others why
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UnpauseArguments {
+    #[command(flatten)]
+    pub(super) state: StateArguments,
 }
 
 #[derive(Debug, Args)]
@@ -391,7 +411,8 @@ pub(super) enum Speed {
 
 #[derive(Debug, Args)]
 pub(super) struct SettingArguments {
-    /// Change a setting of a connection: `connections.regfish.base_url=…`
+    /// Change a setting of a connection: `connections.regfish.base_url=…`, or
+    /// `connections.regfish.limits=500/60s` for how many requests the account may send
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
 }

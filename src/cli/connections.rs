@@ -7,8 +7,10 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::budget::Budgets;
 use super::error::CliError;
 use super::inputs::name_and_value;
+use crate::api::budget::Budget;
 use crate::api::http::{BaseUrl, Connection};
 use crate::api::regfish::RegfishClient;
 use crate::plan::{Plan, SecretSource, find_signature};
@@ -30,6 +32,7 @@ const LONGEST_SECRET: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Settings {
     base_urls: BTreeMap<String, String>,
+    limits: Option<String>,
 }
 
 impl Settings {
@@ -38,18 +41,24 @@ impl Settings {
         let mut settings = Self::default();
         for argument in arguments {
             let (key, value) = name_and_value("--set", argument)?;
-            match key.strip_prefix("connections.").and_then(|rest| rest.strip_suffix(".base_url")) {
-                Some("regfish") => {
+            match key {
+                "connections.regfish.base_url" => {
                     settings.base_urls.insert("regfish".to_owned(), value.to_owned());
                 }
+                "connections.regfish.limits" => settings.limits = Some(value.to_owned()),
                 _ => {
                     let shown = crate::types::printable(key);
                     return Err(CliError::usage(format!("there is no setting `{shown}`"))
-                        .hint("the settings are: connections.regfish.base_url"));
+                        .hint("the settings are: connections.regfish.base_url, connections.regfish.limits"));
                 }
             }
         }
         Ok(settings)
+    }
+
+    /// How many requests may be sent, as it was given.
+    pub(super) fn limits(&self) -> Option<&str> {
+        self.limits.as_deref()
     }
 }
 
@@ -97,11 +106,13 @@ pub(super) async fn regfish(
     plan: &Plan,
     base_url: BaseUrl,
     clock: Arc<dyn Clock>,
+    budgets: &Budgets<'_>,
 ) -> Result<RegfishClient, CliError> {
     let default = SecretSource::Env("REGFISH_API_KEY".to_owned());
     let source = plan.connections.get("regfish").map_or(&default, |connection| &connection.api_key);
     let key = read_secret(source).await?;
-    client(base_url, key, clock)
+    let budget = budgets.open(&base_url, &key, Arc::clone(&clock));
+    client(base_url, key, clock, budget)
 }
 
 /// A client with a key that is known already.
@@ -109,8 +120,10 @@ pub(super) fn client(
     base_url: BaseUrl,
     key: Secret,
     clock: Arc<dyn Clock>,
+    budget: Budget,
 ) -> Result<RegfishClient, CliError> {
-    Ok(RegfishClient::new(Connection { clock, ..Connection::regfish(base_url, key) })?)
+    let gate = Arc::new(budget);
+    Ok(RegfishClient::new(Connection { clock, gate, ..Connection::regfish(base_url, key) })?)
 }
 
 async fn read_secret(source: &SecretSource) -> Result<Secret, CliError> {

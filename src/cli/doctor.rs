@@ -5,18 +5,25 @@
 use std::path::{Path, PathBuf};
 
 use super::arguments::DoctorArguments;
+use super::budget::regfish_windows;
+use super::connections::Settings;
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
+use super::pause::pause_line;
 use super::resume::load;
 use super::state_directory::{StateDirectory, nothing_here};
+use crate::api::budget::{Standing, Usage, shared_budgets};
 use crate::pki::PrivateKey;
 use crate::run::{RunState, StepState};
 use crate::store::{RunSummary, SqliteStore, Store};
+use crate::types::Timestamp;
 
 /// What a look at one thing brought.
 enum Finding {
     Good(String),
+    /// Nothing is broken, and somebody should know.
+    Odd(String),
     Bad(String),
 }
 
@@ -45,12 +52,15 @@ pub(super) async fn doctor(
     }
     findings.push(Finding::Good(format!("{whole} of {} runs are whole", runs.len())));
     findings.push(secrecy(&state));
+    findings.extend(pause_line(&state).map(Finding::Odd));
+    findings.extend(requests(&state)?);
 
     let style = console.out_style();
     let mut sick = false;
     for finding in findings {
         match finding {
             Finding::Good(text) => console.data(&format!("{} {text}", style.good("ok  "))),
+            Finding::Odd(text) => console.data(&format!("{} {text}", style.waiting("note"))),
             Finding::Bad(text) => {
                 sick = true;
                 console.data(&format!("{} {text}", style.bad("BAD ")));
@@ -127,6 +137,20 @@ fn key_fault(path: &Path, fingerprint: &str) -> Option<String> {
         }
         Ok(_) => None,
     }
+}
+
+/// How much of each request budget is used, and whether its service is there.
+fn requests(state: &StateDirectory) -> Result<Vec<Finding>, CliError> {
+    let windows = regfish_windows(&Settings::default())?;
+    let budgets = shared_budgets(&state.budgets(), &windows, Timestamp::now());
+    let finding = |(place, usage): (String, Usage)| {
+        let text = format!("requests to {place}: {usage}; {}", usage.standing);
+        match usage.standing {
+            Standing::Flowing => Finding::Good(text),
+            _ => Finding::Odd(text),
+        }
+    };
+    Ok(budgets.into_iter().map(finding).collect())
 }
 
 /// Keys and runs are nobody else's business.

@@ -6,6 +6,7 @@
 mod actions;
 mod adopt;
 mod arguments;
+mod budget;
 mod cancel;
 mod check;
 mod checked_file;
@@ -22,6 +23,7 @@ mod init;
 mod inputs;
 mod interrupt;
 mod outcome;
+mod pause;
 mod plan_edits;
 mod plan_file;
 mod plan_search;
@@ -93,6 +95,8 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
         Command::Init(arguments) => init::init(&arguments, console),
         Command::Actions(arguments) => actions::actions(&arguments, console),
         Command::Schema(arguments) => schema::schema(&arguments, console),
+        Command::Pause(arguments) => pause::pause(arguments, console),
+        Command::Unpause(arguments) => pause::unpause(arguments, console),
         Command::Doctor(arguments) => doctor::doctor(arguments, console).await,
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, console).await,
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::arguments::{OutputFormat, PreviewArguments};
+use super::budget::Budgets;
 use super::connections::{self, Settings};
 use super::console::Console;
 use super::error::CliError;
@@ -42,14 +43,16 @@ pub(super) async fn preview(
         Some(connections::base_url(&plan, &settings)?)
     };
     let here = working_directory()?;
-    let keys = StateDirectory::find(&arguments.state)?.keys();
+    let state = StateDirectory::find(&arguments.state)?;
+    let keys = state.keys();
     let keys = keys.strip_prefix(&here).map_or_else(|_| keys.clone(), Path::to_owned);
 
     let subject = Subject { plan: &plan, inputs: &inputs, target: &target };
     let mut answers = BTreeMap::new();
     let mut asked = 0;
     if arguments.online && connections::needs(&plan, "regfish") {
-        let asker = Asker::new(&plan, base_url.as_ref(), &here).await?;
+        let budgets = Budgets::new(&state, &settings, console)?;
+        let asker = Asker::new(&plan, base_url.as_ref(), &here, &budgets).await?;
         asked = subject.ask(&asker, &mut answers).await?;
         asker.end().await;
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::budget::{self, Budgets};
 use super::error::CliError;
 use super::{PROGRAM, connections};
 use crate::action::{ActionCall, Actions, Performer};
@@ -26,17 +27,22 @@ impl Asker {
         plan: &Plan,
         url: Option<&BaseUrl>,
         here: &Path,
+        budgets: &Budgets<'_>,
     ) -> Result<Self, CliError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (regfish, sandbox) = match url {
-            Some(url) => (connections::regfish(plan, url.clone(), Arc::clone(&clock)).await?, None),
+            Some(url) => {
+                let (url, clock) = (url.clone(), Arc::clone(&clock));
+                (connections::regfish(plan, url, clock, budgets).await?, None)
+            }
             None => {
                 let options = SandboxOptions::embedded(Arc::clone(&clock));
                 let key = options.api_key.clone();
                 let sandbox = Sandbox::start(options).await?;
                 let url = BaseUrl::parse(&sandbox.base_url())
                     .map_err(|error| CliError::failure(error.to_string()))?;
-                (connections::client(url, key, Arc::clone(&clock))?, Some(sandbox))
+                let budget = budget::embedded(Arc::clone(&clock));
+                (connections::client(url, key, Arc::clone(&clock), budget)?, Some(sandbox))
             }
         };
         // No step that is asked here makes a key; were one to try, it would find no folder.

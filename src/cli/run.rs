@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::arguments::{OutputFormat, RunArguments};
+use super::budget::Budgets;
 use super::connections::{self, Settings};
 use super::console::Console;
 use super::error::CliError;
@@ -41,6 +42,7 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
         Some(connections::base_url(&plan, &settings)?)
     };
 
+    let budgets = Budgets::new(&state, &settings, console)?;
     let store = state.open()?;
     let key =
         TargetKey { plan: plan.name.clone(), target: target.clone(), sandbox: arguments.sandbox };
@@ -76,7 +78,7 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     let session = if arguments.sandbox {
         Session::embedded(&state, &store, None, observer, console).await?
     } else {
-        Session::real(&state, &store, &plan, base_url, observer).await?
+        Session::real(&state, &store, &plan, base_url, observer, &budgets).await?
     };
     // Not before the key is there: until then there is no run that could be resumed.
     console.talk(&format!("{} for {}: run {id}", header.plan.name, header.target));

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::budget::{self, Budgets};
 use super::connections::{self, Settings};
 use super::console::Console;
 use super::error::CliError;
@@ -36,10 +37,14 @@ impl Session {
         plan: &Plan,
         base_url: Option<BaseUrl>,
         observer: Observer,
+        budgets: &Budgets<'_>,
     ) -> Result<Self, CliError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let regfish = match &base_url {
-            Some(url) => Some(connections::regfish(plan, url.clone(), Arc::clone(&clock)).await?),
+            Some(url) => {
+                let url = url.clone();
+                Some(connections::regfish(plan, url, Arc::clone(&clock), budgets).await?)
+            }
             None => None,
         };
         let actions = Actions { regfish, clock: Arc::clone(&clock), key_directory: state.keys() };
@@ -94,7 +99,8 @@ impl Session {
         ));
         let base_url =
             BaseUrl::parse(&url).map_err(|error| CliError::failure(error.to_string()))?;
-        let regfish = connections::client(base_url.clone(), api_key, Arc::clone(&clock))?;
+        let budget = budget::embedded(Arc::clone(&clock));
+        let regfish = connections::client(base_url.clone(), api_key, Arc::clone(&clock), budget)?;
         let actions = Actions {
             regfish: Some(regfish),
             clock: Arc::clone(&clock),
@@ -127,7 +133,8 @@ impl Session {
             Some(recorded) => Some(connections::recorded_base_url(recorded, settings)?),
             None => None,
         };
-        Self::real(state, store, engine.plan(), base_url, observer).await
+        let budgets = Budgets::new(state, settings, console)?;
+        Self::real(state, store, engine.plan(), base_url, observer, &budgets).await
     }
 
     /// Where the sandbox's root certificate is, when there is a sandbox.

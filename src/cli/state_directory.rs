@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::arguments::StateArguments;
 use super::error::CliError;
+use crate::api::budget::PauseFile;
 use crate::store::{RunSummary, SqliteStore, Store, TargetLocks};
 
 /// The folder's name when none is given.
@@ -67,6 +68,16 @@ impl StateDirectory {
     /// The locks of targets.
     pub(super) fn locks(&self) -> TargetLocks {
         TargetLocks::new(self.path.join("locks"))
+    }
+
+    /// The request budgets that all programs share.
+    pub(super) fn budgets(&self) -> PathBuf {
+        self.path.join("budgets")
+    }
+
+    /// The emergency stop.
+    pub(super) fn pause_file(&self) -> PauseFile {
+        PauseFile::in_directory(&self.path)
     }
 
     /// Where the embedded sandbox keeps its world.

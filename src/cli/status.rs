@@ -4,6 +4,7 @@ use super::arguments::{OutputFormat, StatusArguments};
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
+use super::pause::pause_line;
 use super::state_directory::StateDirectory;
 use crate::report::{RunLine, run_table};
 use crate::run::RunPhase;
@@ -19,6 +20,9 @@ pub(super) async fn status(
         None => Vec::new(),
     };
     runs.iter_mut().for_each(|run| name_stopped(run, &state));
+    if let Some(line) = pause_line(&state) {
+        console.talk(&console.talk_style().waiting(&line));
+    }
     match arguments.output.output {
         OutputFormat::Json => console.json(&runs)?,
         OutputFormat::Text if runs.is_empty() => {

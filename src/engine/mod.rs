@@ -191,6 +191,11 @@ impl Engine {
         &self.plan
     }
 
+    /// Whether an order of this step counts as sent, and its answer is not known yet.
+    pub fn is_sent(&self, step: &StepId) -> bool {
+        matches!(self.step_state(step), Some(StepState::Sent { .. }))
+    }
+
     fn step_state(&self, id: &StepId) -> Option<&StepState> {
         self.state.steps.get(id).map(|record| &record.state)
     }

@@ -15,6 +15,8 @@ mod golden;
 mod graph;
 mod harness;
 mod interruption;
+mod outage;
+mod pause;
 mod preview;
 mod readme;
 mod recovery;

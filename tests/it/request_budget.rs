@@ -10,6 +10,8 @@ use certplan::api::http::{BaseUrl, Connection, Gate, HttpClient, Method, OpenGat
 use certplan::sandbox::{RateLimit, RateLimits, Sandbox, SandboxOptions};
 use certplan::types::{Clock, SystemClock, VirtualClock, Work};
 
+use crate::harness::{Project, Running, World, impatient_plan};
+
 const LONG: Duration = Duration::from_secs(600);
 
 /// A sandbox with limits, and programs that use it.
@@ -115,4 +117,35 @@ fn the_limits_of_the_sandbox_are_those_of_the_budget() {
     let RateLimits { regfish, digicert } = RateLimits::published();
     assert_eq!(ours(Windows::regfish()), published(regfish));
     assert_eq!(ours(Windows::digicert()), published(digicert));
+}
+
+#[test]
+fn five_programs_with_overlapping_needs_meet_no_429_and_order_once_each() {
+    const LIMITS: &str = "12/1s";
+    let world = World::with(|options| {
+        options.clock = Arc::new(SystemClock);
+        options.timing.looks[0].every = Duration::from_millis(5);
+        let window = Duration::from_secs(1);
+        options.rate_limits.regfish = vec![RateLimit { requests: 12, window }];
+    });
+    let project = Project::new();
+    project.write("plan.yaml", impatient_plan("dv.yaml"));
+    let programs: Vec<Running> = (0..5)
+        .map(|number| {
+            let name = format!("common_name=www.example-{number}.com");
+            let mut command =
+                project.command_for(&world.base_url(), &["run", "plan.yaml", "--input", &name]);
+            command.env("REGFISH_LIMITS", LIMITS);
+            Running::start(command)
+        })
+        .collect();
+    for program in programs {
+        let _ = program.finish().expect_code(0);
+    }
+    let refused = world.requests().iter().filter(|one| one.status == Some(429)).count();
+    assert_eq!((refused, world.orders().len()), (0, 5));
+    // Together they had to take their time.
+    let requests = world.requests();
+    let took = requests[requests.len() - 1].at.duration_since(requests[0].at);
+    assert!(took.as_millis() >= 3_000 && requests.len() > 36, "{} in {took:?}", requests.len());
 }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use certplan::action::Actions;
-use certplan::api::http::{BaseUrl, Connection, Timeouts};
+use certplan::api::budget::{Budget, BudgetSettings, Windows};
+use certplan::api::http::{BaseUrl, Connection, Gate, OpenGate, Timeouts};
 use certplan::api::regfish::RegfishClient;
 use certplan::document::SourceFile;
 use certplan::driver::{DriveError, Driver};
@@ -141,6 +142,10 @@ pub(crate) struct Scene {
     stop: watch::Sender<bool>,
 }
 
+fn clock() -> VirtualClock {
+    VirtualClock::starting_at("2026-11-20T10:00:00Z".parse().unwrap())
+}
+
 /// The text of a plan that ships.
 pub(crate) fn shipped_text(name: &str) -> String {
     std::fs::read_to_string(shipped_plan(name)).unwrap()
@@ -155,20 +160,39 @@ impl Scene {
     /// A scene with a plan that ships, whose program waits a second for an answer and no longer.
     pub(crate) async fn impatient(plan: &str) -> Self {
         let timeouts = Timeouts { total: Duration::from_secs(1), ..Timeouts::default() };
-        Self::made(&shipped_text(plan), |_| {}, timeouts).await
+        Self::made(&shipped_text(plan), |_| {}, timeouts, Arc::new(OpenGate)).await
+    }
+
+    /// A scene with a plan that ships, whose requests pass a budget as those of the program do.
+    pub(crate) async fn budgeted(plan: &str) -> Self {
+        let clock = clock();
+        let settings = BudgetSettings { windows: Windows::regfish(), ..BudgetSettings::default() };
+        let budget = Budget::new(settings, Arc::new(clock.clone()), Arc::new(|| 0.5));
+        let text = shipped_text(plan);
+        Self::on(clock, &text, |_| {}, Timeouts::default(), Arc::new(budget)).await
     }
 
     /// A scene with a plan, in a world that is adjusted before it starts.
     pub(crate) async fn with(plan: &str, adjust: impl FnOnce(&mut SandboxOptions)) -> Self {
-        Self::made(plan, adjust, Timeouts::default()).await
+        Self::made(plan, adjust, Timeouts::default(), Arc::new(OpenGate)).await
     }
 
     async fn made(
         plan: &str,
         adjust: impl FnOnce(&mut SandboxOptions),
         timeouts: Timeouts,
+        gate: Arc<dyn Gate>,
     ) -> Self {
-        let clock = VirtualClock::starting_at("2026-11-20T10:00:00Z".parse().unwrap());
+        Self::on(clock(), plan, adjust, timeouts, gate).await
+    }
+
+    async fn on(
+        clock: VirtualClock,
+        plan: &str,
+        adjust: impl FnOnce(&mut SandboxOptions),
+        timeouts: Timeouts,
+        gate: Arc<dyn Gate>,
+    ) -> Self {
         let mut options = SandboxOptions::embedded(Arc::new(clock.clone()));
         adjust(&mut options);
         let source = SourceFile::new("plan.yaml", plan);
@@ -182,6 +206,7 @@ impl Scene {
         let connection = Connection {
             clock: Arc::new(clock.clone()),
             timeouts,
+            gate,
             ..Connection::regfish(base_url, key)
         };
         let client = RegfishClient::new(connection).unwrap();

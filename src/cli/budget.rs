@@ -1,0 +1,129 @@
+//! The request budget of a connection: what it is made of, and what people are told while all wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::connections::Settings;
+use super::console::Console;
+use super::error::CliError;
+use super::state_directory::StateDirectory;
+use crate::api::budget::{
+    Budget, BudgetSettings, DEFAULT_JOBS, Jitter, PauseFile, Standing, Windows, budget_file,
+};
+use crate::api::http::BaseUrl;
+use crate::types::{Clock, Secret, Timestamp, printable, shorten};
+
+/// Shorter waits come and go while one reads of them.
+const WORTH_SAYING: Duration = Duration::from_secs(3);
+
+/// Overrides how many requests the service takes, below `--set`.
+const REGFISH_LIMITS_VARIABLE: &str = "REGFISH_LIMITS";
+
+/// What the budgets of a command are made of.
+pub(super) struct Budgets<'a> {
+    state: &'a StateDirectory,
+    console: &'a Console,
+    windows: Windows,
+}
+
+impl<'a> Budgets<'a> {
+    /// Reads the limits: `--set`, the environment, the vendor's. They belong to an account, so no
+    /// plan can set them: many plans share one account.
+    pub(super) fn new(
+        state: &'a StateDirectory,
+        settings: &Settings,
+        console: &'a Console,
+    ) -> Result<Self, CliError> {
+        Ok(Self { state, console, windows: regfish_windows(settings)? })
+    }
+
+    /// The budget of the connection to `base_url`. Whoever waits for it is told so.
+    pub(super) fn open(&self, base_url: &BaseUrl, key: &Secret, clock: Arc<dyn Clock>) -> Budget {
+        // Who only looks makes no state directory.
+        let there = self.state.path().is_dir();
+        let settings = BudgetSettings {
+            windows: self.windows.clone(),
+            jobs: DEFAULT_JOBS,
+            file: there.then(|| budget_file(&self.state.budgets(), base_url, key)),
+            pause: Some(self.state.pause_file()),
+            ..BudgetSettings::default()
+        };
+        let budget = Budget::new(settings, clock, by_chance());
+        tell(&budget, self.state.pause_file(), self.console.clone());
+        budget
+    }
+}
+
+/// The budget of the embedded sandbox: the vendor's limits, on its clock. An emergency stop does
+/// not concern it, since nothing leaves this machine.
+pub(super) fn embedded(clock: Arc<dyn Clock>) -> Budget {
+    let settings = BudgetSettings { windows: Windows::regfish(), ..BudgetSettings::default() };
+    // The same run tells the same story each time.
+    Budget::new(settings, clock, Arc::new(|| 0.5))
+}
+
+/// How many requests regfish takes.
+pub(super) fn regfish_windows(settings: &Settings) -> Result<Windows, CliError> {
+    let (text, origin) = if let Some(text) = settings.limits() {
+        (text.to_owned(), "`--set`")
+    } else if let Some(text) = std::env::var_os(REGFISH_LIMITS_VARIABLE) {
+        (text.to_string_lossy().into_owned(), "the environment variable `REGFISH_LIMITS`")
+    } else {
+        return Ok(Windows::regfish());
+    };
+    Windows::parse(&text).map_err(|error| {
+        CliError::usage(format!("{error} (from {origin})"))
+            .hint("write `500/60s`, several with commas between them, or `none`")
+    })
+}
+
+fn by_chance() -> Jitter {
+    Arc::new(|| {
+        let number = u32::try_from(uuid::Uuid::new_v4().as_u128() >> 96).unwrap_or_default();
+        f64::from(number) / f64::from(u32::MAX)
+    })
+}
+
+/// Says when all requests have to wait, and when they flow again, as long as there is the budget.
+fn tell(budget: &Budget, pause: PauseFile, console: Console) {
+    let mut standing = budget.standing();
+    let mut told = Standing::Flowing;
+    // At once: the first request may be far away.
+    if let Some(pause) = pause.read() {
+        told = Standing::Paused { reason: pause.reason };
+        say(&console, &told);
+    }
+    tokio::spawn(async move {
+        while standing.changed().await.is_ok() {
+            let now = standing.borrow_and_update().clone();
+            if now.differs_in_kind(&told) && is_worth_saying(&now) {
+                say(&console, &now);
+                told = now;
+            }
+        }
+    });
+}
+
+fn is_worth_saying(standing: &Standing) -> bool {
+    match standing {
+        Standing::Full { until } | Standing::Held { until } => {
+            let left = until.duration_since(Timestamp::now());
+            Duration::try_from(left).is_ok_and(|left| left >= WORTH_SAYING)
+        }
+        Standing::Flowing | Standing::Down { .. } | Standing::Paused { .. } => true,
+    }
+}
+
+fn say(console: &Console, standing: &Standing) {
+    let style = console.talk_style();
+    let (mark, what) = match standing {
+        Standing::Flowing => (style.good("»"), String::new()),
+        Standing::Paused { .. } => {
+            (style.waiting("‖"), "; all runs wait for `certplan unpause`".to_owned())
+        }
+        Standing::Full { .. } | Standing::Held { .. } | Standing::Down { .. } => {
+            (style.waiting("‖"), "; all runs wait".to_owned())
+        }
+    };
+    console.talk(&format!("  {mark} {}{what}", shorten(&printable(&standing.to_string()), 300)));
+}
