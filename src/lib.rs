@@ -12,6 +12,7 @@ pub mod driver;
 pub mod engine;
 pub mod files;
 pub mod graph;
+pub mod inventory;
 pub mod pki;
 pub mod plan;
 pub mod report;

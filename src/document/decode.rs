@@ -80,13 +80,32 @@ impl<'a> Decoder<'a> {
             self.wrong_kind(node, what, "a map");
             return None;
         };
-        for (key, value) in entries.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
-            self.unknown_key(key, value, what, known);
-        }
+        self.known_keys(entries, what, known, None);
         Some(Fields { entries, span: at, what: what.to_owned() })
     }
 
-    fn unknown_key(&mut self, key: &Key, value: &Node, what: &str, known: &[&str]) {
+    /// Reports every key that is not among `known`; `help` says what one without a likeness was
+    /// probably meant for.
+    pub(crate) fn known_keys(
+        &mut self,
+        entries: &[(Key, Node)],
+        what: &str,
+        known: &[&str],
+        help: Option<&str>,
+    ) {
+        for (key, value) in entries.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
+            self.unknown_key(key, value, what, known, help);
+        }
+    }
+
+    fn unknown_key(
+        &mut self,
+        key: &Key,
+        value: &Node,
+        what: &str,
+        known: &[&str],
+        help: Option<&str>,
+    ) {
         if may_hold_secret(&key.name) {
             self.mask(value);
         }
@@ -95,7 +114,11 @@ impl<'a> Decoder<'a> {
             .at(key.span, "unknown key");
         self.push(match nearest(&key.name, known.iter().copied()) {
             Some(near) => diagnostic.suggest(key.span, near, format!("did you mean `{near}`?")),
-            None => diagnostic.help(format!("known keys: {}", list(known.iter().copied()))),
+            None => {
+                let diagnostic =
+                    diagnostic.help(format!("known keys: {}", list(known.iter().copied())));
+                help.into_iter().fold(diagnostic, Diagnostic::help)
+            }
         });
     }
 

@@ -29,6 +29,15 @@ pub struct Label {
     pub text: String,
 }
 
+/// A place with a remark in another file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The other file, as it may be shown.
+    pub file: SourceFile,
+    /// The place in it.
+    pub label: Label,
+}
+
 /// A change that mends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suggestion {
@@ -53,6 +62,8 @@ pub struct Diagnostic {
     pub primary: Option<Label>,
     /// Further places that explain it.
     pub secondary: Vec<Label>,
+    /// Places in other files that explain it.
+    pub elsewhere: Vec<Elsewhere>,
     /// How to mend it, in words.
     pub help: Vec<String>,
     /// How to mend it, as a change.
@@ -68,6 +79,7 @@ impl Diagnostic {
             message: message.into(),
             primary: None,
             secondary: Vec::new(),
+            elsewhere: Vec::new(),
             help: Vec::new(),
             suggestion: None,
         }
@@ -89,6 +101,13 @@ impl Diagnostic {
     #[must_use]
     pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
         self.secondary.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Adds a place in another file that explains it.
+    #[must_use]
+    pub fn also_in(mut self, file: SourceFile, span: Span, text: impl Into<String>) -> Self {
+        self.elsewhere.push(Elsewhere { file, label: Label { span, text: text.into() } });
         self
     }
 
@@ -142,11 +161,27 @@ pub struct Entry<'a> {
     pub end_line: usize,
     /// The column after the last character.
     pub end_column: usize,
+    /// Further places that explain it, in this file and in others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<Related<'a>>,
     /// How to mend it.
     pub help: Vec<&'a str>,
     /// How to mend it, as a change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<SuggestedChange<'a>>,
+}
+
+/// A place that explains a mistake, as plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Related<'a> {
+    /// The file's name.
+    pub file: &'a str,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1, in characters.
+    pub column: usize,
+    /// What it has to do with the mistake.
+    pub message: &'a str,
 }
 
 /// A change as plain data: the text from the first place up to the second becomes `replacement`.
@@ -243,6 +278,8 @@ impl Diagnostics {
                 }
             });
             let change = item.suggestion.as_ref().map(|suggestion| suggestion.text.as_str());
+            let here = item.secondary.iter().map(|label| (&self.file, label));
+            let there = item.elsewhere.iter().map(|place| (&place.file, &place.label));
             Entry {
                 severity: item.severity,
                 code: item.code,
@@ -252,6 +289,7 @@ impl Diagnostics {
                 column: start.column,
                 end_line: end.line,
                 end_column: end.column,
+                related: here.chain(there).map(|(file, label)| related(file, label)).collect(),
                 help: change.into_iter().chain(item.help.iter().map(String::as_str)).collect(),
                 suggestion,
             }
@@ -261,6 +299,14 @@ impl Diagnostics {
     /// The diagnostics as people read them, in the style of rustc.
     pub fn render(&self, colour: bool) -> String {
         super::draw::draw(self, colour)
+    }
+
+    /// The file as it may be shown beside the mistakes of another file.
+    pub(crate) fn shown_file(&self) -> SourceFile {
+        if self.masked.is_empty() {
+            return self.file.clone();
+        }
+        SourceFile::new(self.file.name(), &self.shown_text())
     }
 
     /// The text of the file as it may be shown: as long as the file's, with masked places blotted
@@ -276,6 +322,11 @@ impl Diagnostics {
         // Whole characters were blotted out, so what is left is text.
         String::from_utf8_lossy(&text).into_owned()
     }
+}
+
+fn related<'a>(file: &'a SourceFile, label: &'a Label) -> Related<'a> {
+    let place = file.position(label.span.start);
+    Related { file: file.name(), line: place.line, column: place.column, message: &label.text }
 }
 
 #[cfg(test)]

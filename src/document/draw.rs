@@ -8,7 +8,7 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 
-use super::diagnostic::{Diagnostic, Diagnostics, Label, Severity};
+use super::diagnostic::{Diagnostic, Diagnostics, Elsewhere, Label, Severity};
 use super::source::{SourceFile, Span};
 
 /// Wide enough for every line of a plan that is pleasant to read; longer ones are cut around the
@@ -108,6 +108,9 @@ fn groups<'a>(diagnostic: &'a Diagnostic, file: &'a SourceFile, shown: &'a str) 
     } else {
         group = group.element(Origin::path(file.name()));
     }
+    for place in &diagnostic.elsewhere {
+        group = elsewhere(group, place);
+    }
     for help in &diagnostic.help {
         group = group.element(Level::HELP.message(help));
     }
@@ -124,6 +127,20 @@ fn groups<'a>(diagnostic: &'a Diagnostic, file: &'a SourceFile, shown: &'a str) 
         }
     }
     groups
+}
+
+/// A place in another file, below those of the file itself.
+fn elsewhere<'a>(group: Group<'a>, place: &'a Elsewhere) -> Group<'a> {
+    let file = &place.file;
+    let window = Window::around(std::iter::once(place.label.span), file, file.text());
+    if window.can_be_shown() {
+        let annotation = AnnotationKind::Context.span(window.range(place.label.span));
+        let snippet = Snippet::source(window.text).line_start(window.line).path(file.name());
+        return group.element(snippet.annotation(annotation.label(label(&place.label.text))));
+    }
+    let line = file.position(place.label.span.start).line;
+    let text = format!("{}:{line}: {}", file.name(), place.label.text);
+    group.element(Level::NOTE.message(text))
 }
 
 fn label(text: &str) -> Option<&str> {

@@ -13,12 +13,14 @@ pub(crate) mod draw;
 pub(crate) mod node;
 pub(crate) mod source;
 pub(crate) mod suggest;
+pub(crate) mod version;
 pub(crate) mod yaml;
 pub(crate) mod yaml_error;
 
 pub use codes::{CODES, Code};
 pub use describe::describe;
 pub use diagnostic::{
-    Diagnostic, Diagnostics, Entry, Label, Severity, SuggestedChange, Suggestion,
+    Diagnostic, Diagnostics, Elsewhere, Entry, Label, Related, Severity, SuggestedChange,
+    Suggestion,
 };
-pub use source::{Position, SourceFile, Span};
+pub use source::{FileLimits, Position, SourceFile, Span};

@@ -6,10 +6,28 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::decode::with_article;
 use super::diagnostic::{Diagnostic, Diagnostics};
 
-/// No plan is larger; what is larger is a mistake or an attack.
-const LARGEST_BYTES: usize = 5 * 1024 * 1024;
+/// How much a file of one kind may hold; what holds more is a mistake or an attack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileLimits {
+    /// What the file is, for messages.
+    pub kind: &'static str,
+    /// Bytes.
+    pub bytes: usize,
+    /// Values, the parts of lists and maps included.
+    pub values: usize,
+}
+
+impl FileLimits {
+    /// A plan, or another file of its size. Nobody writes a larger one by hand.
+    pub const PLAN: Self = Self { kind: "plan", bytes: 5 * 1024 * 1024, values: 250_000 };
+
+    /// An inventory, which programs write, too: some 200,000 targets.
+    pub const INVENTORY: Self =
+        Self { kind: "inventory", bytes: 32 * 1024 * 1024, values: 4_000_000 };
+}
 
 /// A file that people wrote. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,16 +77,28 @@ impl SourceFile {
         Self { name: name.into(), text: text.into(), lines }
     }
 
-    /// Takes a file's bytes. Fails when there are too many of them or when they are not UTF-8.
+    /// Takes the bytes of a plan, or of another file that is no larger. Fails when there are too
+    /// many of them or when they are not UTF-8.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, Diagnostics> {
-        if bytes.len() > LARGEST_BYTES {
+        Self::from_bytes_within(name, bytes, FileLimits::PLAN)
+    }
+
+    /// The same for a file with limits of its own.
+    pub fn from_bytes_within(
+        name: &str,
+        bytes: &[u8],
+        limits: FileLimits,
+    ) -> Result<Self, Diagnostics> {
+        if bytes.len() > limits.bytes {
             let mut diagnostics = Diagnostics::new(&Self::new(name, ""));
             diagnostics.push(
                 Diagnostic::error(
                     "file-too-large",
                     format!(
-                        "the file has {} bytes; a plan may have {LARGEST_BYTES} at most",
-                        bytes.len()
+                        "the file has {} bytes; {} may have {} at most",
+                        bytes.len(),
+                        with_article(limits.kind),
+                        limits.bytes
                     ),
                 )
                 .help("is this the right file?"),
@@ -179,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_too_large_is_refused() {
-        let bytes = vec![b' '; LARGEST_BYTES + 1];
+        let bytes = vec![b' '; FileLimits::PLAN.bytes + 1];
         let error = SourceFile::from_bytes("plan.yaml", &bytes).unwrap_err();
         assert!(error.render(false).contains("5242880 at most"));
     }

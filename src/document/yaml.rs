@@ -11,21 +11,32 @@ use serde_saphyr::{Location, Options, Spanned};
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::node::{Key, Kind, Node, mask, may_hold_secret};
-use super::source::{SourceFile, Span};
+use super::source::{FileLimits, SourceFile, Span};
 use super::yaml_error::explain;
 
 /// How deep a file may nest. A plan has some eight levels; 64, the reader's own limit, overflows
 /// the 2 MiB stack of a thread in a build without optimisation (measured: 40 KiB per level).
 pub(crate) const DEEPEST: usize = 24;
 
-/// How much a file may hold. A batch of a thousand targets stays far below.
-pub(crate) const MOST_NODES: usize = 250_000;
+/// Aliases repeat what they stand for, so that few are enough.
 pub(crate) const MOST_ALIASES: usize = 1_000;
 
-/// Reads one YAML document. What cannot be read is reported; then there is no tree.
+/// Reads one YAML document of the size of a plan. What cannot be read is reported; then there is no
+/// tree.
 pub(crate) fn parse(file: &SourceFile, diagnostics: &mut Diagnostics) -> Option<Node> {
-    let read =
-        |policy| serde_saphyr::from_str_with_options::<RawNode>(file.text(), options(policy));
+    parse_within(file, FileLimits::PLAN, diagnostics)
+}
+
+/// The same for a file with limits of its own.
+pub(crate) fn parse_within(
+    file: &SourceFile,
+    limits: FileLimits,
+    diagnostics: &mut Diagnostics,
+) -> Option<Node> {
+    let read = |policy| {
+        let options = options(policy, limits);
+        serde_saphyr::from_str_with_options::<RawNode>(file.text(), options)
+    };
     let raw = match read(DuplicateKeyPolicy::Error) {
         // Read again to find every repeated key, and whatever else is wrong with the plan: people
         // want all mistakes at once. The plan is refused in any case.
@@ -36,13 +47,13 @@ pub(crate) fn parse(file: &SourceFile, diagnostics: &mut Diagnostics) -> Option<
         Ok(raw) => Some(Tree { file, diagnostics }.node(raw)),
         Err(error) => {
             mask_lines(file, diagnostics);
-            diagnostics.push(explain(&error, file));
+            diagnostics.push(explain(&error, file, limits));
             None
         }
     }
 }
 
-fn options(duplicate_keys: DuplicateKeyPolicy) -> Options {
+fn options(duplicate_keys: DuplicateKeyPolicy, limits: FileLimits) -> Options {
     serde_saphyr::options! {
         strict_booleans: true,
         leading_zero_numbers_as_strings: true,
@@ -53,7 +64,8 @@ fn options(duplicate_keys: DuplicateKeyPolicy) -> Options {
         with_snippet: false,
         budget: serde_saphyr::budget! {
             max_depth: DEEPEST,
-            max_nodes: MOST_NODES,
+            max_nodes: limits.values,
+            max_events: 4 * limits.values,
             max_aliases: MOST_ALIASES,
         },
     }

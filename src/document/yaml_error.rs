@@ -7,16 +7,16 @@ use serde_saphyr::Error;
 use serde_saphyr::budget::BudgetBreach;
 
 use super::diagnostic::Diagnostic;
-use super::source::{SourceFile, Span};
-use super::yaml::{DEEPEST, MOST_ALIASES, MOST_NODES};
+use super::source::{FileLimits, SourceFile, Span};
+use super::yaml::{DEEPEST, MOST_ALIASES};
 use crate::types::printable;
 
 /// One error of the reader as a diagnostic.
-pub(crate) fn explain(error: &Error, file: &SourceFile) -> Diagnostic {
+pub(crate) fn explain(error: &Error, file: &SourceFile, limits: FileLimits) -> Diagnostic {
     let span = place(error, file);
     match error {
-        Error::AliasError { error, .. } => explain(error, file),
-        Error::WithSnippet { error, .. } => explain(error, file),
+        Error::AliasError { error, .. } => explain(error, file, limits),
+        Error::WithSnippet { error, .. } => explain(error, file, limits),
         Error::MultipleDocuments { .. } => {
             Diagnostic::error("several-documents", "the file holds more than one YAML document")
                 .at(span, "a second one begins here")
@@ -39,7 +39,7 @@ pub(crate) fn explain(error: &Error, file: &SourceFile) -> Diagnostic {
             Diagnostic::error("yaml-alias", "an alias stands inside its own anchor")
                 .at(span, "this would have no end")
         }
-        Error::Budget { breach, .. } => budget(breach, span),
+        Error::Budget { breach, .. } => budget(breach, span, limits),
         Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. } => {
@@ -59,7 +59,7 @@ pub(crate) fn explain(error: &Error, file: &SourceFile) -> Diagnostic {
     }
 }
 
-fn budget(breach: &BudgetBreach, span: Span) -> Diagnostic {
+fn budget(breach: &BudgetBreach, span: Span, limits: FileLimits) -> Diagnostic {
     let message = match breach {
         BudgetBreach::Depth { .. } => {
             format!("the file is nested too deeply; {DEEPEST} levels are allowed")
@@ -68,7 +68,7 @@ fn budget(breach: &BudgetBreach, span: Span) -> Diagnostic {
             format!("the file has too many aliases; {MOST_ALIASES} are allowed, ten per anchor")
         }
         BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } => {
-            format!("the file has too many values; {MOST_NODES} are allowed")
+            format!("the file has too many values; {} are allowed", limits.values)
         }
         _ => "the file has too many or too long values".to_owned(),
     };

@@ -9,6 +9,7 @@ mod filter_functions;
 mod filters;
 mod inputs;
 mod limits;
+pub(crate) mod literal;
 mod manual;
 mod model;
 mod partial;

@@ -12,10 +12,11 @@ use crate::document::diagnostic::Diagnostic;
 use crate::document::node::{Key, Kind, Node};
 use crate::document::source::Span;
 use crate::document::suggest::nearest;
+use crate::document::version::{Format, check_version};
 use crate::types::StepId;
 
 /// The version of the format that this program knows.
-const FORMAT_VERSION: i64 = 1;
+const FORMAT: Format = Format { what: "the plan", key: "certplan", version: 1 };
 
 /// A plan orders one certificate; with more steps something else is meant.
 const MOST_STEPS: usize = 2_000;
@@ -79,6 +80,14 @@ pub(super) fn decode<'n>(root: &'n Node, decoder: &mut Decoder<'_>) -> Option<Ra
         decoder.wrong_kind(root, "a plan", "a map");
         return None;
     };
+    if let Some((key, _)) = entries.iter().find(|(key, _)| key.name == "certplan_inventory") {
+        decoder.push(
+            Diagnostic::error("not-a-plan", "the file is an inventory, not a plan")
+                .at(key.span, "an inventory begins like this, a plan with `certplan: 1`")
+                .help("name it with `--inventory`, and its plan beside it or in it"),
+        );
+        return None;
+    }
     let plan_like = |key: &Key| nearest(&key.name, ["certplan"]).is_some() || key.name == "steps";
     if !entries.iter().any(|(key, _)| plan_like(key)) {
         let start = entries.first().map_or(root.span, |(key, _)| key.span);
@@ -89,7 +98,9 @@ pub(super) fn decode<'n>(root: &'n Node, decoder: &mut Decoder<'_>) -> Option<Ra
         );
         return None;
     }
-    check_version(entries, root, decoder)?;
+    if !check_version(FORMAT, entries, root, decoder) {
+        return None;
+    }
     let start = entries.first().map_or(root.span, |(key, _)| key.span);
     let fields = decoder.fields(root, start, "the plan", &PLAN_KEYS)?;
     decoder.require(&fields, "name", "name the plan, for example `name: ov-staged`");
@@ -101,40 +112,6 @@ pub(super) fn decode<'n>(root: &'n Node, decoder: &mut Decoder<'_>) -> Option<Ra
         connections: entries_of(&fields, "connections", decoder),
         steps: decode_steps(&fields, decoder),
     })
-}
-
-fn check_version(entries: &[(Key, Node)], root: &Node, decoder: &mut Decoder<'_>) -> Option<()> {
-    let Some((_, version)) = entries.iter().find(|(key, _)| key.name == "certplan") else {
-        let first = entries.first().map_or(root.span, |(key, _)| key.span);
-        decoder.push(
-            Diagnostic::error("missing-version", "the plan does not say its format version")
-                .at(first, "`certplan: 1` is missing above")
-                .suggest(Span::new(first.start, first.start), "certplan: 1\n", "begin with it"),
-        );
-        return Some(());
-    };
-    match version.kind {
-        Kind::Integer(FORMAT_VERSION) => Some(()),
-        Kind::Integer(newer) if newer > FORMAT_VERSION => {
-            decoder.push(
-                Diagnostic::error(
-                    "newer-version",
-                    format!("the plan is written in format version {newer}"),
-                )
-                .at(version.span, format!("this program knows version {FORMAT_VERSION}"))
-                .help(format!("use a certplan that knows format version {newer}")),
-            );
-            None
-        }
-        _ => {
-            decoder.push(
-                Diagnostic::error("wrong-version", "this is no format version")
-                    .at(version.span, format!("expected the number {FORMAT_VERSION}"))
-                    .suggest(version.span, FORMAT_VERSION.to_string(), "write the number"),
-            );
-            Some(())
-        }
-    }
 }
 
 fn entries_of<'n>(fields: &Fields<'n>, name: &str, decoder: &mut Decoder<'_>) -> &'n [(Key, Node)] {

@@ -105,6 +105,20 @@ text_id!(
     "organization id",
     check_opaque
 );
+text_id!(
+    /// A target's name, unique in its inventory: a domain name, or any word that a command line
+    /// and a list of patterns can hold.
+    TargetName,
+    "target name",
+    check_target
+);
+text_id!(
+    /// A name that targets share, for their common settings: a letter, then letters, digits, `_`
+    /// and `-`, at most 64.
+    GroupName,
+    "group name",
+    check_group
+);
 
 /// Lower-case letters and digits that cannot be mistaken for one another when read aloud or typed.
 const RUN_ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -153,6 +167,47 @@ fn check_step(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+fn check_target(text: &str) -> Result<(), &'static str> {
+    let mut characters = text.chars();
+    match characters.next() {
+        None => return Err("it is empty"),
+        Some('-') => return Err("a hyphen at its begin would read as an option"),
+        Some(_) => {}
+    }
+    if text.chars().count() > 253 {
+        return Err("it is longer than 253 characters");
+    }
+    if text.contains('/') {
+        return Err("it is a URL or a path");
+    }
+    if text.chars().any(char::is_whitespace) {
+        return Err("it holds white space");
+    }
+    if !text.chars().all(|c| c.is_alphanumeric() || ".-_*@+".contains(c)) {
+        return Err("only letters, digits, `.`, `-`, `_`, `*`, `@` and `+` are allowed");
+    }
+    Ok(())
+}
+
+fn check_group(text: &str) -> Result<(), &'static str> {
+    let mut characters = text.chars();
+    match characters.next() {
+        None => return Err("it is empty"),
+        Some(first) if !first.is_ascii_alphabetic() => return Err("it must begin with a letter"),
+        Some(_) => {}
+    }
+    if !characters.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+        return Err("only letters, digits, `_` and `-` are allowed");
+    }
+    if text.len() > 64 {
+        return Err("it is longer than 64 characters");
+    }
+    if text == "all" {
+        return Err("`all` stands for every target");
+    }
+    Ok(())
+}
+
 fn check_run(text: &str) -> Result<(), &'static str> {
     if text.len() != RUN_LENGTH {
         return Err("it has ten characters");
@@ -193,6 +248,17 @@ mod tests {
     fn a_certificate_id_cannot_leave_its_path_segment() {
         assert!(CertificateId::parse("../dns/rr").is_err());
         assert!(CertificateId::parse("7K9QW3M2ZT8HJ").is_ok());
+    }
+
+    #[test]
+    fn a_target_can_be_named_in_a_list_of_patterns() {
+        for text in ["www.example.com", "*.example.com", "münchen.example", "shop_2", "a+b@c"] {
+            assert!(TargetName::parse(text).is_ok(), "{text}");
+        }
+        for text in ["", "-x", "a,b", "a:b", "!a", "a b", "a/b", "a[1]", "a?", "a\u{202e}b"] {
+            assert!(TargetName::parse(text).is_err(), "{text}");
+        }
+        assert!(GroupName::parse("all").is_err() && GroupName::parse("shops-eu").is_ok());
     }
 
     #[test]

@@ -14,7 +14,9 @@ mod work;
 pub use clock::{Busy, Clock, SystemClock, VirtualClock};
 pub use domain_name::{DomainName, DomainNameError};
 pub use duration::{DurationError, format_duration, parse_duration};
-pub use id::{BatchId, CertificateId, IdError, OrganizationId, RunId, StepId};
+pub use id::{
+    BatchId, CertificateId, GroupName, IdError, OrganizationId, RunId, StepId, TargetName,
+};
 pub use jiff::Timestamp;
 pub use secret::Secret;
 pub use text::{printable, shorten};

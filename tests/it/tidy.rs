@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("graph", &["types"]),
     ("document", &["types"]),
     ("plan", &["types", "graph", "document"]),
+    ("inventory", &["types", "document", "plan"]),
     ("run", &["types"]),
     ("engine", &["types", "document", "plan", "graph", "run"]),
     ("upkeep", &["types", "document", "plan", "run", "engine"]),
@@ -26,14 +27,28 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "types", "graph", "document", "plan", "run", "engine", "files", "store", "api", "pki",
-            "action", "driver", "report", "sandbox", "upkeep",
+            "types",
+            "graph",
+            "document",
+            "plan",
+            "inventory",
+            "run",
+            "engine",
+            "files",
+            "store",
+            "api",
+            "pki",
+            "action",
+            "driver",
+            "report",
+            "sandbox",
+            "upkeep",
         ],
     ),
 ];
 
 /// Modules that decide and do nothing.
-const PURE: &[&str] = &["graph", "document", "plan", "run", "engine", "upkeep"];
+const PURE: &[&str] = &["graph", "document", "plan", "inventory", "run", "engine", "upkeep"];
 
 /// What a pure module must not mention.
 const IMPURE: &[&str] = &[

@@ -236,7 +236,7 @@ fn check_default(
 }
 
 /// The first text with a template in it.
-fn find_template(node: &Node) -> Option<&Node> {
+pub(in crate::plan) fn find_template(node: &Node) -> Option<&Node> {
     match &node.kind {
         Kind::String(text) => has_code(text).then_some(node),
         Kind::Seq(items) => items.iter().find_map(find_template),

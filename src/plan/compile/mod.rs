@@ -6,11 +6,11 @@
 
 mod connection;
 mod doubts;
-mod input;
+pub(super) mod input;
 mod policy;
 mod reference;
 mod step;
-mod value;
+pub(super) mod value;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
