@@ -89,6 +89,7 @@ fn draw(plan: &Plan, run: Option<&RunState>, all_edges: bool) -> Result<Drawing,
             id: id.clone(),
             action: step.uses.clone(),
             when: step.when.clone(),
+            finally: step.finally,
             paid: costs_money(&step.uses),
             state: record.map(|record| NodeState::of(&record.state)),
         })

@@ -1,10 +1,11 @@
 //! What a plan file that was edited since means for a run: explained, and obeyed only on demand.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::console::Console;
 use super::error::CliError;
 use super::plan_file::{LoadedPlan, load_plan};
+use super::state_directory::working_directory;
 use crate::engine::{Engine, StepChange};
 use crate::plan::{GivenValue, resolve_inputs};
 use crate::run::{EventKind, PlanReference};
@@ -24,7 +25,10 @@ pub(super) fn compare(
     console: &Console,
 ) -> Result<Option<Replacement>, CliError> {
     let header = &engine.state().header;
-    let path = Path::new(&header.directory).join(&header.plan.file);
+    // What a run in the sandbox writes lies apart; its plan was named from where people work.
+    let directory =
+        if header.sandbox { working_directory()? } else { PathBuf::from(&header.directory) };
+    let path = directory.join(&header.plan.file);
     if !path.exists() {
         let gone = format!("the plan file {} is gone", path.display());
         if use_current {

@@ -235,6 +235,9 @@ fn step_view(step: &Step, preview: &StepPreview, base: &str) -> PreviewStepView 
 /// How a step waits, and what it does beside requests.
 fn notes(step: &Step, preview: &StepPreview) -> Vec<String> {
     let mut notes = Vec::new();
+    if step.finally {
+        notes.push("runs at the end of the run, whether it succeeded or failed".to_owned());
+    }
     match facts(&step.uses, &preview.parameters) {
         Some(Fact::Key { kind }) => {
             notes.push(format!("makes a private key ({kind}) and a certificate request"));

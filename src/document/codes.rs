@@ -30,6 +30,8 @@ pub const CODES: &[Code] = &[
     code("empty-range", "a constraint leaves no value"),
     code("excluding-keys", "two keys exclude each other"),
     code("file-too-large", "the file is larger than any of its kind"),
+    code("finally-needs", "a step waits for one that runs at the end, or the other way round"),
+    code("finally-orders", "a step that runs whatever happened would cost money"),
     code("key-not-text", "a key of a map is no text"),
     code("literal-secret", "a secret is written into the plan"),
     code("missing-input", "a target does not give an input that its plan needs"),

@@ -22,9 +22,11 @@ impl Engine {
             return Vec::new();
         }
         let mut events = self.due_retries(now);
+        let is_the_end = self.is_the_end();
         for id in self.graph.order() {
             if let (Some(StepState::Pending), Some(step)) =
                 (self.step_state(id), self.plan.steps.get(id))
+                && (is_the_end || !step.finally)
             {
                 match self.readiness(step) {
                     Readiness::Ready => events.push(self.begin(step, now)),
@@ -65,9 +67,28 @@ impl Engine {
         due.collect()
     }
 
+    /// Whether every step but those under `finally` has had its turn: their turn has come. While
+    /// one is parked or in doubt, the run will go on, and they would come too early.
+    fn is_the_end(&self) -> bool {
+        let over = |id: &StepId| {
+            matches!(
+                self.step_state(id),
+                Some(
+                    StepState::Succeeded { .. }
+                        | StepState::Skipped
+                        | StepState::Failed { .. }
+                        | StepState::Blocked { .. }
+                )
+            )
+        };
+        self.plan.steps.values().filter(|step| !step.finally).all(|step| over(&step.id))
+    }
+
     fn readiness(&self, step: &Step) -> Readiness {
         let mut readiness = Readiness::Ready;
-        for need in &step.needs {
+        // What stands under `finally` reads the others, and needs none of them.
+        let ours = |need: &&StepId| self.is_finally(need) == step.finally;
+        for need in step.needs.iter().filter(ours) {
             let goes_on = self
                 .plan
                 .steps

@@ -200,6 +200,10 @@ impl Engine {
         self.state.steps.get(id).map(|record| &record.state)
     }
 
+    fn is_finally(&self, id: &StepId) -> bool {
+        self.plan.steps.get(id).is_some_and(|step| step.finally)
+    }
+
     fn attempts(&self, id: &StepId) -> u32 {
         self.state.steps.get(id).map_or(0, |record| record.history.attempts)
     }

@@ -118,7 +118,11 @@ impl Evaluation<'_> {
     }
 
     fn blocked_by(&self, step: &Step) -> Option<StepId> {
+        let is_finally = |id: &StepId| self.plan.steps.get(id).is_some_and(|step| step.finally);
         let blocks = |need: &&StepId| {
+            if step.finally != is_finally(need) {
+                return false;
+            }
             let goes_on = self
                 .plan
                 .steps

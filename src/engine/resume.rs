@@ -12,8 +12,24 @@ impl Engine {
     /// chance; what may have been sent is asked after, never sent again blindly.
     pub fn resume(&self, program: &str, now: Timestamp) -> Vec<EventKind> {
         let mut events = vec![EventKind::RunResumed { program: program.to_owned() }];
-        for (id, record) in &self.state.steps {
-            events.extend(self.take_up(id, &record.state, now));
+        let (last, first): (Vec<_>, Vec<_>) =
+            self.state.steps.iter().partition(|(id, _)| self.is_finally(id));
+        let mut goes_on = false;
+        for (id, record) in first {
+            let event = self.take_up(id, &record.state, now);
+            goes_on |= event.is_some() || matches!(record.state, StepState::Pending);
+            events.extend(event);
+        }
+        // The end that there was is not the end any more.
+        for (id, record) in last {
+            events.extend(match &record.state {
+                StepState::Pending => None,
+                _ if goes_on => Some(EventKind::StepReopened {
+                    step: id.clone(),
+                    reason: ReopenReason::Resumed,
+                }),
+                state => self.take_up(id, state, now),
+            });
         }
         events
     }
@@ -103,12 +119,16 @@ impl Engine {
     /// Whether steps that need it went on without it: then it has had its turn. Done late, it would
     /// change what they were built on.
     fn was_passed_over(&self, id: &StepId) -> bool {
-        self.graph.dependents(id).iter().any(|dependent| {
+        let has_begun = |dependent: &StepId| {
             !matches!(
                 self.step_state(dependent),
                 Some(StepState::Pending | StepState::Blocked { .. })
             )
-        })
+        };
+        // What stands under `finally` is built on nothing; it takes what it finds.
+        let mut dependents = self.graph.dependents(id);
+        dependents.retain(|dependent| self.is_finally(dependent) == self.is_finally(id));
+        dependents.iter().any(has_begun)
     }
 }
 

@@ -91,6 +91,9 @@ pub struct Step {
     pub on_failure: OnFailure,
     /// Whether equal parameters are asked once for a whole batch.
     pub share: Share,
+    /// Whether it runs at the end of the run, whatever became of the other steps.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub finally: bool,
 }
 
 /// What a failed step means for the steps that need it.

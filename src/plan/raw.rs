@@ -21,7 +21,8 @@ const FORMAT: Format = Format { what: "the plan", key: "certplan", version: 1 };
 /// A plan orders one certificate; with more steps something else is meant.
 const MOST_STEPS: usize = 2_000;
 
-const PLAN_KEYS: [&str; 6] = ["certplan", "name", "description", "inputs", "connections", "steps"];
+const PLAN_KEYS: [&str; 7] =
+    ["certplan", "name", "description", "inputs", "connections", "steps", "finally"];
 const STEP_KEYS: [&str; 10] =
     ["id", "uses", "needs", "when", "with", "retry", "poll", "timeout", "on_failure", "share"];
 const INPUT_KEYS: [&str; 8] =
@@ -52,6 +53,8 @@ pub(super) struct RawInput<'n> {
 /// A step as written; parts that could not be read are left out.
 pub(super) struct RawStep<'n> {
     pub(super) id: Located<StepId>,
+    /// Whether it stands under `finally`.
+    pub(super) finally: bool,
     pub(super) uses: Option<Located<String>>,
     pub(super) needs: Vec<Located<String>>,
     pub(super) when: Option<&'n Node>,
@@ -110,7 +113,7 @@ pub(super) fn decode<'n>(root: &'n Node, decoder: &mut Decoder<'_>) -> Option<Ra
         description: decoder.text(&fields, "description").map(|text| text.value),
         inputs: decode_inputs(&fields, decoder),
         connections: entries_of(&fields, "connections", decoder),
-        steps: decode_steps(&fields, decoder),
+        steps: decode_all_steps(&fields, decoder),
     })
 }
 
@@ -170,13 +173,34 @@ fn decode_inputs<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawI
     inputs
 }
 
-fn decode_steps<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawStep<'n>> {
-    let Some((key, node)) = fields.get("steps") else { return Vec::new() };
-    let Kind::Seq(items) = &node.kind else {
-        decoder.wrong_kind(node, "`steps`", "a list, each step beginning with `- id: …`");
-        return Vec::new();
+/// The steps and, behind them, those under `finally`; ids are unique in both.
+fn decode_all_steps<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawStep<'n>> {
+    let mut steps = Vec::new();
+    let mut seen = HashMap::new();
+    decode_steps(fields, false, &mut steps, &mut seen, decoder);
+    decode_steps(fields, true, &mut steps, &mut seen, decoder);
+    steps
+}
+
+fn decode_steps<'n>(
+    fields: &Fields<'n>,
+    finally: bool,
+    steps: &mut Vec<RawStep<'n>>,
+    seen: &mut HashMap<StepId, Span>,
+    decoder: &mut Decoder<'_>,
+) {
+    let name = if finally { "finally" } else { "steps" };
+    let Some((key, node)) = fields.get(name) else { return };
+    let items = match &node.kind {
+        Kind::Seq(items) => items,
+        Kind::Null if finally => return,
+        _ => {
+            let what = format!("`{name}`");
+            decoder.wrong_kind(node, &what, "a list, each step beginning with `- id: …`");
+            return;
+        }
     };
-    if items.is_empty() {
+    if items.is_empty() && !finally {
         decoder.push(
             Diagnostic::error("no-steps", "the plan has no steps")
                 .at(key.span, "this list is empty"),
@@ -189,10 +213,8 @@ fn decode_steps<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawSt
                 .help("write a plan for one certificate and run it for many targets"),
         );
     }
-    let mut steps: Vec<RawStep<'n>> = Vec::new();
-    let mut seen: HashMap<StepId, Span> = HashMap::new();
     for (index, item) in items.iter().enumerate().take(MOST_STEPS) {
-        let Some(step) = decode_step(item, index, decoder) else { continue };
+        let Some(step) = decode_step(item, index, finally, decoder) else { continue };
         if let Some(first) = seen.get(&step.id.value) {
             decoder.push(
                 Diagnostic::error(
@@ -208,10 +230,14 @@ fn decode_steps<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawSt
         seen.insert(step.id.value.clone(), step.id.span);
         steps.push(step);
     }
-    steps
 }
 
-fn decode_step<'n>(node: &'n Node, index: usize, decoder: &mut Decoder<'_>) -> Option<RawStep<'n>> {
+fn decode_step<'n>(
+    node: &'n Node,
+    index: usize,
+    finally: bool,
+    decoder: &mut Decoder<'_>,
+) -> Option<RawStep<'n>> {
     let Kind::Map(entries) = &node.kind else {
         let help = "a step begins with its name, `- id: …`; below it stand `uses: …` and `with: …`";
         let what = format!("step number {}", index + 1);
@@ -222,6 +248,7 @@ fn decode_step<'n>(node: &'n Node, index: usize, decoder: &mut Decoder<'_>) -> O
     let id = entries.iter().find(|(key, _)| key.name == "id").map(|(_, node)| node);
     let what = match id.and_then(Node::as_str) {
         Some(id) => format!("step `{}`", crate::types::shorten(&crate::types::printable(id), 60)),
+        None if finally => format!("step number {} of `finally`", index + 1),
         None => format!("step number {}", index + 1),
     };
     let fields = decoder.fields(node, start, &what, &STEP_KEYS)?;
@@ -231,6 +258,7 @@ fn decode_step<'n>(node: &'n Node, index: usize, decoder: &mut Decoder<'_>) -> O
     let step = RawStep {
         // Without any name nothing can refer to the step; its other mistakes come next time.
         id: id?,
+        finally,
         uses: decoder.text(&fields, "uses"),
         needs: decode_needs(&fields, decoder),
         when: fields.get("when").map(|(_, node)| node),

@@ -1,19 +1,23 @@
 //! `run_page`: everything about one run: what it is, where its steps stand, what happened when.
 
+use std::collections::BTreeSet;
+
 use super::progress::Progress;
 use super::result::{RunResultView, step_detail};
 use super::run_table::paint_phase;
 use super::style::Style;
 use super::wording::{between, moment};
-use crate::run::{Event, EventKind, RunState, StepState};
-use crate::types::RunId;
+use crate::run::{Event, EventKind, RunState, StepRecord, StepState};
+use crate::types::{RunId, StepId};
 
-/// The page as lines. `view` and `events` are of the same run.
+/// The page as lines. `view` and `events` are of the same run; `finally` are its steps that run at
+/// the end.
 pub fn run_page(
     run: &RunId,
     state: &RunState,
     events: &[Event],
     view: &RunResultView,
+    finally: &BTreeSet<StepId>,
     style: Style,
 ) -> Vec<String> {
     let header = &state.header;
@@ -31,20 +35,17 @@ pub fn run_page(
     page.push(String::new());
     page.push(style.strong("Steps"));
     let width = state.steps.keys().map(|step| step.as_str().len()).max().unwrap_or(0);
-    for (step, record) in &state.steps {
-        let phase = paint_phase(&format!("{:<9}", record.state.name()), style);
-        let attempts = match record.history.attempts {
-            0 | 1 => String::new(),
-            attempts => format!(" ({attempts} attempts)"),
-        };
-        let detail = step_detail(&record.state);
-        let line = format!("  {:<width$}  {phase}  {detail}{attempts}", step.as_str());
-        page.push(line.trim_end().to_owned());
-        if let StepState::Parked { reason } = &record.state
-            && let Some(url) = &reason.completion_url
-        {
-            page.push(format!("  {:<width$}  {:9}  a person can act here: {url}", "", ""));
-        }
+    let (last, first): (Vec<_>, Vec<_>) =
+        state.steps.iter().partition(|(step, _)| finally.contains(*step));
+    for (step, record) in first {
+        page.extend(step_lines(step, record, width, style));
+    }
+    if !last.is_empty() {
+        page.push(String::new());
+        page.push(style.strong("Finally"));
+    }
+    for (step, record) in last {
+        page.extend(step_lines(step, record, width, style));
     }
 
     page.push(String::new());
@@ -63,6 +64,24 @@ pub fn run_page(
     page.push(String::new());
     page.push(style.faint(&format!("All details: certplan events {run}")));
     page
+}
+
+/// Where a step stands.
+fn step_lines(step: &StepId, record: &StepRecord, width: usize, style: Style) -> Vec<String> {
+    let phase = paint_phase(&format!("{:<9}", record.state.name()), style);
+    let attempts = match record.history.attempts {
+        0 | 1 => String::new(),
+        attempts => format!(" ({attempts} attempts)"),
+    };
+    let detail = step_detail(&record.state);
+    let line = format!("  {:<width$}  {phase}  {detail}{attempts}", step.as_str());
+    let mut lines = vec![line.trim_end().to_owned()];
+    if let StepState::Parked { reason } = &record.state
+        && let Some(url) = &reason.completion_url
+    {
+        lines.push(format!("  {:<width$}  {:9}  a person can act here: {url}", "", ""));
+    }
+    lines
 }
 
 /// A line for events that are too quiet to be shown while they happen.

@@ -312,6 +312,7 @@ impl StepState {
             (
                 Self::Started(_)
                 | Self::Waiting { .. }
+                | Self::Retrying { .. }
                 | Self::Failed { .. }
                 | Self::Parked { .. }
                 | Self::Blocked { .. }
@@ -472,7 +473,7 @@ mod tests {
         started  -        started  sent    -          waiting  retrying  -        succeeded  failed  parked  -         -        pending
         sent     -        -        -       started    -        retrying  unknown  succeeded  -       -       in_doubt  -        -
         waiting  -        started  -       -          waiting  retrying  -        succeeded  failed  parked  -         -        pending
-        retrying -        started  -       -          -        -         -        -          failed  parked  -         -        -
+        retrying -        started  -       -          -        -         -        -          failed  parked  -         -        pending
         unknown  -        -        -       -          -        retrying  unknown  succeeded  -       -       in_doubt  -        -
         succeeded -       -        -       -          -        -         -        -          -       -       -         -        pending
         failed   -        -        -       -          -        -         -        -          -       -       -         -        pending

@@ -50,6 +50,7 @@ fn faults() -> Vec<(&'static str, FaultAction)> {
         ("200, `success: false`", FaultAction::refusal(200, "not today")),
         ("401", FaultAction::refusal(401, "unauthorized")),
         ("connection lost before it arrived", FaultAction::DropBeforeCommit),
+        ("done, no answer ever comes", FaultAction::Stall),
         ("done, connection lost", FaultAction::DropAfterCommit),
         ("done, answer cut half-way", FaultAction::CutAnswer),
         ("done, answered with 500", instead(500, "{}", JSON)),
@@ -128,13 +129,30 @@ fn expect_one_order(scene: &Scene, state: &RunState, case: &str) {
     }
 }
 
+/// How the runs end, for each spot.
+async fn all_endings(whole: &Scene, spots: &[Spot], action: &FaultAction) -> Vec<String> {
+    let mut endings = Vec::new();
+    if *action == FaultAction::Stall {
+        // The end of a time-out is waited for in real time: all of them together, each in a world
+        // of its own.
+        let cases = spots.iter().map(|spot| async move {
+            let impatient = Scene::impatient(PLAN).await;
+            ending(&impatient, 1, spot, action).await
+        });
+        return join_all(cases).await;
+    }
+    for (index, spot) in spots.iter().enumerate() {
+        endings.push(ending(whole, index + 1, spot, action).await);
+    }
+    endings
+}
+
 /// The lines of the matrix for one fault.
 async fn lines(name: &'static str, action: FaultAction) -> Vec<String> {
     let whole = Scene::of(PLAN).await;
     let spots = spots(&whole).await;
     let mut endings: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (index, spot) in spots.iter().enumerate() {
-        let ending = ending(&whole, index + 1, spot, &action).await;
+    for (spot, ending) in spots.iter().zip(all_endings(&whole, &spots, &action).await) {
         let places = endings.entry(ending).or_default();
         if !places.contains(&spot.name) {
             places.push(spot.name.clone());

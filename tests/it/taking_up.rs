@@ -163,6 +163,18 @@ fn an_edited_plan_is_explained_and_taken_only_on_demand() {
 }
 
 #[test]
+fn the_plan_of_a_run_in_the_sandbox_is_found_where_it_was_named() {
+    let project = Project::new();
+    project.write("plan.yaml", impatient_plan("dv.yaml"));
+    let arguments = ["run", "plan.yaml", "--sandbox", "--input", "product=Nothing"];
+    let run = project.run(&arguments).expect_code(1).value("run");
+    let resumed = project.run(&["resume", &run]).expect_code(1);
+    assert!(!resumed.stderr.contains("plan.yaml"), "{resumed}");
+    project.write("plan.yaml", impatient_plan("dv.yaml") + "# edited\n");
+    let _ = project.run(&["resume", &run]).expect_code(1).expect_talk("was edited since");
+}
+
+#[test]
 fn a_program_that_is_told_to_wait_gets_its_turn_when_the_other_is_done() {
     let world = World::live();
     let project = Project::new();

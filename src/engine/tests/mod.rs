@@ -2,6 +2,7 @@
 
 mod cancel;
 mod decisions;
+mod finally;
 mod moved_on;
 mod order;
 mod plan_change;

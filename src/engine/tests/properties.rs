@@ -33,8 +33,24 @@ fn steps() -> impl Strategy<Value = String> {
                 needs.join(", ")
             ));
         }
+        if edges & 1 == 0 {
+            text.push_str(&last_steps(&text, edges));
+        }
         text
     })
+}
+
+/// Steps for the end: they read what may have come to be, and the second needs the first.
+fn last_steps(steps: &str, bits: u64) -> String {
+    let lines: Vec<&str> = steps.lines().collect();
+    let read = usize::try_from(bits >> 32).unwrap() % lines.len();
+    let field = if lines[read].contains("list_products") { "sku" } else { "status" };
+    format!(
+        "finally:\n  - id: last\n    uses: regfish.list_products\n    \
+         with: {{ sku: \"{{{{ steps.s{read}.{field} | default('X') }}}}\" }}\n  \
+         - id: very_last\n    needs: [last]\n    uses: regfish.wait_issued\n    \
+         with: {{ certificate_id: A }}\n"
+    )
 }
 
 /// An outcome that the call can have; `choice` picks.
@@ -84,7 +100,12 @@ fn drive(steps: &str, choices: &[u8]) {
             scene.wait(Duration::from_secs(3600));
             continue;
         };
-        for need in &plan.steps[&command.step].needs {
+        let step = &plan.steps[&command.step];
+        if step.finally {
+            assert_main_part_is_over(&scene, &plan);
+        }
+        let ours = |need: &&StepId| plan.steps[*need].finally == step.finally;
+        for need in step.needs.iter().filter(ours) {
             let state = scene.state(need.as_str());
             let goes_on = plan.steps[need].on_failure == crate::plan::OnFailure::Continue;
             let over = matches!(state, "succeeded" | "skipped")
@@ -112,9 +133,30 @@ fn drive(steps: &str, choices: &[u8]) {
         {
             unaccounted = false;
         }
+        if matches!(scene.phase(), "succeeded" | "failed") {
+            assert_last_steps_had_their_turn(&scene, &plan);
+        }
         scene.assert_replays();
     }
     scene.assert_replays();
+}
+
+fn states<'s>(scene: &'s Scene, plan: &'s Plan, finally: bool) -> Vec<&'static str> {
+    let steps = plan.steps.values().filter(|step| step.finally == finally);
+    steps.map(|step| scene.state(step.id.as_str())).collect()
+}
+
+fn assert_main_part_is_over(scene: &Scene, plan: &Plan) {
+    let states = states(scene, plan, false);
+    let over = |state: &&str| matches!(*state, "succeeded" | "skipped" | "failed" | "blocked");
+    assert!(states.iter().all(over), "the end began while the steps were {states:?}");
+}
+
+/// A run ends only after its last steps, unless something is left that will go on.
+fn assert_last_steps_had_their_turn(scene: &Scene, plan: &Plan) {
+    let goes_on = states(scene, plan, false).contains(&"parked");
+    let last = states(scene, plan, true);
+    assert_eq!(last.contains(&"pending"), goes_on && !last.is_empty(), "{last:?}");
 }
 
 proptest! {

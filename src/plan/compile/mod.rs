@@ -6,6 +6,7 @@
 
 mod connection;
 mod doubts;
+mod finally;
 pub(super) mod input;
 mod policy;
 mod reference;
@@ -16,6 +17,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use indexmap::IndexMap;
+use reference::Checker;
 
 use super::OnFailure;
 use super::model::{Input, Plan, Step};
@@ -58,6 +60,8 @@ struct StepInfo {
     /// Its condition without needless white space, and where that stands.
     when: Option<Located<String>>,
     on_failure: OnFailure,
+    /// Whether it runs at the end, whatever happened before.
+    finally: bool,
 }
 
 /// Compiles a decoded plan. With a `limit`, a longer validity is a doubt.
@@ -76,6 +80,7 @@ pub(super) fn compile(
         steps.insert(step.id.clone(), step);
     }
     check_orders(raw, &infos, decoder);
+    finally::check_orders(raw, &infos, decoder);
     check_cycle(&steps, &infos, decoder);
     let needed: BTreeSet<&str> =
         infos.iter().filter_map(|info| info.signature?.connection).collect();
@@ -108,6 +113,7 @@ fn step_info(raw: &RawStep<'_>, decoder: &mut Decoder<'_>) -> StepInfo {
         signature: found,
         when,
         on_failure: raw.on_failure,
+        finally: raw.finally,
     }
 }
 

@@ -146,6 +146,9 @@ impl Checker<'_, '_, '_> {
             );
             return None;
         }
+        if !self.may_read(info, span) {
+            return None;
+        }
         self.needs.insert(info.id.clone());
         let signature = info.signature?;
         let Some(field) = path.name(2) else {
@@ -173,13 +176,15 @@ impl Checker<'_, '_, '_> {
     ///
     /// - with `| default(…)` directly behind it, or
     /// - in a template that also asks `steps.ID.FIELD is defined`, or
-    /// - when the step may be skipped but not fail: in a step with the very same `when`.
+    /// - when the step may be skipped but not fail: in a step with the very same `when`, or
+    /// - in a step under `finally` whose `when` asks that, about any field of the step.
     fn guard(&mut self, path: &Path, info: &StepInfo, scan: &Scan, span: Span) {
         let continues = info.on_failure == OnFailure::Continue;
         let same_when =
             |condition: &str| self.own.when.as_ref().is_some_and(|own| own.value == condition);
         let skipped = info.when.as_ref().filter(|when| !same_when(&when.value));
-        if skipped.is_none() && !continues {
+        let reads_back = self.reads_back(info);
+        if skipped.is_none() && !continues && !reads_back {
             return;
         }
         let (Some(step), Some(name)) = (path.name(1), path.name(2)) else { return };
@@ -191,8 +196,19 @@ impl Checker<'_, '_, '_> {
         if matches!(path.follows, Follows::Default) || scan.paths.iter().any(asked) {
             return;
         }
+        if reads_back && self.asks_in_when(&step.text) {
+            return;
+        }
         let read = format!("steps.{}.{}", step.text, name.text);
         let (message, remark, place) = match skipped {
+            _ if reads_back => (
+                format!(
+                    "step `{}` may not have come to its end; then `{read}` does not exist",
+                    info.id
+                ),
+                "what stands under `finally` runs whatever became of this step",
+                info.span,
+            ),
             Some(when) => (
                 format!("step `{}` may be skipped; then `{read}` does not exist", info.id),
                 "the step is skipped when this is false",
@@ -208,7 +224,10 @@ impl Checker<'_, '_, '_> {
             .at(span, "read without a guard")
             .also(place, remark)
             .help(format!("give a value for that case: `{read} | default(…)`"));
-        if let (Some(when), false) = (skipped, continues) {
+        if reads_back {
+            diagnostic = diagnostic
+                .help(format!("or let this step run only if it did: `when: {read} is defined`"));
+        } else if let (Some(when), false) = (skipped, continues) {
             diagnostic = diagnostic
                 .help(format!("or let this step run only then, too: `when: {}`", when.value));
         }

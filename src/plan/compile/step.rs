@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::reference::Checker;
 use super::value::shown;
-use super::{Known, StepInfo, policy};
+use super::{Known, StepInfo, finally, policy};
 use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::{Key, Kind, Node};
@@ -42,6 +42,7 @@ pub(super) fn compile_step(
         timeout: policy::timeout(raw, decoder),
         on_failure: raw.on_failure,
         share: policy::share(raw, info, decoder),
+        finally: raw.finally,
     }
 }
 
@@ -61,6 +62,9 @@ fn explicit_needs(
         }
         let ids = || known.steps.iter().map(|info| info.id.as_str());
         match known.step(&need.value) {
+            Some(info) if info.finally != raw.finally => {
+                decoder.push(finally::misplaced_need(raw, info, need.span));
+            }
             Some(info) => {
                 needs.insert(info.id.clone());
             }

@@ -76,6 +76,13 @@ pub fn plan_schema() -> Value {
                 "minItems": 1,
                 "items": { "$ref": "#/$defs/step" },
             },
+            "finally": {
+                "type": ["array", "null"],
+                "description": "What is done at the end of the run, whether it succeeded or failed; \
+                                not while it is parked or in doubt. These steps read the others \
+                                with `default(…)`, or after `when: steps.ID.FIELD is defined`.",
+                "items": { "$ref": "#/$defs/step" },
+            },
         },
         "required": ["certplan", "name", "steps"],
         "additionalProperties": false,

@@ -40,6 +40,8 @@ pub struct Node {
     pub action: String,
     /// The condition under which it runs.
     pub when: Option<String>,
+    /// Whether it runs at the end, whatever happened before.
+    pub finally: bool,
     /// Whether it costs money.
     pub paid: bool,
     /// Where it stands, in a picture of a run.
@@ -73,11 +75,18 @@ const LONGEST_CONDITION: usize = 100;
 const CONDITION_WIDTH: usize = 34;
 
 impl Node {
-    /// The condition in one line.
+    /// When it runs, in one line; nothing for a step that just has its turn.
     fn condition(&self) -> Option<String> {
-        let when = printable(self.when.as_ref()?);
-        let words: Vec<&str> = when.split_whitespace().collect();
-        Some(format!("if {}", shorten(&words.join(" "), LONGEST_CONDITION)))
+        let when = self.when.as_ref().map(|when| {
+            let when = printable(when);
+            let words: Vec<&str> = when.split_whitespace().collect();
+            format!("if {}", shorten(&words.join(" "), LONGEST_CONDITION))
+        });
+        match (when, self.finally) {
+            (when, false) => when,
+            (None, true) => Some("finally".to_owned()),
+            (Some(when), true) => Some(format!("finally, {when}")),
+        }
     }
 
     /// The condition as it stands in a box.

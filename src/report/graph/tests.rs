@@ -7,6 +7,7 @@ fn node(id: &str, state: Option<NodeState>) -> Node {
         id: StepId::parse(id).unwrap(),
         action: "regfish.wait_issued".to_owned(),
         when: None,
+        finally: false,
         paid: false,
         state,
     }

@@ -1,0 +1,80 @@
+//! The rules of `finally`: steps that run at the end, whatever became of the others.
+//!
+//! They come after all other steps, so nothing before can wait for them or read them, and they need
+//! nobody's permission. What they read may never have come to be, so they must ask for it.
+
+use super::{Checker, StepInfo};
+use crate::document::decode::Decoder;
+use crate::document::diagnostic::Diagnostic;
+use crate::document::source::Span;
+use crate::plan::raw::{RawPlan, RawStep};
+use crate::plan::scan::{Follows, Path, scan_expression};
+use crate::plan::signature::Repeat;
+
+/// `needs` across the border between `steps` and `finally`.
+pub(super) fn misplaced_need(raw: &RawStep<'_>, need: &StepInfo, at: Span) -> Diagnostic {
+    let (step, need) = (&raw.id.value, (&need.id, need.span));
+    if raw.finally {
+        let message = format!("step `{step}` stands under `finally` and needs `{}`", need.0);
+        return Diagnostic::error("finally-needs", message)
+            .at(at, "it comes after all steps anyway, whatever became of them")
+            .also(need.1, "this is one of `steps`")
+            .help("leave this out");
+    }
+    let message = format!("step `{step}` needs `{}`, which runs at the end", need.0);
+    Diagnostic::error("finally-needs", message)
+        .at(at, "nothing can wait for the end")
+        .also(need.1, "this stands under `finally`")
+        .help("move one of them to the other list")
+}
+
+/// What is bought whatever happened is bought once too often.
+pub(super) fn check_orders(raw: &RawPlan<'_>, infos: &[StepInfo], decoder: &mut Decoder<'_>) {
+    let misplaced = raw.steps.iter().zip(infos).filter_map(|(step, info)| {
+        let paid = info.signature.is_some_and(|action| action.repeat == Repeat::Reconcile);
+        (info.finally && paid).then_some(step.uses.as_ref()?)
+    });
+    for uses in misplaced {
+        decoder.push(
+            Diagnostic::error("finally-orders", format!("`{}` cannot be a last step", uses.value))
+                .at(uses.span, "it costs money, and would run whatever happened before")
+                .help("move the step to `steps`"),
+        );
+    }
+}
+
+impl Checker<'_, '_, '_> {
+    /// Whether the step may read `info` at all: nothing reads what runs at the end.
+    pub(super) fn may_read(&mut self, info: &StepInfo, span: Span) -> bool {
+        if self.own.finally || !info.finally {
+            return true;
+        }
+        self.decoder.push(
+            Diagnostic::error(
+                "finally-needs",
+                format!("step `{}` reads `{}`, which runs at the end", self.own.id, info.id),
+            )
+            .at(span, "its output does not exist yet")
+            .also(info.span, "this stands under `finally`")
+            .help("move one of them to the other list"),
+        );
+        false
+    }
+
+    /// Whether a step under `finally` reads one of `steps`, which may not have come to its turn.
+    pub(super) fn reads_back(&self, info: &StepInfo) -> bool {
+        self.own.finally && !info.finally
+    }
+
+    /// Whether the step's own `when` asks whether a field of `step` is defined: a step that has
+    /// one field has all of them.
+    pub(super) fn asks_in_when(&self, step: &str) -> bool {
+        let asks = |path: &Path| {
+            path.follows == Follows::DefinedTest
+                && path.name(0).is_some_and(|root| root.text == "steps")
+                && path.name(1).is_some_and(|name| name.text == step)
+        };
+        let when = self.own.when.as_ref();
+        when.is_some_and(|when| scan_expression(&when.value).paths.iter().any(asks))
+    }
+}
