@@ -2,6 +2,7 @@
 //!
 //! It looks and changes nothing.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::arguments::DoctorArguments;
@@ -17,7 +18,7 @@ use crate::api::budget::{Standing, Usage, shared_budgets};
 use crate::pki::PrivateKey;
 use crate::run::{RunState, StepState};
 use crate::store::{RunSummary, SqliteStore, Store};
-use crate::types::Timestamp;
+use crate::types::{RunId, Timestamp};
 
 /// What a look at one thing brought.
 enum Finding {
@@ -42,9 +43,11 @@ pub(super) async fn doctor(
             Vec::new()
         }
     };
+    let mut lying = lying_lines(&store).await;
     let mut whole = 0_usize;
     for run in &runs {
-        let faults = run_faults(&store, run).await;
+        let mut faults = run_faults(&store, run).await;
+        faults.extend(lying.remove(&run.id));
         if faults.is_empty() {
             whole += 1;
         }
@@ -78,6 +81,27 @@ async fn state_file(store: &SqliteStore) -> Finding {
             Finding::Bad(format!("the state file has {} faults, such as: {first}", faults.len()))
         }
     }
+}
+
+/// The runs whose line in the listing says something else than their events do. Whoever lists runs
+/// trusts the line.
+async fn lying_lines(store: &SqliteStore) -> BTreeMap<RunId, String> {
+    // Runs that cannot be read are found one by one.
+    let folded = store.fold_runs().await.unwrap_or_default();
+    let lying = folded.into_iter().filter_map(|(line, state)| {
+        let state = state.ok()?;
+        let said = (line.phase.as_str(), &line.certificate_id, line.updated_at);
+        let is = (state.phase.name(), &state.certificate_id, state.updated_at);
+        (said != is).then(|| {
+            let (said, is) = (&line.phase, state.phase.name());
+            let fault = format!(
+                "run {}: its line in the listing ({said}) is not what its events say ({is})",
+                line.id
+            );
+            (line.id.clone(), fault)
+        })
+    });
+    lying.collect()
 }
 
 /// What is wrong with a run and with what it left on disk.

@@ -18,7 +18,7 @@ use crate::plan::Plan;
 use crate::report::Progress;
 use crate::sandbox::{Sandbox, SandboxOptions, peek_latest_time};
 use crate::store::{LockError, SqliteStore, TargetKey, TargetLock};
-use crate::types::{Clock, RunId, StepId, SystemClock, Timestamp, VirtualClock};
+use crate::types::{Clock, RunId, StepId, SystemClock, Timestamp, VirtualClock, parse_duration};
 
 /// What a run acts on and how it is driven.
 pub(super) struct Session {
@@ -49,7 +49,7 @@ impl Session {
         };
         let actions = Actions { regfish, clock: Arc::clone(&clock), key_directory: state.keys() };
         Ok(Self {
-            driver: driver(store, clock, actions, observer),
+            driver: driver(store, clock, actions, observer)?,
             base_url,
             sandbox: None,
             sandbox_root: None,
@@ -107,7 +107,7 @@ impl Session {
             key_directory: state.keys(),
         };
         Ok(Self {
-            driver: driver(store, clock, actions, observer),
+            driver: driver(store, clock, actions, observer)?,
             base_url: Some(base_url),
             sandbox: Some(sandbox),
             sandbox_root: Some(root.display().to_string()),
@@ -155,15 +155,31 @@ fn driver(
     clock: Arc<dyn Clock>,
     actions: Actions,
     observer: Observer,
-) -> Driver {
+) -> Result<Driver, CliError> {
     let store: Arc<SqliteStore> = Arc::clone(store);
-    Driver {
+    Ok(Driver {
         store,
         clock,
         performer: Arc::new(actions),
         observer,
-        settings: EngineSettings::default(),
+        settings: engine_settings()?,
         shared: Arc::default(),
+    })
+}
+
+/// Says how long "no such order" must hold before a lost order is sent again.
+const SETTLING_DELAY_VARIABLE: &str = "CERTPLAN_SETTLING_DELAY";
+
+fn engine_settings() -> Result<EngineSettings, CliError> {
+    let defaults = EngineSettings::default();
+    let Some(text) = std::env::var_os(SETTLING_DELAY_VARIABLE) else { return Ok(defaults) };
+    let text = text.to_string_lossy();
+    match parse_duration(&text) {
+        Ok(settling_delay) => Ok(EngineSettings { settling_delay, ..defaults }),
+        Err(error) => {
+            let message = format!("`{SETTLING_DELAY_VARIABLE}` is no duration: {error}");
+            Err(CliError::usage(message).hint("write it as `60s` or `5m`"))
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 mod event;
 mod outcome;
 mod state;
+mod stored;
 mod transition;
 
 pub use event::{

@@ -101,6 +101,14 @@ pub(super) async fn keeps_the_contract(store: &dyn Store) {
     let doubled = store.append(&three, vec![started(2), intent(3)]).await.unwrap_err();
     assert!(matches!(doubled, StoreError::NamesBeingOrdered { .. }), "{doubled}");
     assert_eq!(store.load_run(&three).await.unwrap().events.len(), 1);
+    // Two addresses may lead to one account.
+    let mut elsewhere = new_run(6);
+    let EventKind::RunStarted(header) = &mut elsewhere.events[0].kind else { panic!() };
+    header.endpoints.insert("regfish".to_owned(), "https://proxy.example.com".to_owned());
+    let six = elsewhere.id.clone();
+    store.create_run(elsewhere).await.unwrap();
+    let doubled = store.append(&six, vec![started(2), intent(3)]).await.unwrap_err();
+    assert!(matches!(doubled, StoreError::NamesBeingOrdered { .. }), "{doubled}");
 
     // Events are added in order; who comes with an old number learns that it changed.
     store.append(&one, vec![bound(4, "AAAAAAAAAAAA1")]).await.unwrap();
@@ -134,7 +142,15 @@ pub(super) async fn keeps_the_contract(store: &dyn Store) {
             assert_eq!(summary.certificate_id, state.certificate_id);
         }
     }
-    assert_eq!(store.list_runs().await.unwrap().len(), 3);
+    let listed = store.list_runs().await.unwrap();
+    assert_eq!(listed.len(), 4);
+    let folded = store.fold_runs().await.unwrap();
+    let folded_of: Vec<_> = folded.iter().map(|(summary, _)| summary).collect();
+    assert_eq!(folded_of, listed.iter().collect::<Vec<_>>());
+    for (summary, state) in folded {
+        let events = store.load_run(&summary.id).await.unwrap().events;
+        assert_eq!(state.unwrap(), RunState::fold(&events).unwrap());
+    }
 
     // A run follows another plan once an event says so, and only one that is kept.
     let other = StoredPlan { digest: "11".to_owned(), ..first.plan.clone() };

@@ -19,11 +19,14 @@ pub use lock::{LockError, TargetKey, TargetLock, TargetLocks};
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 
-use crate::run::Event;
+use crate::run::{Event, RunState};
 use crate::types::{BatchId, CertificateId, IdError, RunId, Timestamp};
 
 /// What a store method returns: it is done when the promise is kept.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// The state of a run, or why its events make none.
+pub type FoldedRun = Result<RunState, StoreError>;
 
 /// A place that keeps runs.
 pub trait Store: Send + Sync {
@@ -46,6 +49,25 @@ pub trait Store: Send + Sync {
 
     /// A line for each run, the newest first.
     fn list_runs(&self) -> StoreFuture<'_, Vec<RunSummary>>;
+
+    /// The state of every run, the newest first, or why its events make none.
+    ///
+    /// Fails only when the runs cannot be read at all.
+    fn fold_runs(&self) -> StoreFuture<'_, Vec<(RunSummary, FoldedRun)>> {
+        Box::pin(async move {
+            let mut folded = Vec::new();
+            for summary in self.list_runs().await? {
+                let state = match self.load_run(&summary.id).await {
+                    Ok(stored) => RunState::fold(&stored.events).map_err(|error| {
+                        StoreError::corrupt(format!("run `{}`", summary.id), error)
+                    }),
+                    Err(error) => Err(error),
+                };
+                folded.push((summary, state));
+            }
+            Ok(folded)
+        })
+    }
 
     /// Which run owns which certificate id.
     fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>>;

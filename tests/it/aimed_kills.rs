@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::harness::{API_KEY, Gate, Project, Running, impatient_plan, listed_certificates};
+use crate::harness::{
+    API_KEY, Gate, Moment, Project, Running, finish, impatient_plan, listed_certificates,
+};
 use crate::interruption::side_by_side;
 
 const TARGETS: usize = 25;
@@ -20,6 +22,12 @@ const REQUESTS: [&str; 9] = [
     "/download/pem ",
 ];
 
+const MOMENTS: [Moment; 3] =
+    [Moment::BeforeItArrives, Moment::BeforeTheAnswer, Moment::AmidTheAnswer];
+
+/// Another seed for the same test, to try it many times.
+const SEED_VARIABLE: &str = "CERTPLAN_TEST_SEED";
+
 /// A small generator, so that a failure can be repeated with its seed.
 struct Dice(u64);
 
@@ -31,18 +39,21 @@ impl Dice {
     }
 }
 
-/// Starts a run for each target and kills each at a request of its own, once the server has done the
-/// work; what ends before it comes there has ended.
+/// Starts a run for each target and kills each at a request of its own: before it arrives, before
+/// its answer, or amid it. What ends before it comes there has ended.
 fn kill_all(project: &Project, base_url: &str, runs: &[(usize, Vec<String>)], dice: &mut Dice) {
     let flights: Vec<(Gate, Running)> = runs
         .iter()
         .map(|(_, arguments)| {
-            let gate = Gate::holding(base_url, REQUESTS[dice.roll(REQUESTS.len())]);
+            let moment = MOMENTS[dice.roll(MOMENTS.len())];
+            let gate = Gate::holding_at(moment, base_url, REQUESTS[dice.roll(REQUESTS.len())]);
             let through = arguments.iter().map(|text| text.replace(base_url, gate.base_url()));
             let arguments: Vec<String> = through.collect();
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            let running = Running::start(project.command_for(gate.base_url(), &arguments));
-            (gate, running)
+            let mut command = project.command_for(gate.base_url(), &arguments);
+            // A real minute would prove no more.
+            command.env("CERTPLAN_SETTLING_DELAY", "1s");
+            (gate, Running::start(command))
         })
         .collect();
     for (gate, mut running) in flights {
@@ -57,7 +68,8 @@ fn kill_all(project: &Project, base_url: &str, runs: &[(usize, Vec<String>)], di
 
 #[test]
 fn runs_in_flight_that_are_killed_again_and_again_order_once_each() {
-    let seed = 20_260_607;
+    let seed = std::env::var(SEED_VARIABLE).map_or(20_260_607, |text| text.parse().unwrap());
+    println!("{SEED_VARIABLE}={seed}");
     let mut dice = Dice(seed);
     let server = Project::new();
     let mut sandbox = Running::start(server.command(&[
@@ -99,7 +111,9 @@ fn runs_in_flight_that_are_killed_again_and_again_order_once_each() {
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
     side_by_side(&numbers, |number| {
         let arguments = &commands[number.parse::<usize>().unwrap()];
-        let _ = project.run_for(&base_url, arguments).expect_code(0);
+        let mut command = project.command_for(&base_url, arguments);
+        command.env("CERTPLAN_SETTLING_DELAY", "1s");
+        let _ = finish(command).expect_code(0);
     });
 
     let runs = project.runs();

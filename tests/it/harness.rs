@@ -517,24 +517,40 @@ impl Drop for World {
     }
 }
 
-/// A wire to a server. It passes everything on, but keeps the answer to one chosen request back:
-/// the server has done the work, and nobody has heard of it yet.
+/// A wire to a server. It passes everything on, but keeps one chosen request back, at a moment of
+/// its choice.
 pub(crate) struct Gate {
     base_url: String,
     held: Receiver<()>,
     release: Sender<()>,
 }
 
+/// Where on its way a request is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// It was sent, and the server has not heard of it.
+    BeforeItArrives,
+    /// The server has done the work, and nobody has heard of it yet.
+    BeforeTheAnswer,
+    /// Half of the first piece of the answer was passed on.
+    AmidTheAnswer,
+}
+
 impl Gate {
     /// Holds the answer to the first request whose first line contains `request`, such as
     /// `POST /tls/certificate `.
     pub(crate) fn holding(server: &str, request: &str) -> Self {
+        Self::holding_at(Moment::BeforeTheAnswer, server, request)
+    }
+
+    /// Holds the first request whose first line contains `request` at a moment.
+    pub(crate) fn holding_at(moment: Moment, server: &str, request: &str) -> Self {
         let server = server.strip_prefix("http://").unwrap().to_owned();
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
         let (say_held, held) = channel();
         let (release, released) = channel();
-        let hold = Hold { request: request.to_owned(), say_held, released };
+        let hold = Hold { moment, request: request.to_owned(), say_held, released };
         let hold = Arc::new(Mutex::new(Some(hold)));
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -551,14 +567,14 @@ impl Gate {
         &self.base_url
     }
 
-    /// Waits until the server has answered the chosen request.
+    /// Waits until the chosen request is held.
     #[track_caller]
     pub(crate) fn wait_until_held(&self) {
         self.held.recv_timeout(PATIENCE).unwrap();
     }
 
-    /// Waits until the server has answered the chosen request, or until whoever was to send it has
-    /// ended without; returns whether it is held.
+    /// Waits until the chosen request is held, or until whoever was to send it has ended without;
+    /// returns whether it is held.
     pub(crate) fn wait_until_held_or_over(&self, running: &mut Running) -> bool {
         while self.held.recv_timeout(GLANCE).is_err() {
             if running.is_over() {
@@ -568,16 +584,24 @@ impl Gate {
         true
     }
 
-    /// Passes the answer on after all.
+    /// Passes it on after all.
     pub(crate) fn release(&self) {
         self.release.send(()).unwrap();
     }
 }
 
 struct Hold {
+    moment: Moment,
     request: String,
     say_held: Sender<()>,
     released: Receiver<()>,
+}
+
+impl Hold {
+    /// Says that the request is held and waits; false when the test is over.
+    fn wait(&self) -> bool {
+        self.say_held.send(()).is_ok() && self.released.recv().is_ok()
+    }
 }
 
 fn pass_on(mut client: TcpStream, mut server: TcpStream, hold: &Mutex<Option<Hold>>) {
@@ -585,25 +609,32 @@ fn pass_on(mut client: TcpStream, mut server: TcpStream, hold: &Mutex<Option<Hol
     loop {
         // One request at a time is under way on a connection, so its beginning begins a piece.
         let length = client.read(&mut buffer).unwrap_or(0);
+        let head = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        let first_line = head.lines().next().unwrap_or_default();
+        let held = hold.lock().unwrap().take_if(|hold| first_line.contains(&hold.request));
+        let at = |moment: Moment| held.as_ref().filter(|hold| hold.moment == moment);
+        if at(Moment::BeforeItArrives).is_some_and(|hold| !hold.wait()) {
+            return;
+        }
         if length == 0 || server.write_all(&buffer[..length]).is_err() {
             let _ = server.shutdown(Shutdown::Both);
             return;
         }
-        let head = String::from_utf8_lossy(&buffer[..length]).into_owned();
-        let first_line = head.lines().next().unwrap_or_default();
-        let held = hold.lock().unwrap().take_if(|hold| first_line.contains(&hold.request));
         if !is_whole(&mut client, &mut server, &mut buffer, length) {
             return;
         }
         let length = server.read(&mut buffer).unwrap_or(0);
-        if let Some(hold) = held {
-            hold.say_held.send(()).unwrap();
-            if hold.released.recv().is_err() {
-                // The test is over.
+        if at(Moment::BeforeTheAnswer).is_some_and(|hold| !hold.wait()) {
+            return;
+        }
+        let mut passed = 0;
+        if let Some(hold) = at(Moment::AmidTheAnswer) {
+            passed = length / 2;
+            if client.write_all(&buffer[..passed]).is_err() || !hold.wait() {
                 return;
             }
         }
-        if !answer(&mut client, &mut server, &mut buffer, length) {
+        if !answer(&mut client, &mut server, &mut buffer, passed, length) {
             return;
         }
     }
@@ -627,22 +658,24 @@ fn is_whole(
     true
 }
 
-/// Passes on an answer of which `length` bytes have been read.
+/// Passes on an answer of which `length` bytes have been read and `passed` of these passed on.
 fn answer(
     client: &mut TcpStream,
     server: &mut TcpStream,
     buffer: &mut [u8],
+    passed: usize,
     length: usize,
 ) -> bool {
     let mut missing = missing(&buffer[..length]);
-    let mut length = length;
+    let (mut passed, mut length) = (passed, length);
     loop {
-        if length == 0 || client.write_all(&buffer[..length]).is_err() {
+        if length == 0 || client.write_all(&buffer[passed..length]).is_err() {
             return false;
         }
         if missing == 0 {
             return true;
         }
+        passed = 0;
         length = server.read(buffer).unwrap_or(0);
         missing = missing.saturating_sub(length);
     }

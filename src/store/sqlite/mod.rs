@@ -5,6 +5,7 @@
 //! that a thousand runs pay for one flush. Reading has a connection of its own.
 
 mod batches;
+mod folding;
 mod schema;
 mod writer;
 
@@ -17,8 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
-    BatchSummary, NewBatch, NewRun, RunSummary, Store, StoreError, StoreFuture, StoredPlan,
-    StoredRun,
+    BatchSummary, FoldedRun, NewBatch, NewRun, RunSummary, Store, StoreError, StoreFuture,
+    StoredPlan, StoredRun,
 };
 use crate::run::Event;
 use crate::types::{BatchId, CertificateId, RunId, Timestamp};
@@ -163,7 +164,7 @@ impl Store for SqliteStore {
             let mut events = Vec::new();
             for row in rows {
                 let (sequence, body) = row?;
-                let event: Event = serde_json::from_str(&body).map_err(|error| {
+                let event = Event::from_stored(&body).map_err(|error| {
                     StoreError::corrupt(format!("event {sequence} of run `{run}`"), error)
                 })?;
                 events.push(event);
@@ -173,17 +174,23 @@ impl Store for SqliteStore {
     }
 
     fn list_runs(&self) -> StoreFuture<'_, Vec<RunSummary>> {
+        self.read(summaries)
+    }
+
+    fn fold_runs(&self) -> StoreFuture<'_, Vec<(RunSummary, FoldedRun)>> {
         self.read(|connection| {
-            let mut statement = connection.prepare(
-                "SELECT id, plan_name, target, sandbox, phase, certificate_id, started_at, \
-                 updated_at FROM runs ORDER BY started_at DESC, id",
-            )?;
-            let mut rows = statement.query([])?;
-            let mut summaries = Vec::new();
-            while let Some(row) = rows.next()? {
-                summaries.push(summary(row)?);
-            }
-            Ok(summaries)
+            // Both of one moment: other programs go on writing.
+            let moment = connection.unchecked_transaction()?;
+            let mut states = folding::fold_all(&moment)?;
+            let runs = summaries(&moment)?.into_iter();
+            let folded = runs.map(|run| {
+                let state = states.remove(run.id.as_str());
+                let state = state.unwrap_or_else(|| {
+                    Err(StoreError::corrupt(format!("run `{}`", run.id), "it has no events"))
+                });
+                (run, state)
+            });
+            Ok(folded.collect())
         })
     }
 
@@ -214,6 +221,20 @@ impl Store for SqliteStore {
         let batch = batch.clone();
         self.read(move |connection| batches::runs(connection, &batch))
     }
+}
+
+/// A line for each run, the newest first.
+fn summaries(connection: &Connection) -> Result<Vec<RunSummary>, ReadError> {
+    let mut statement = connection.prepare(
+        "SELECT id, plan_name, target, sandbox, phase, certificate_id, started_at, updated_at \
+         FROM runs ORDER BY started_at DESC, id",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut summaries = Vec::new();
+    while let Some(row) = rows.next()? {
+        summaries.push(summary(row)?);
+    }
+    Ok(summaries)
 }
 
 fn summary(row: &Row<'_>) -> Result<RunSummary, ReadError> {

@@ -268,9 +268,13 @@ fn reserve(connection: &Connection, run: &RunId, intent: &Intent) -> Result<(), 
         .prepare_cached("SELECT place FROM runs WHERE id = ?1")?
         .query_row([run.as_str()], |row| row.get(0))?;
     let key = format!("{place} {}", intent.names_key());
+    // Runs of older programs have an address in place of the place.
     let owner: Option<String> = connection
-        .prepare_cached("SELECT id FROM runs WHERE ordering = ?1")?
-        .query([&key])?
+        .prepare_cached(
+            "SELECT id FROM runs WHERE ordering IS NOT NULL AND sandbox = ?1 \
+             AND substr(ordering, instr(ordering, ' ') + 1) = ?2 ORDER BY id = ?3 LIMIT 1",
+        )?
+        .query(params![place == "sandbox", intent.names_key(), run.as_str()])?
         .next()?
         .map(|row| row.get(0))
         .transpose()?;
