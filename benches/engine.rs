@@ -9,7 +9,6 @@ use std::sync::OnceLock;
 
 use certplan::run::{
     BindingKind, Event, EventKind, Intent, Observation, PlanReference, RunHeader, RunResult,
-    RunState,
 };
 use certplan::store::{NewRun, SqliteStore, Store, StoredPlan};
 use certplan::types::{CertificateId, DomainName, RunId, StepId, Timestamp};

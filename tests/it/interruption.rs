@@ -228,6 +228,9 @@ fn a_target_is_worked_on_by_one_program_at_a_time() {
         &["run", "plan.yaml", "--again"],
         &["resume", &run],
         &["resume", &run, "--output", "json"],
+        &["adopt", &run, "--none", "--yes"],
+        &["adopt", &run, "--certificate-id", "7K9QW3M2ZT8HX"],
+        &["cancel", &run, "--yes"],
     ] {
         let _ = project
             .run_for(&world.base_url(), arguments)
