@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use certplan::run::{
-    BindingKind, Event, EventKind, Intent, Observation, PlanReference, RunHeader, RunResult,
+    BindingKind, Event, EventKind, Intent, Observation, OrderIntent, PlanReference, RunHeader,
+    RunResult,
 };
 use certplan::store::{NewRun, SqliteStore, Store, StoredPlan};
 use certplan::types::{CertificateId, DomainName, RunId, StepId, Timestamp};
@@ -78,7 +79,7 @@ fn header(number: u64) -> RunHeader {
 
 fn intent(number: u64) -> Intent {
     let name = DomainName::parse(&format!("www.example-{number}.com")).unwrap();
-    Intent::Order {
+    Intent::Order(OrderIntent {
         public_key_sha256: "ab".repeat(32),
         sku: "SecureSite".to_owned(),
         common_name: name.clone(),
@@ -88,7 +89,8 @@ fn intent(number: u64) -> Intent {
         known_certificate_ids: (0..20)
             .map(|known| CertificateId::parse(&format!("KNOWN{known:05}")).unwrap())
             .collect(),
-    }
+        renewal_of: None,
+    })
 }
 
 fn event(sequence: u32, kind: EventKind) -> Event {

@@ -29,9 +29,16 @@ impl Actions {
     }
 
     async fn dispatch(&self, call: &ActionCall) -> Result<Outcome> {
-        // Only an order is sent in phases; everything else is just performed.
-        if call.uses == "regfish.create_order" {
-            return regfish::order::order(self.regfish()?, call).await;
+        // What must not be sent twice is sent in phases; everything else is just performed.
+        match call.uses.as_str() {
+            "regfish.create_order" => {
+                return regfish::order::order(self.regfish()?, self.clock.now(), call).await;
+            }
+            "regfish.reissue" => return regfish::reissue::reissue(self.regfish()?, call).await,
+            "regfish.resolve_organization" => {
+                return regfish::organization::resolve(self.regfish()?, call).await;
+            }
+            _ => {}
         }
         if call.call != Call::Perform {
             let message = format!("`{}` cannot be called in phases", call.uses);
@@ -39,14 +46,16 @@ impl Actions {
         }
         match call.uses.as_str() {
             "regfish.list_products" => regfish::product::find(self.regfish()?, call).await,
-            "regfish.resolve_organization" => {
-                regfish::organization::resolve(self.regfish()?, call).await
-            }
             "regfish.complete_order" => regfish::completion::complete(self.regfish()?, call).await,
             "regfish.wait_dns_records" => {
                 regfish::watch::wait_dns_records(self.regfish()?, call).await
             }
             "regfish.put_records" => regfish::records::put(self.regfish()?, call).await,
+            "regfish.delete_records" => regfish::records::delete(self.regfish()?, call).await,
+            "regfish.find_certificate" => regfish::former::find(self.regfish()?, call).await,
+            "regfish.advise_renewal" => {
+                regfish::advice::advise(self.regfish()?, self.clock.now(), call).await
+            }
             "regfish.wait_issued" => regfish::watch::wait_issued(self.regfish()?, call).await,
             "regfish.download" => {
                 regfish::download::download(self.regfish()?, self.clock.now(), call).await

@@ -7,7 +7,7 @@ use super::exit::ExitCode;
 use super::plan_file::load_plan;
 use super::state_directory::{StateDirectory, find_run};
 use crate::files::{FileMode, write_replace};
-use crate::plan::{Plan, Repeat, find_signature};
+use crate::plan::{Plan, Signature, find_signature};
 use crate::report::Style;
 use crate::report::graph::{Drawing, Edge, EdgeKind, Node, NodeState};
 use crate::run::RunState;
@@ -108,7 +108,7 @@ fn draw(plan: &Plan, run: Option<&RunState>, all_edges: bool) -> Result<Drawing,
     })
 }
 
-/// Only what costs money is never sent blindly.
+/// Whether the action buys something.
 pub(super) fn costs_money(action: &str) -> bool {
-    find_signature(action).is_some_and(|signature| signature.repeat == Repeat::Reconcile)
+    find_signature(action).is_some_and(Signature::costs_money)
 }

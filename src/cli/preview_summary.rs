@@ -66,10 +66,11 @@ pub(super) fn summary(
     rows
 }
 
-const ORDER_OF_ROWS: [&str; 10] = [
+const ORDER_OF_ROWS: [&str; 11] = [
     ORDERS,
     WARNING,
     "from",
+    "reissue of",
     "product",
     "names",
     "term",
@@ -135,10 +136,15 @@ fn fact_rows(seen: &Foreseen<'_>, all: &[Foreseen<'_>], keys: &Path) -> Vec<Row>
             }
             vec![row("product", format!("{text}{condition}"))]
         }
-        Fact::Organization { wanted } => {
+        Fact::Organization { wanted, may_be_made } => {
             let found = answered(seen, "name").zip(answered(seen, "id"));
             let text = found.map_or_else(|| wanted.clone(), |(name, id)| format!("{name} ({id})"));
-            vec![row("organization", format!("{text}{condition}"))]
+            let made = if *may_be_made { ", made when there is none" } else { "" };
+            vec![row("organization", format!("{text}{made}{condition}"))]
+        }
+        Fact::Reissue { certificate } => {
+            let text = format!("{certificate}, within its contract{condition}");
+            vec![row("reissue of", text)]
         }
         Fact::Key { kind } => {
             let folder = keys.join(placeholder("run.id"));

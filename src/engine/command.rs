@@ -4,9 +4,10 @@ use serde_json::{Map, Value};
 
 use std::time::Duration;
 
-use super::{Engine, is_reconciled};
+use super::Engine;
 use crate::plan::Share;
-use crate::run::{Call, StepState};
+use crate::plan::{Step, find_signature};
+use crate::run::{Attempt, Call, StepState};
 use crate::types::{StepId, Timestamp};
 
 /// One call of an action.
@@ -42,7 +43,7 @@ impl Engine {
                 let step = self.plan.steps.get(id)?;
                 let now_or_later = |at: Timestamp| (at, Call::Perform);
                 let (not_before, call) = match &record.state {
-                    StepState::Started(_) if is_reconciled(step) => {
+                    StepState::Started(attempt) if in_phases(step, attempt) => {
                         let earlier = record.history.sent.clone();
                         let destinations = self.destinations();
                         (Timestamp::MIN, Call::Prepare { earlier, destinations })
@@ -87,4 +88,9 @@ impl Engine {
         });
         retries.min()
     }
+}
+
+fn in_phases(step: &Step, attempt: &Attempt) -> bool {
+    find_signature(&step.uses)
+        .is_some_and(|signature| signature.is_sent_in_phases(&attempt.parameters))
 }

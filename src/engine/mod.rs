@@ -219,3 +219,7 @@ fn signature(step: &Step) -> Result<&'static Signature, EngineError> {
 fn is_reconciled(step: &Step) -> bool {
     find_signature(&step.uses).is_some_and(|signature| signature.repeat == Repeat::Reconcile)
 }
+
+fn obtains_certificate(step: &Step) -> bool {
+    find_signature(&step.uses).is_some_and(Signature::obtains_certificate)
+}

@@ -61,7 +61,10 @@ impl Engine {
                 | StepState::InDoubt { .. },
                 Outcome::Succeeded { output, certificate },
             ) => {
-                let mut events = bound(id, certificate);
+                let mut events = match certificate {
+                    Some(certificate) => vec![bound(id, certificate)],
+                    None => settled(id, &state),
+                };
                 events.push(EventKind::StepSucceeded { step: id.clone(), output });
                 events
             }
@@ -75,8 +78,16 @@ impl Engine {
                 Some(reopened) => reopened,
                 None => self.not_yet(&step, &state, attempt, observation, now),
             },
-            (StepState::Started(_) | StepState::Waiting { .. }, Outcome::Parked { reason }) => {
-                vec![EventKind::StepParked { step: id.clone(), reason }]
+            (
+                StepState::Started(_)
+                | StepState::Waiting { .. }
+                | StepState::Sent { .. }
+                | StepState::Unknown { .. },
+                Outcome::Parked { reason },
+            ) => {
+                let mut events = settled(id, &state);
+                events.push(EventKind::StepParked { step: id.clone(), reason });
+                events
             }
             (
                 StepState::Started(attempt) | StepState::Waiting { attempt, .. },
@@ -203,7 +214,7 @@ impl Engine {
                 self.failed_looks.remove(id);
                 vec![EventKind::StepInDoubt {
                     step: id.clone(),
-                    message: format!("what became of the order cannot be asked: {error}"),
+                    message: format!("what became of it cannot be asked: {error}"),
                     candidates: Vec::new(),
                 }]
             }
@@ -211,13 +222,22 @@ impl Engine {
     }
 }
 
-fn bound(id: &StepId, certificate: Option<BoundCertificate>) -> Vec<EventKind> {
-    let event = certificate.map(|certificate| EventKind::CertificateBound {
+fn bound(id: &StepId, certificate: BoundCertificate) -> EventKind {
+    EventKind::CertificateBound {
         step: id.clone(),
         certificate_id: certificate.certificate_id,
         binding: certificate.binding,
-    });
-    event.into_iter().collect()
+    }
+}
+
+/// An outcome without a certificate says of what was sent that it is there.
+fn settled(id: &StepId, state: &StepState) -> Vec<EventKind> {
+    match state {
+        StepState::Sent { .. } | StepState::Unknown { .. } => {
+            vec![EventKind::IntentSettled { step: id.clone() }]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// What the plan wants of a retry that would make sense: `retry: { on: … }` can rule it out.

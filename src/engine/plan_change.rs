@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Engine, is_reconciled};
+use super::{Engine, is_reconciled, obtains_certificate};
 use crate::plan::{Plan, Step};
 use crate::run::{RunState, StepState};
 use crate::types::StepId;
@@ -71,7 +71,8 @@ impl Engine {
                 _ => {}
             }
         }
-        let orders = |step: &&Step| is_reconciled(step) && !self.plan.steps.contains_key(&step.id);
+        let orders =
+            |step: &&Step| obtains_certificate(step) && !self.plan.steps.contains_key(&step.id);
         if self.state.may_have_ordered()
             && let Some(step) = new.steps.values().find(orders)
         {
@@ -85,7 +86,8 @@ impl Engine {
         let ordered = |state: &RunState, step: &&Step| {
             let sent =
                 state.steps.get(&step.id).is_some_and(|record| record.history.sent.is_some());
-            is_reconciled(step) && (sent || state.certificate_id.is_some())
+            let bound = state.certificate_id.is_some() && obtains_certificate(step);
+            is_reconciled(step) && (sent || bound)
         };
         let mut bound = BTreeSet::new();
         for step in self.plan.steps.values().filter(|step| ordered(&self.state, step)) {

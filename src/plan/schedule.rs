@@ -62,6 +62,12 @@ impl Default for ValiditySchedule {
 }
 
 impl ValiditySchedule {
+    /// A schedule of these limits, in whatever order.
+    pub fn of(mut limits: Vec<ValidityLimit>) -> Self {
+        limits.sort_by_key(|limit| limit.from);
+        Self { limits }
+    }
+
     /// Reads a schedule: a YAML list of `{ from: 2027-03-15, days: 99, source: … }`, of which
     /// `source` may be left out.
     pub fn parse(file: &SourceFile) -> Result<Self, Diagnostics> {
@@ -84,8 +90,7 @@ impl ValiditySchedule {
             ),
             None => {}
         }
-        limits.sort_by_key(|limit| limit.from);
-        if diagnostics.has_errors() { Err(diagnostics) } else { Ok(Self { limits }) }
+        if diagnostics.has_errors() { Err(diagnostics) } else { Ok(Self::of(limits)) }
     }
 
     /// The limit on `day`; none before the first one.

@@ -4,8 +4,8 @@
 use super::remains::remains;
 use super::wording::{between, cancelled, moment, park_reason};
 use crate::run::{
-    BindingKind, Event, EventKind, PauseReason, ReopenReason, RunPhase, RunResult, RunState,
-    StepState, WaitsFor,
+    BindingKind, Event, EventKind, Intent, PauseReason, ReopenReason, RunPhase, RunResult,
+    RunState, StepState, WaitsFor,
 };
 use crate::types::{RunId, StepId, Timestamp};
 
@@ -198,10 +198,21 @@ fn decision(kind: &EventKind) -> Option<String> {
         EventKind::StepSkipped { step } => {
             format!("`{step}` was left out: its condition is false.")
         }
-        EventKind::IntentRecorded { step, .. } => format!(
+        EventKind::IntentRecorded { step, intent: Intent::Order(_) } => format!(
             "`{step}` wrote down what it was about to order and which certificates there were, \
              because an order cannot be repeated safely."
         ),
+        EventKind::IntentRecorded { step, intent: Intent::Reissue(_) } => format!(
+            "`{step}` wrote down which certificate it was about to have reissued and what that \
+             showed before, because a reissue cannot be repeated safely."
+        ),
+        EventKind::IntentRecorded { step, intent: Intent::Organization(_) } => format!(
+            "`{step}` wrote down which organization it was about to make and which there were, \
+             because asking twice could make two."
+        ),
+        EventKind::IntentSettled { step } => {
+            format!("`{step}` found that what it sent is there.")
+        }
         EventKind::IntentWithdrawn { step } => {
             format!("`{step}` was refused for certain, so nothing came of that order.")
         }
@@ -216,6 +227,9 @@ fn decision(kind: &EventKind) -> Option<String> {
         }
         EventKind::CertificateBound { certificate_id, binding: BindingKind::Ordered, .. } => {
             format!("The order became certificate {certificate_id}.")
+        }
+        EventKind::CertificateBound { certificate_id, binding: BindingKind::Reissued, .. } => {
+            format!("Certificate {certificate_id} is issued anew, under its id.")
         }
         EventKind::CertificateBound { certificate_id, binding: BindingKind::Adopted, .. } => {
             format!(

@@ -27,7 +27,8 @@ impl Progress {
         match &event.kind {
             EventKind::RunStarted(_)
             | EventKind::IntentRecorded { .. }
-            | EventKind::IntentWithdrawn { .. } => Vec::new(),
+            | EventKind::IntentWithdrawn { .. }
+            | EventKind::IntentSettled { .. } => Vec::new(),
             EventKind::StepReopened { step, reason } => match reason {
                 ReopenReason::Changed { origin, seen_by } if step != seen_by => {
                     let text = format!(
@@ -72,7 +73,7 @@ impl Progress {
                 vec![self.line(&style.waiting("?"), step, &text)]
             }
             EventKind::CertificateBound { step, certificate_id, binding } => match binding {
-                BindingKind::Ordered => Vec::new(),
+                BindingKind::Ordered | BindingKind::Reissued => Vec::new(),
                 BindingKind::Adopted => {
                     let text = format!(
                         "the order had arrived: certificate {certificate_id} is new and fits, so \

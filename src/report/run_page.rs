@@ -92,6 +92,7 @@ fn quiet_line(event: &Event, width: usize) -> Option<String> {
         EventKind::StepStarted { attempt, .. } => format!("attempt {attempt}"),
         EventKind::IntentRecorded { .. } => "about to order; recorded what will be sent".to_owned(),
         EventKind::IntentWithdrawn { .. } => "refused; nothing was ordered".to_owned(),
+        EventKind::IntentSettled { .. } => "what was sent is there".to_owned(),
         EventKind::CertificateBound { certificate_id, .. } => {
             format!("owns certificate {certificate_id}")
         }

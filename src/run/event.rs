@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::outcome::{Candidate, Intent, Observation, ParkReason, StepError};
+use super::intent::Intent;
+use super::outcome::{Candidate, Observation, ParkReason, StepError};
 use crate::types::{CertificateId, RunId, StepId, Timestamp};
 
 /// A fact, its place in the run and its time.
@@ -67,6 +68,12 @@ pub enum EventKind {
     },
     /// The server refused what was sent, for certain: nothing came of it.
     IntentWithdrawn {
+        /// The step.
+        step: StepId,
+    },
+    /// What was sent is there, and is no certificate: it is found again by what it is, and nothing
+    /// is in question any more.
+    IntentSettled {
         /// The step.
         step: StepId,
     },
@@ -228,6 +235,9 @@ pub enum BindingKind {
     Ordered,
     /// The answer was lost; the order was found in the list and matched.
     Adopted,
+    /// It is there for longer, and this run has it issued anew. The run takes it over from the run
+    /// that ordered it.
+    Reissued,
 }
 
 /// Why a step is done again from its beginning.
@@ -277,6 +287,7 @@ impl EventKind {
             | Self::StepStarted { step, .. }
             | Self::IntentRecorded { step, .. }
             | Self::IntentWithdrawn { step }
+            | Self::IntentSettled { step }
             | Self::StepWaiting { step, .. }
             | Self::AttemptFailed { step, .. }
             | Self::OutcomeUnknown { step, .. }
@@ -306,6 +317,7 @@ impl EventKind {
             Self::StepStarted { .. } => "step_started",
             Self::IntentRecorded { .. } => "intent_recorded",
             Self::IntentWithdrawn { .. } => "intent_withdrawn",
+            Self::IntentSettled { .. } => "intent_settled",
             Self::StepWaiting { .. } => "step_waiting",
             Self::AttemptFailed { .. } => "attempt_failed",
             Self::OutcomeUnknown { .. } => "outcome_unknown",

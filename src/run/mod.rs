@@ -3,6 +3,7 @@
 //! Pure: no clock, no files, no network. The same transition table serves a live run and a replay.
 
 mod event;
+mod intent;
 mod outcome;
 mod state;
 mod stored;
@@ -11,9 +12,10 @@ mod transition;
 pub use event::{
     BindingKind, Event, EventKind, PauseReason, PlanReference, ReopenReason, RunHeader, RunResult,
 };
+pub use intent::{Intent, KnownReissue, OrderIntent, OrganizationIntent, ReissueIntent};
 pub use outcome::{
-    BoundCertificate, Call, Candidate, Destination, ErrorKind, Intent, Observation, Outcome,
-    ParkReason, Retry, StepError, WaitsFor,
+    BoundCertificate, Call, Candidate, Destination, ErrorKind, Observation, Outcome, ParkReason,
+    Retry, StepError, WaitsFor,
 };
 pub use state::{FoldError, RunPhase, RunState, StepRecord};
 pub use transition::{Attempt, IllegalTransition, StepHistory, StepState};

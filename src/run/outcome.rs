@@ -3,14 +3,14 @@
 //! The engine turns outcomes into events; the texts in here are recorded and shown, so they are
 //! printable and hold no secret.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::event::BindingKind;
-use crate::types::{CertificateId, DomainName};
+use super::intent::Intent;
+use crate::types::CertificateId;
 
 /// What an action is asked to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -198,39 +198,6 @@ pub enum WaitsFor {
     Person,
     /// The certificate authority is not done.
     CertificateAuthority,
-}
-
-/// What is about to be sent exactly once, with all that is needed to recognise it later.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Intent {
-    /// An order of a certificate (contract A.13, row 1).
-    Order {
-        /// Fingerprint of the public key in the request: the only hard proof, after issuance.
-        public_key_sha256: String,
-        /// The product.
-        sku: String,
-        /// The certificate's first name.
-        common_name: DomainName,
-        /// All its names, the first included.
-        names: BTreeSet<DomainName>,
-        /// The organization sent with the order.
-        organization_id: Option<String>,
-        /// The term ordered, in days.
-        validity_days: Option<i64>,
-        /// Every certificate id that the account showed before the order was sent.
-        known_certificate_ids: BTreeSet<CertificateId>,
-    },
-}
-
-impl Intent {
-    /// The names ordered, as one text: equal for equal sets of names.
-    pub fn names_key(&self) -> String {
-        let Self::Order { names, common_name, .. } = self;
-        let all: BTreeSet<&str> =
-            names.iter().chain([common_name]).map(DomainName::as_str).collect();
-        all.into_iter().collect::<Vec<_>>().join(", ")
-    }
 }
 
 /// A certificate that a lost order may have made.

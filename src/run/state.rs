@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::event::{Event, EventKind, PauseReason, ReopenReason, RunHeader, RunResult};
+use super::intent::Intent;
 use super::transition::{IllegalTransition, StepHistory, StepState};
 use crate::types::{CertificateId, StepId, Timestamp};
 
@@ -207,7 +208,9 @@ impl RunState {
 
     /// Whether an order of this run exists, or may exist.
     pub fn may_have_ordered(&self) -> bool {
-        self.certificate_id.is_some() || self.steps.values().any(|step| step.history.sent.is_some())
+        let sent =
+            |step: &StepRecord| step.history.sent.as_ref().is_some_and(Intent::obtains_certificate);
+        self.certificate_id.is_some() || self.steps.values().any(sent)
     }
 
     /// The step whose order was sent, and of which nobody knows what became of it.
@@ -273,7 +276,9 @@ impl RunState {
                 ReopenReason::NothingOrdered => record.history.sent = None,
             },
             EventKind::IntentRecorded { intent, .. } => record.history.sent = Some(intent.clone()),
-            EventKind::IntentWithdrawn { .. } => record.history.sent = None,
+            EventKind::IntentWithdrawn { .. } | EventKind::IntentSettled { .. } => {
+                record.history.sent = None;
+            }
             _ => {}
         }
         record.state = next;

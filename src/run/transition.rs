@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::event::EventKind;
-use super::outcome::{Candidate, Intent, Observation, ParkReason, StepError};
+use super::intent::Intent;
+use super::outcome::{Candidate, Observation, ParkReason, StepError};
 use crate::types::{StepId, Timestamp};
 
 /// Where a step stands.
@@ -228,6 +229,11 @@ impl StepState {
             }
 
             (
+                Self::Sent { attempt, .. } | Self::Unknown { attempt, .. },
+                E::IntentSettled { .. },
+            ) => Self::Started(attempt.clone()),
+
+            (
                 Self::Started(attempt) | Self::Waiting { attempt, .. },
                 E::StepWaiting { observation, next_look, .. },
             ) => Self::Waiting {
@@ -354,7 +360,7 @@ impl StepState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{ErrorKind, WaitsFor};
+    use crate::run::{ErrorKind, OrderIntent, WaitsFor};
     use std::collections::BTreeSet;
 
     fn step() -> StepId {
@@ -370,15 +376,16 @@ mod tests {
     }
 
     fn intent() -> Intent {
-        Intent::Order {
+        Intent::Order(OrderIntent {
             public_key_sha256: String::new(),
             sku: String::new(),
             common_name: crate::types::DomainName::parse("www.example.com").unwrap(),
             names: BTreeSet::new(),
             organization_id: None,
             validity_days: None,
+            renewal_of: None,
             known_certificate_ids: BTreeSet::new(),
-        }
+        })
     }
 
     fn after(attempts: u32) -> StepHistory {

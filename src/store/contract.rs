@@ -6,7 +6,8 @@ use serde_json::Map;
 
 use super::{BatchMember, NewBatch, NewRun, Store, StoreError, StoredPlan};
 use crate::run::{
-    BindingKind, Event, EventKind, Intent, PauseReason, PlanReference, RunHeader, RunState,
+    BindingKind, Event, EventKind, Intent, OrderIntent, PauseReason, PlanReference, RunHeader,
+    RunState,
 };
 use crate::types::{BatchId, CertificateId, DomainName, RunId, StepId, Timestamp};
 
@@ -57,15 +58,16 @@ fn started(sequence: u32) -> Event {
 }
 
 fn intent(sequence: u32) -> Event {
-    let intent = Intent::Order {
+    let intent = Intent::Order(OrderIntent {
         public_key_sha256: "00".to_owned(),
         sku: "RapidSSL".to_owned(),
         common_name: DomainName::parse("www.example.com").unwrap(),
         names: BTreeSet::new(),
         organization_id: None,
         validity_days: None,
+        renewal_of: None,
         known_certificate_ids: BTreeSet::new(),
-    };
+    });
     event(sequence, EventKind::IntentRecorded { step: step(), intent })
 }
 

@@ -8,7 +8,7 @@ use super::{
     BatchMember, BatchSummary, NewBatch, NewRun, RunSummary, Store, StoreError, StoreFuture,
     StoredPlan, StoredRun,
 };
-use crate::run::{Event, EventKind, Intent, ReopenReason, RunState};
+use crate::run::{BindingKind, Event, EventKind, Intent, ReopenReason, RunState};
 use crate::types::{BatchId, CertificateId, RunId};
 
 /// Keeps everything in memory, with the same promises as the real store.
@@ -32,7 +32,7 @@ impl MemoryStore {
             };
             runs.iter().find(owns).map(|(owner, _, _)| owner.to_string())
         };
-        for id in events.iter().filter_map(bound) {
+        for id in events.iter().filter_map(ordered) {
             if let Some(owner) = owner_of(id) {
                 return Err(StoreError::CertificateOwned { certificate_id: id.clone(), owner });
             }
@@ -40,6 +40,7 @@ impl MemoryStore {
         for event in &events {
             if let EventKind::IntentRecorded { intent, .. } = &event.kind
                 && let Some(owner) = ordering_elsewhere(&runs, run, intent)
+                    .or_else(|| ordering_something_else(&runs, run, intent))
             {
                 return Err(StoreError::NamesBeingOrdered { names: intent.names_key(), owner });
             }
@@ -118,22 +119,43 @@ fn ordering_elsewhere(
         _ => None,
     };
     let here = runs.iter().find(|(id, _, _)| id == run).and_then(|(_, _, events)| place(events))?;
-    let orders = |events: &[Event]| {
-        events.iter().fold(None, |open, event| match &event.kind {
-            EventKind::IntentRecorded { intent, .. } => Some(intent.names_key()),
-            EventKind::IntentWithdrawn { .. }
-            | EventKind::CertificateBound { .. }
-            | EventKind::RunCancelled { .. }
-            | EventKind::StepReopened { reason: ReopenReason::NothingOrdered, .. } => None,
-            _ => open,
-        })
-    };
     let other = runs.iter().find(|(id, _, events)| {
         id != run
             && place(events).as_ref() == Some(&here)
-            && orders(events).as_ref() == Some(&intent.names_key())
+            && unanswered(events).as_ref() == Some(&intent.names_key())
     });
     other.map(|(id, _, _)| id.to_string())
+}
+
+/// The run itself, when it waits for the answer to something else.
+fn ordering_something_else(
+    runs: &[(RunId, StoredPlan, Vec<Event>)],
+    run: &RunId,
+    intent: &Intent,
+) -> Option<String> {
+    let (_, _, events) = runs.iter().find(|(id, _, _)| id == run)?;
+    unanswered(events).filter(|open| *open != intent.names_key()).map(|_| run.to_string())
+}
+
+/// For what the run waits for an answer.
+fn unanswered(events: &[Event]) -> Option<String> {
+    events.iter().fold(None, |open, event| match &event.kind {
+        EventKind::IntentRecorded { intent, .. } => Some(intent.names_key()),
+        EventKind::IntentWithdrawn { .. }
+        | EventKind::IntentSettled { .. }
+        | EventKind::CertificateBound { .. }
+        | EventKind::RunCancelled { .. }
+        | EventKind::StepReopened { reason: ReopenReason::NothingOrdered, .. } => None,
+        _ => open,
+    })
+}
+
+/// A certificate that nobody may own yet.
+fn ordered(event: &Event) -> Option<&CertificateId> {
+    match &event.kind {
+        EventKind::CertificateBound { binding: BindingKind::Reissued, .. } => None,
+        _ => bound(event),
+    }
 }
 
 fn bound(event: &Event) -> Option<&CertificateId> {

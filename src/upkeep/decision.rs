@@ -299,15 +299,16 @@ mod tests {
         let name = DomainName::parse("a.example.com").unwrap();
         EventKind::IntentRecorded {
             step: order(),
-            intent: Intent::Order {
+            intent: Intent::Order(crate::run::OrderIntent {
                 public_key_sha256: String::new(),
                 sku: "A".to_owned(),
                 common_name: name,
                 names: BTreeSet::new(),
                 organization_id: None,
                 validity_days: None,
+                renewal_of: None,
                 known_certificate_ids: BTreeSet::new(),
-            },
+            }),
         }
     }
 

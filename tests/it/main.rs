@@ -25,3 +25,4 @@ mod scene;
 mod settling;
 mod taking_up;
 mod tidy;
+mod vendor;

@@ -251,6 +251,44 @@ impl Scene {
         }
     }
 
+    /// A run of another plan that ships, in the same world and the same store.
+    pub(crate) fn then(&self, plan: &str) -> Self {
+        let source = SourceFile::new("plan.yaml", &shipped_text(plan));
+        let (plan, _) = parse_plan(&source).map_err(|wrong| wrong.render(false)).unwrap();
+        Self {
+            stored: StoredPlan {
+                digest: "1".repeat(64),
+                semantics: SEMANTICS,
+                text: source.text().to_owned(),
+                compiled: serde_json::to_string(&plan).unwrap(),
+            },
+            plan: Arc::new(plan),
+            inputs: Vec::new(),
+            ..self.again()
+        }
+    }
+
+    /// The same scene with another run and a store of its own, in the same world.
+    pub(crate) fn afresh(&self, number: u64) -> Self {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        Self {
+            run: RunId::from_random(1000 + number),
+            store,
+            inputs: self.inputs.clone(),
+            ..self.again()
+        }
+    }
+
+    /// A field of a step that is done.
+    #[track_caller]
+    pub(crate) fn field(state: &RunState, step: &str, field: &str) -> Value {
+        let step = StepId::parse(step).unwrap();
+        let Some(output) = state.output(&step) else {
+            panic!("{step} is not done:\n{}", describe(state));
+        };
+        output.get(field).cloned().unwrap_or_default()
+    }
+
     /// A run of the same plan for another name, in the same world.
     pub(crate) fn elsewhere(&self, number: usize) -> Self {
         let common_name = format!("www.example-{number}.com");

@@ -19,6 +19,8 @@ pub enum Fact {
     Organization {
         /// Its id or its name.
         wanted: String,
+        /// Whether it is made when there is none.
+        may_be_made: bool,
     },
     /// A private key is made.
     Key {
@@ -37,6 +39,11 @@ pub enum Fact {
         organization: Option<String>,
         /// How the names are proved.
         validation: String,
+    },
+    /// A certificate is issued anew, under its id and within its contract.
+    Reissue {
+        /// Its id.
+        certificate: String,
     },
     /// An organization is bound to an order.
     Completion {
@@ -77,7 +84,10 @@ pub fn facts(uses: &str, parameters: &PartlyKnown) -> Option<Fact> {
         "regfish.list_products" => {
             Some(Fact::Product { sku: word("sku"), requirements: requirements(parameters) })
         }
-        "regfish.resolve_organization" => Some(Fact::Organization { wanted: word("match") }),
+        "regfish.resolve_organization" => Some(Fact::Organization {
+            wanted: word("match"),
+            may_be_made: parameters.contains_key("create"),
+        }),
         "x509.create_csr" => Some(Fact::Key { kind: word("key_type") }),
         "regfish.create_order" => Some(Fact::Order {
             sku: word("sku"),
@@ -86,6 +96,7 @@ pub fn facts(uses: &str, parameters: &PartlyKnown) -> Option<Fact> {
             organization: text(parameters, "org_id"),
             validation: word("dcv_method"),
         }),
+        "regfish.reissue" => Some(Fact::Reissue { certificate: word("certificate_id") }),
         "regfish.complete_order" => Some(Fact::Completion {
             organization: (!leaves_it_to_a_person(parameters)).then(|| word("org_id")),
         }),

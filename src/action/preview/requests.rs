@@ -48,9 +48,13 @@ pub fn requests(uses: &str, parameters: &PartlyKnown) -> Vec<PlannedRequest> {
             "until the order says which DNS records prove its names",
         )],
         "regfish.put_records" => put_records(parameters),
-        "regfish.wait_issued" => {
-            vec![PlannedRequest::get(certificate(parameters, &[]), "until it is issued")]
+        "regfish.delete_records" => delete_records(),
+        "regfish.find_certificate" => find_certificate(parameters),
+        "regfish.advise_renewal" => {
+            vec![PlannedRequest::get(certificate(parameters, &[]), "what it says of its end")]
         }
+        "regfish.reissue" => reissue(parameters),
+        "regfish.wait_issued" => wait_issued(parameters),
         "regfish.download" => download(parameters),
         _ => Vec::new(),
     }
@@ -78,8 +82,72 @@ pub(super) fn requirements(parameters: &PartlyKnown) -> Vec<String> {
 
 fn resolve_organization(parameters: &PartlyKnown) -> Vec<PlannedRequest> {
     let wanted = text(parameters, "match").unwrap_or_default();
-    let note = format!("must list one usable organization `{wanted}`");
-    vec![PlannedRequest::get(path(&["tls", "organization"]), note)]
+    let organizations = path(&["tls", "organization"]);
+    let Some(create) = shown(parameters, "create") else {
+        let note = format!("must list one usable organization `{wanted}`");
+        return vec![PlannedRequest::get(organizations, note)];
+    };
+    vec![
+        PlannedRequest::get(organizations.clone(), format!("looks for `{wanted}` first")),
+        PlannedRequest::post(
+            organizations,
+            create,
+            "only when there is none: sent once, never repeated blindly",
+        )
+        .perhaps(),
+    ]
+}
+
+fn find_certificate(parameters: &PartlyKnown) -> Vec<PlannedRequest> {
+    let given = text(parameters, "certificate_id").is_some_and(|id| !id.trim().is_empty());
+    let one = PlannedRequest::get(certificate(parameters, &[]), "what it says of itself");
+    if given {
+        // An unknown id may turn out empty; then it is looked for by its names.
+        return vec![one];
+    }
+    let all = path(&["tls", "certificate"]);
+    vec![PlannedRequest::get(all, "looks for a certificate of these names"), one]
+}
+
+fn reissue(parameters: &PartlyKnown) -> Vec<PlannedRequest> {
+    let mut body = Map::new();
+    for name in ["csr", "dcv_method", "comments"] {
+        body.extend(shown(parameters, name).map(|value| (name.to_owned(), value)));
+    }
+    vec![
+        PlannedRequest::get(
+            certificate(parameters, &[]),
+            "notes what is there before, so that a lost answer can be found again",
+        ),
+        PlannedRequest::post(
+            certificate(parameters, &["reissue"]),
+            Value::Object(body),
+            "sent once, never repeated blindly",
+        ),
+    ]
+}
+
+fn wait_issued(parameters: &PartlyKnown) -> Vec<PlannedRequest> {
+    let status = PlannedRequest::get(certificate(parameters, &[]), "until it is issued");
+    let is_new = ["public_key_sha256", "former_serial_number"];
+    if !is_new.iter().any(|name| parameters.contains_key(*name)) {
+        return vec![status];
+    }
+    let pem = certificate(parameters, &["download", "pem"]);
+    vec![status, PlannedRequest::get(pem, "until it is the new certificate that is served")]
+}
+
+fn delete_records() -> Vec<PlannedRequest> {
+    let zone = format!("/dns/{}/rr", placeholder("zone"));
+    let record = format!("/dns/rr/{}", placeholder("id"));
+    vec![
+        PlannedRequest::get(zone, "reads each zone once, asking for longer names first").perhaps(),
+        PlannedRequest {
+            method: Method::Delete,
+            ..PlannedRequest::get(record, "for each record that this run made")
+        }
+        .perhaps(),
+    ]
 }
 
 fn create_order(parameters: &PartlyKnown) -> Vec<PlannedRequest> {
@@ -93,17 +161,26 @@ fn create_order(parameters: &PartlyKnown) -> Vec<PlannedRequest> {
         let value = shown(parameters, name).filter(|value| *value != json!([]));
         body.extend(value.map(|value| (name.to_owned(), value)));
     }
-    vec![
-        PlannedRequest::get(
-            certificates.clone(),
-            "notes what is there before, so that a lost answer can be found again",
-        ),
-        PlannedRequest::post(
-            certificates,
-            Value::Object(body),
-            "costs money: sent once, never repeated blindly",
-        ),
-    ]
+    let renewed = shown(parameters, "renewal_of");
+    body.extend(renewed.map(|value| ("renewal_of_certificate_id".to_owned(), value)));
+    let former = text(parameters, "renewal_of").map(|id| {
+        let note = "the certificate that is renewed must be there";
+        PlannedRequest::get(format!("{certificates}/{id}"), note)
+    });
+    former
+        .into_iter()
+        .chain(vec![
+            PlannedRequest::get(
+                certificates.clone(),
+                "notes what is there before, so that a lost answer can be found again",
+            ),
+            PlannedRequest::post(
+                certificates,
+                Value::Object(body),
+                "costs money: sent once, never repeated blindly",
+            ),
+        ])
+        .collect()
 }
 
 /// The names beside the common name, each once; nothing when there are none (contract A.4).

@@ -1,12 +1,16 @@
 //! The actions of the regfish API, and how its errors become outcomes.
 
+pub(super) mod advice;
 pub(super) mod completion;
 pub(super) mod download;
+pub(super) mod former;
 pub(super) mod order;
 pub(super) mod organization;
 pub(super) mod product;
 mod recognition;
 pub(super) mod records;
+pub(super) mod reissue;
+mod validity;
 pub(super) mod watch;
 
 use super::{Result, fail};

@@ -11,18 +11,18 @@ use serde::{Deserialize, Serialize};
 
 use super::download::read_key;
 use super::recognition::{Fit, fit, known, trustworthy};
-use super::watch::read;
-use super::{api_failure, give_up, organization_id, step_error};
+use super::watch::{read, read_any};
+use super::{api_failure, certificate_id, give_up, organization_id, step_error, validity};
 use crate::action::{ActionCall, Result, fail, output_map, parameters};
 use crate::api::http::Effect;
 use crate::api::regfish::{Certificate, CertificateList, DcvMethod, OrderRequest, RegfishClient};
 use crate::files::{ClaimError, claim, resolve_within};
 use crate::pki::CertificateRequest;
 use crate::run::{
-    BindingKind, BoundCertificate, Call, Candidate, Destination, ErrorKind, Intent, Outcome,
-    StepError,
+    BindingKind, BoundCertificate, Call, Candidate, Destination, ErrorKind, Intent, OrderIntent,
+    Outcome, StepError,
 };
-use crate::types::{CertificateId, DomainName};
+use crate::types::{CertificateId, DomainName, Timestamp};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,7 +34,10 @@ struct Parameters {
     dcv_method: String,
     dcv_emails: Option<Vec<String>>,
     org_id: Option<String>,
+    renewal_of: Option<String>,
     validity_days: Option<i64>,
+    validity_policy: validity::Policy,
+    validity_schedule: Option<Vec<validity::Limit>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,27 +51,44 @@ struct Output<'a> {
     completion_url: Option<&'a String>,
     organization_id: Option<&'a str>,
     product: Option<&'a String>,
+    validity_days: Option<i64>,
+    validity_clamped_from: Option<i64>,
+    renewal_of: Option<&'a CertificateId>,
 }
 
-pub(in crate::action) async fn order(client: &RegfishClient, call: &ActionCall) -> Result<Outcome> {
+pub(in crate::action) async fn order(
+    client: &RegfishClient,
+    now: Timestamp,
+    call: &ActionCall,
+) -> Result<Outcome> {
     let wanted: Parameters = parameters(call)?;
     match &call.call {
-        Call::Prepare { earlier, destinations } => {
+        Call::Prepare { earlier: None, destinations } => {
             settle_in(call, destinations).await?;
-            prepare(client, call, &wanted, earlier.as_ref()).await
+            prepare(client, now, call, &wanted, None).await
         }
-        Call::Send(intent) => send(client, &wanted, intent).await,
-        Call::Reconcile(intent) => reconcile(client, call, intent).await,
-        Call::Adopt(intent, certificate) => adopt(client, call, intent, certificate).await,
-        Call::Perform => fail(ErrorKind::Internal, "an order is never just performed"),
+        Call::Prepare { earlier: Some(Intent::Order(earlier)), destinations } => {
+            settle_in(call, destinations).await?;
+            prepare(client, now, call, &wanted, Some(earlier)).await
+        }
+        Call::Send(Intent::Order(intent)) => send(client, &wanted, intent).await,
+        Call::Reconcile(Intent::Order(intent)) => {
+            let listed = client.list_certificates().await.map_err(give_up)?;
+            identify(client, &listed, &wanted, intent, call).await
+        }
+        Call::Adopt(Intent::Order(intent), certificate) => {
+            adopt(client, call, &wanted, intent, certificate).await
+        }
+        _ => fail(ErrorKind::Internal, "an order is prepared, sent and asked after, nothing else"),
     }
 }
 
 async fn prepare(
     client: &RegfishClient,
+    now: Timestamp,
     call: &ActionCall,
     wanted: &Parameters,
-    earlier: Option<&Intent>,
+    earlier: Option<&OrderIntent>,
 ) -> Result<Outcome> {
     // Everything that can be wrong is found before money is spent.
     let csr = CertificateRequest::from_pem(&wanted.csr)
@@ -84,35 +104,39 @@ async fn prepare(
         return fail(ErrorKind::Value, message);
     }
     key_is_there(call, &csr.public_key_sha256().to_string()).await?;
-    order_request(wanted)?;
+    let validity_days =
+        validity::days(wanted.validity_days, wanted.validity_policy, schedule(wanted), now)?;
+    order_request(wanted, validity_days)?;
+    let renewal_of = renewed(client, wanted).await?;
     let listed = client.list_certificates().await.map_err(give_up)?;
     if let Some(intent) = earlier {
         // The list may have lagged behind when the earlier attempt was given up.
-        match identify(client, &listed, intent, call).await? {
+        match identify(client, &listed, wanted, intent, call).await? {
             Outcome::NothingFound => {}
             found => return Ok(found),
         }
     }
     Ok(Outcome::Prepared {
-        intent: Intent::Order {
+        intent: Intent::Order(OrderIntent {
             public_key_sha256: csr.public_key_sha256().to_string(),
             sku: wanted.sku.clone(),
             common_name: wanted.common_name.clone(),
             names,
             organization_id: wanted.org_id.clone(),
-            validity_days: wanted.validity_days,
+            validity_days,
+            renewal_of,
             known_certificate_ids: listed
                 .certificates
                 .into_iter()
                 .map(|certificate| certificate.id)
                 .collect(),
-        },
+        }),
     })
 }
 
 /// What stands in the way of the files is found before money is spent, and no two targets may
 /// exchange one another's files.
-async fn settle_in(call: &ActionCall, destinations: &[Destination]) -> Result<()> {
+pub(super) async fn settle_in(call: &ActionCall, destinations: &[Destination]) -> Result<()> {
     for Destination { folder, target } in destinations {
         let folder = resolve_within(&call.directory, folder)
             .or_else(|error| fail(ErrorKind::Value, error.to_string()))?;
@@ -133,7 +157,7 @@ async fn settle_in(call: &ActionCall, destinations: &[Destination]) -> Result<()
 
 /// A certificate without its key is worth nothing, so the key is looked at once more before the
 /// order. A request that came from elsewhere has its key elsewhere.
-async fn key_is_there(call: &ActionCall, fingerprint: &str) -> Result<()> {
+pub(super) async fn key_is_there(call: &ActionCall, fingerprint: &str) -> Result<()> {
     let Some((_, path)) = call.keys.iter().find(|(known, _)| known == fingerprint) else {
         return Ok(());
     };
@@ -145,18 +169,22 @@ async fn key_is_there(call: &ActionCall, fingerprint: &str) -> Result<()> {
     Ok(())
 }
 
-async fn send(client: &RegfishClient, wanted: &Parameters, intent: &Intent) -> Result<Outcome> {
-    let Intent::Order { known_certificate_ids, .. } = intent;
-    let request = order_request(wanted)?;
+async fn send(
+    client: &RegfishClient,
+    wanted: &Parameters,
+    intent: &OrderIntent,
+) -> Result<Outcome> {
+    // The term as it was recorded: midnight may lie between.
+    let request = order_request(wanted, intent.validity_days)?;
     match client.create_certificate(&request).await {
-        Ok(certificate) if known_certificate_ids.contains(&certificate.id) => {
+        Ok(certificate) if intent.known_certificate_ids.contains(&certificate.id) => {
             let message = format!(
                 "the answer names certificate `{}`, which was there before",
                 certificate.id
             );
             Ok(Outcome::Unknown { error: StepError::new(ErrorKind::Unreadable, message) })
         }
-        Ok(certificate) => bound(&certificate, BindingKind::Ordered),
+        Ok(certificate) => bound(&certificate, BindingKind::Ordered, wanted, intent),
         Err(error) => match error.effect() {
             Effect::None => Ok(api_failure(&error)),
             Effect::Unknown => Ok(Outcome::Unknown { error: step_error(&error) }),
@@ -164,22 +192,35 @@ async fn send(client: &RegfishClient, wanted: &Parameters, intent: &Intent) -> R
     }
 }
 
-async fn reconcile(client: &RegfishClient, call: &ActionCall, intent: &Intent) -> Result<Outcome> {
-    let listed = client.list_certificates().await.map_err(give_up)?;
-    identify(client, &listed, intent, call).await
+/// The certificate that is renewed, if one is; it must be there and take a renewal.
+async fn renewed(client: &RegfishClient, wanted: &Parameters) -> Result<Option<CertificateId>> {
+    let Some(former) = wanted.renewal_of.as_deref().map(certificate_id).transpose()? else {
+        return Ok(None);
+    };
+    let certificate = read_any(client, &former).await?;
+    if certificate.renewal_supported == Some(false) {
+        let message = format!("certificate `{former}` cannot be renewed (`renewal_supported`)");
+        return fail(ErrorKind::Conflict, message);
+    }
+    Ok(Some(former))
+}
+
+fn schedule(wanted: &Parameters) -> Option<&[validity::Limit]> {
+    wanted.validity_schedule.as_deref()
 }
 
 /// A person says which certificate it is. The person may err, so it must be possible.
 async fn adopt(
     client: &RegfishClient,
     call: &ActionCall,
-    intent: &Intent,
+    wanted: &Parameters,
+    intent: &OrderIntent,
     id: &CertificateId,
 ) -> Result<Outcome> {
     if call.owned_by_others.contains(id) {
         return fail(ErrorKind::Conflict, format!("certificate `{id}` belongs to another run"));
     }
-    let Intent::Order { known_certificate_ids, sku, names, .. } = intent;
+    let OrderIntent { known_certificate_ids, sku, names, .. } = intent;
     if known_certificate_ids.contains(id) {
         let message = format!("certificate `{id}` was there before this run ordered");
         return fail(ErrorKind::Conflict, message);
@@ -193,7 +234,7 @@ async fn adopt(
         );
         return fail(ErrorKind::Conflict, message);
     }
-    bound(&certificate, BindingKind::Adopted)
+    bound(&certificate, BindingKind::Adopted, wanted, intent)
 }
 
 /// What the list says of an order whose answer was lost.
@@ -203,7 +244,8 @@ async fn adopt(
 async fn identify(
     client: &RegfishClient,
     listed: &CertificateList,
-    intent: &Intent,
+    wanted: &Parameters,
+    intent: &OrderIntent,
     call: &ActionCall,
 ) -> Result<Outcome> {
     trustworthy(listed, intent)?;
@@ -228,7 +270,7 @@ async fn identify(
         }
     }
     if let ([certificate], []) = (fitting.as_slice(), unclear.as_slice()) {
-        return bound(certificate, BindingKind::Adopted);
+        return bound(certificate, BindingKind::Adopted, wanted, intent);
     }
     if fitting.is_empty() && unclear.is_empty() && listed.unreadable.is_empty() {
         return Ok(Outcome::NothingFound);
@@ -261,7 +303,12 @@ fn candidate(certificate: &Certificate) -> Candidate {
     }
 }
 
-fn bound(certificate: &Certificate, binding: BindingKind) -> Result<Outcome> {
+fn bound(
+    certificate: &Certificate,
+    binding: BindingKind,
+    wanted: &Parameters,
+    intent: &OrderIntent,
+) -> Result<Outcome> {
     let output = output_map(&Output {
         certificate_id: &certificate.id,
         status: certificate.status.as_str(),
@@ -272,6 +319,11 @@ fn bound(certificate: &Certificate, binding: BindingKind) -> Result<Outcome> {
         completion_url: certificate.completion_url.as_ref(),
         organization_id: certificate.organization_id.as_ref().map(|id| id.as_str()),
         product: certificate.product.as_ref(),
+        validity_days: intent.validity_days,
+        validity_clamped_from: wanted
+            .validity_days
+            .filter(|days| intent.validity_days.is_some_and(|sent| sent < *days)),
+        renewal_of: intent.renewal_of.as_ref(),
     })?;
     let certificate_id = certificate.id.clone();
     Ok(Outcome::Succeeded {
@@ -280,12 +332,11 @@ fn bound(certificate: &Certificate, binding: BindingKind) -> Result<Outcome> {
     })
 }
 
-fn order_request(wanted: &Parameters) -> Result<OrderRequest> {
+fn order_request(wanted: &Parameters, validity_days: Option<i64>) -> Result<OrderRequest> {
     let Some(dcv_method) = DcvMethod::from_word(&wanted.dcv_method) else {
         return fail(ErrorKind::Value, format!("`{}` is no validation method", wanted.dcv_method));
     };
-    let validity_days = wanted
-        .validity_days
+    let validity_days = validity_days
         .map(u32::try_from)
         .transpose()
         .or_else(|_| fail(ErrorKind::Value, "`validity_days` is out of range"))?;
@@ -303,7 +354,7 @@ fn order_request(wanted: &Parameters) -> Result<OrderRequest> {
         dcv_method,
         dcv_emails: wanted.dcv_emails.clone().unwrap_or_default(),
         org_id: wanted.org_id.as_deref().map(organization_id).transpose()?,
-        renewal_of: None,
+        renewal_of: wanted.renewal_of.as_deref().map(certificate_id).transpose()?,
         validity_days,
     })
 }

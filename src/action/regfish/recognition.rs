@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 
 use crate::action::Result;
 use crate::api::regfish::{Certificate, CertificateList};
-use crate::run::{ErrorKind, Intent, Outcome, Retry, StepError};
+use crate::run::{ErrorKind, OrderIntent, Outcome, Retry, StepError};
 use crate::types::{CertificateId, DomainName};
 
 /// A list that lacks what was there before is of another account, or not whole: it proves nothing.
-pub(super) fn trustworthy(listed: &CertificateList, intent: &Intent) -> Result<()> {
+pub(super) fn trustworthy(listed: &CertificateList, intent: &OrderIntent) -> Result<()> {
     let distrust = |message: String| {
         let error = StepError::new(ErrorKind::Unreadable, message);
         Err(Box::new(Outcome::Failed { error, retry: Retry::Later { after: None } }))
@@ -18,7 +18,7 @@ pub(super) fn trustworthy(listed: &CertificateList, intent: &Intent) -> Result<(
     if !listed.explicit {
         return distrust("the answer holds no list of certificates".to_owned());
     }
-    let Intent::Order { known_certificate_ids, .. } = intent;
+    let known_certificate_ids = &intent.known_certificate_ids;
     let shown: BTreeSet<&CertificateId> =
         listed.certificates.iter().map(|certificate| &certificate.id).collect();
     let missing: Vec<&CertificateId> =
@@ -34,9 +34,8 @@ pub(super) fn trustworthy(listed: &CertificateList, intent: &Intent) -> Result<(
 }
 
 /// Whether the certificate was there before the order.
-pub(super) fn known(intent: &Intent, id: &CertificateId) -> bool {
-    let Intent::Order { known_certificate_ids, .. } = intent;
-    known_certificate_ids.contains(id)
+pub(super) fn known(intent: &OrderIntent, id: &CertificateId) -> bool {
+    intent.known_certificate_ids.contains(id)
 }
 
 /// Whether a certificate can have come from an intent.
@@ -52,8 +51,8 @@ pub(super) enum Fit {
 
 /// What the certificate's fields say. Only another name speaks against it for certain: to order a
 /// second time is worse than to ask a person.
-pub(super) fn fit(certificate: &Certificate, intent: &Intent) -> Fit {
-    let Intent::Order { sku, common_name, names, organization_id, validity_days, .. } = intent;
+pub(super) fn fit(certificate: &Certificate, intent: &OrderIntent) -> Fit {
+    let OrderIntent { sku, common_name, names, organization_id, validity_days, .. } = intent;
     let name = |text: &String| DomainName::parse(text).ok();
     let first = certificate.common_name.as_ref().and_then(name);
     let mut found: BTreeSet<DomainName> = certificate.dns_names.iter().filter_map(name).collect();
@@ -79,10 +78,40 @@ pub(super) fn fit(certificate: &Certificate, intent: &Intent) -> Fit {
     if all_fit { Fit::Yes } else { Fit::Unclear }
 }
 
+/// A certificate that fits the intent of the tests below.
+#[cfg(test)]
+pub(super) fn sample() -> Certificate {
+    Certificate {
+        id: CertificateId::parse("NEW").unwrap(),
+        status: crate::api::regfish::CertificateStatus::Pending,
+        order_state: None,
+        common_name: Some("www.example.com".to_owned()),
+        dns_names: vec!["example.com".to_owned()],
+        product: Some("RapidSSL".to_owned()),
+        action_required: false,
+        pending_reason: None,
+        pending_message: None,
+        completion_url: None,
+        organization_id: None,
+        validation: crate::api::regfish::Validation::default(),
+        reissue: None,
+        renewal_bonus_days: None,
+        contract_valid_from: None,
+        revocation_scope: None,
+        validity_days: Some(199),
+        valid_from: None,
+        valid_until: None,
+        contract_valid_until: None,
+        serial_number: None,
+        pem_available: false,
+        renewal_supported: None,
+        reissue_supported: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::regfish::{CertificateStatus, Validation};
 
     fn id(text: &str) -> CertificateId {
         CertificateId::parse(text).unwrap()
@@ -92,40 +121,16 @@ mod tests {
         texts.iter().map(|text| DomainName::parse(text).unwrap()).collect()
     }
 
-    fn intent() -> Intent {
-        Intent::Order {
+    fn intent() -> OrderIntent {
+        OrderIntent {
             public_key_sha256: String::new(),
             sku: "RapidSSL".to_owned(),
             common_name: DomainName::parse("www.example.com").unwrap(),
             names: names(&["www.example.com", "example.com"]),
             organization_id: None,
             validity_days: Some(199),
+            renewal_of: None,
             known_certificate_ids: BTreeSet::from([id("OLD")]),
-        }
-    }
-
-    fn certificate() -> Certificate {
-        Certificate {
-            id: id("NEW"),
-            status: CertificateStatus::Pending,
-            order_state: None,
-            common_name: Some("www.example.com".to_owned()),
-            dns_names: vec!["example.com".to_owned()],
-            product: Some("RapidSSL".to_owned()),
-            action_required: false,
-            pending_reason: None,
-            pending_message: None,
-            completion_url: None,
-            organization_id: None,
-            validation: Validation::default(),
-            validity_days: Some(199),
-            valid_from: None,
-            valid_until: None,
-            contract_valid_until: None,
-            serial_number: None,
-            pem_available: false,
-            renewal_supported: None,
-            reissue_supported: None,
         }
     }
 
@@ -160,7 +165,7 @@ mod tests {
             ),
         ];
         for (case, change, expected) in cases {
-            let mut certificate = certificate();
+            let mut certificate = sample();
             change(&mut certificate);
             assert_eq!(fit(&certificate, &intent()), expected, "{case}");
         }
@@ -169,10 +174,7 @@ mod tests {
     #[test]
     fn a_list_that_lacks_what_was_there_before_proves_nothing() {
         let list = |ids: &[&str], explicit| CertificateList {
-            certificates: ids
-                .iter()
-                .map(|text| Certificate { id: id(text), ..certificate() })
-                .collect(),
+            certificates: ids.iter().map(|text| Certificate { id: id(text), ..sample() }).collect(),
             unreadable: Vec::new(),
             explicit,
         };

@@ -1,8 +1,8 @@
-//! `regfish.put_records`: makes sure that validation records exist.
+//! `regfish.put_records` and `regfish.delete_records`: validation records, there and gone again.
 //!
 //! A record that is there already is left alone, whoever made it. One of ours that points elsewhere
 //! is replaced: it proved an earlier order. One of somebody else is never touched; then the step
-//! fails and shows both.
+//! fails and shows both. Only what this run made is deleted.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -28,6 +28,27 @@ struct Parameters {
     ttl: u32,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeleteParameters {
+    records: Vec<KnownRecord>,
+}
+
+/// A record as `regfish.put_records` returns it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KnownRecord {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    value: String,
+    /// What it was when it was put; what it is now is looked up.
+    #[serde(rename = "id")]
+    _id: Option<i64>,
+    #[serde(rename = "created")]
+    _created: Option<bool>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
@@ -40,6 +61,26 @@ struct Record {
 #[derive(Debug, Serialize)]
 struct Output {
     records: Vec<PutRecord>,
+}
+
+#[derive(Debug, Serialize)]
+struct DeleteOutput {
+    deleted: Vec<NamedRecord>,
+    kept: Vec<KeptRecord>,
+}
+
+#[derive(Debug, Serialize)]
+struct NamedRecord {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    value: String,
+}
+
+#[derive(Debug, Serialize)]
+struct KeptRecord {
+    name: String,
+    reason: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -60,6 +101,16 @@ pub(in crate::action) async fn put(client: &RegfishClient, call: &ActionCall) ->
     for record in records {
         let record =
             Record { name: normal_host(&record.name), value: normal_host(&record.value), ..record };
+        // A name bears one CNAME: what puts two would take each other's place for ever.
+        if let Some(other) = wanted.iter().find(|other| {
+            other.name == record.name && other.kind == record.kind && other.value != record.value
+        }) {
+            let message = format!(
+                "`{}` cannot point to `{}` and to `{}` at once",
+                record.name, other.value, record.value
+            );
+            return fail(ErrorKind::Conflict, message);
+        }
         if !wanted.contains(&record) {
             wanted.push(record);
         }
@@ -68,7 +119,7 @@ pub(in crate::action) async fn put(client: &RegfishClient, call: &ActionCall) ->
     let mut zones: Vec<Zone> = Vec::new();
     let mut plans = Vec::new();
     for record in &wanted {
-        let zone = zone_of(client, &mut zones, record).await?;
+        let zone = zone_of(client, &mut zones, &record.name).await?;
         plans.push(decide(zone, record, &call.unfinished_runs)?);
     }
     let mut put = Vec::new();
@@ -90,20 +141,19 @@ enum Decision {
 async fn zone_of<'a>(
     client: &RegfishClient,
     zones: &'a mut Vec<Zone>,
-    record: &Record,
+    name: &str,
 ) -> Result<&'a Zone> {
-    let holds =
-        |zone: &Zone| record.name.strip_suffix(&zone.name).is_some_and(|rest| rest.ends_with('.'));
+    let holds = |zone: &Zone| name.strip_suffix(&zone.name).is_some_and(|rest| rest.ends_with('.'));
     if let Some(index) = zones.iter().position(holds) {
         return Ok(&zones[index]);
     }
-    match client.find_zone(&record.name).await.map_err(give_up)? {
+    match client.find_zone(name).await.map_err(give_up)? {
         Some(zone) => {
             zones.push(zone);
             Ok(&zones[zones.len() - 1])
         }
         None => {
-            let message = format!("no zone for `{}` is managed with this API key", record.name);
+            let message = format!("no zone for `{name}` is managed with this API key");
             fail(ErrorKind::NotFound, message)
         }
     }
@@ -139,6 +189,48 @@ fn decide(zone: &Zone, wanted: &Record, unfinished: &BTreeSet<RunId>) -> Result<
     Ok(Decision::Create { instead_of: replaced })
 }
 
+/// Deletes what this run made; what is gone already is as good, and what is of others stays.
+pub(in crate::action) async fn delete(
+    client: &RegfishClient,
+    call: &ActionCall,
+) -> Result<Outcome> {
+    let DeleteParameters { records } = parameters(call)?;
+    let mut zones: Vec<Zone> = Vec::new();
+    let (mut deleted, mut kept) = (Vec::new(), Vec::new());
+    for record in records {
+        let wanted = Record {
+            name: normal_host(&record.name),
+            kind: record.kind,
+            value: normal_host(&record.value),
+        };
+        match deletable(zone_of(client, &mut zones, &wanted.name).await?, &wanted, &call.run) {
+            Ok(id) => {
+                client.delete_record(id).await.map_err(give_up)?;
+                let Record { name, kind, value } = wanted;
+                deleted.push(NamedRecord { name, kind, value });
+            }
+            Err(reason) => {
+                kept.push(KeptRecord { name: wanted.name, reason: reason.to_owned() });
+            }
+        }
+    }
+    Ok(success(&DeleteOutput { deleted, kept }))
+}
+
+/// The record's id, or why it is left alone.
+fn deletable(zone: &Zone, wanted: &Record, run: &RunId) -> std::result::Result<i64, &'static str> {
+    let found = zone.records.iter().find(|found| {
+        found.name == wanted.name && found.kind == wanted.kind && found.data == wanted.value
+    });
+    match found {
+        None => Err("it is not there"),
+        Some(found) if !is_ours(found) => Err("it is not ours"),
+        Some(found) if !is_of(found, run) => Err("another run made it"),
+        Some(found) => Ok(found.id),
+    }
+}
+
+/// Whether the record carries our mark, and is none that the vendor keeps itself.
 fn is_ours(record: &DnsRecord) -> bool {
     !record.auto && record.annotation.as_ref().is_some_and(|note| note.starts_with(OWNERSHIP_MARK))
 }
@@ -218,6 +310,24 @@ mod tests {
     fn a_record_that_is_there_is_kept_whoever_made_it() {
         let zone = zone("CNAME", "new.dcv.digicert.com", None, false);
         assert_eq!(decide(&zone, &wanted(), &BTreeSet::new()), Ok(Decision::Keep(7)));
+    }
+
+    #[test]
+    fn only_what_this_run_made_is_deleted() {
+        let (run, other) = (RunId::from_random(7), RunId::from_random(8));
+        let note = annotation(&run);
+        let there = |data: &str, note: Option<&str>, auto| zone("CNAME", data, note, auto);
+        let new = "new.dcv.digicert.com";
+        assert_eq!(deletable(&there(new, Some(&note), false), &wanted(), &run), Ok(7));
+        for (zone, reason) in [
+            (there("old.dcv.digicert.com", Some(&note), false), "it is not there"),
+            (there(new, None, false), "it is not ours"),
+            (there(new, Some("managed by certbro"), false), "it is not ours"),
+            (there(new, Some(&note), true), "it is not ours"),
+            (there(new, Some(&annotation(&other)), false), "another run made it"),
+        ] {
+            assert_eq!(deletable(&zone, &wanted(), &run), Err(reason));
+        }
     }
 
     #[test]

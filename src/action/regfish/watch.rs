@@ -7,10 +7,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::reissue::normal_serial;
 use super::{certificate_id, give_up};
 use crate::action::{ActionCall, Result, fail, parameters, success};
 use crate::api::http::ErrorKind as ApiErrorKind;
-use crate::api::regfish::{Certificate, CertificateStatus, RegfishClient};
+use crate::api::regfish::{Certificate, CertificateStatus, RegfishClient, Reissue, ReissuePhase};
+use crate::pki::Chain;
 use crate::run::{ErrorKind, Observation, Outcome, ParkReason, WaitsFor};
 use crate::types::{CertificateId, Timestamp};
 
@@ -20,12 +22,21 @@ struct Parameters {
     certificate_id: String,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssuedParameters {
+    certificate_id: String,
+    public_key_sha256: Option<String>,
+    former_serial_number: Option<String>,
+}
+
 #[derive(Debug, Serialize)]
 struct ValidationOutput<'a> {
     certificate_id: &'a CertificateId,
     status: &'a str,
     method: Option<&'a String>,
     dns_records: Vec<Value>,
+    email_targets: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -35,7 +46,7 @@ struct IssuedOutput<'a> {
     valid_from: Option<Timestamp>,
     valid_until: Option<Timestamp>,
     contract_valid_until: Option<Timestamp>,
-    serial_number: Option<&'a String>,
+    serial_number: Option<String>,
 }
 
 pub(in crate::action) async fn wait_dns_records(
@@ -47,7 +58,7 @@ pub(in crate::action) async fn wait_dns_records(
     let validation = &certificate.validation;
     // Without records there is nothing to put when it is issued already, because an earlier proof
     // still counts (contract A.7), or when the proof goes by e-mail.
-    let settled = certificate.status == CertificateStatus::Issued
+    let settled = (certificate.status == CertificateStatus::Issued && !is_reissued(&certificate))
         || (validation.method.as_deref() == Some("email") && !validation.email_targets.is_empty());
     if validation.records.is_empty() && !settled {
         return Ok(not_yet(&certificate, "no validation record yet"));
@@ -57,6 +68,7 @@ pub(in crate::action) async fn wait_dns_records(
         status: certificate.status.as_str(),
         method: validation.method.as_ref(),
         dns_records: dns_records(&certificate),
+        email_targets: &validation.email_targets,
     }))
 }
 
@@ -64,13 +76,24 @@ pub(in crate::action) async fn wait_issued(
     client: &RegfishClient,
     call: &ActionCall,
 ) -> Result<Outcome> {
-    let id = certificate_id(&parameters::<Parameters>(call)?.certificate_id)?;
+    let wanted: IssuedParameters = parameters(call)?;
+    let id = certificate_id(&wanted.certificate_id)?;
     let certificate = observe(client, &id).await?;
+    let is_new = wanted.public_key_sha256.is_some() || wanted.former_serial_number.is_some();
+    if is_new && let Some(reissue) = &certificate.reissue {
+        failed_reissue(&id, reissue)?;
+    }
+    if is_reissued(&certificate) {
+        return Ok(not_yet(&certificate, "not reissued yet"));
+    }
     if certificate.status != CertificateStatus::Issued {
         return Ok(not_yet(&certificate, "not issued yet"));
     }
     if !certificate.pem_available {
         return Ok(not_yet(&certificate, "issued, but not downloadable yet"));
+    }
+    if is_new {
+        return expect_new(client, &certificate, &wanted).await;
     }
     Ok(success(&IssuedOutput {
         certificate_id: &certificate.id,
@@ -78,22 +101,73 @@ pub(in crate::action) async fn wait_issued(
         valid_from: certificate.valid_from,
         valid_until: certificate.valid_until,
         contract_valid_until: certificate.contract_valid_until,
-        serial_number: certificate.serial_number.as_ref(),
+        serial_number: certificate.serial_number.clone(),
     }))
+}
+
+/// While a reissue runs, and for a while after it, the former certificate is served, with the same
+/// status and perhaps with the same end (contract A.9). Only what is downloaded tells them apart.
+async fn expect_new(
+    client: &RegfishClient,
+    certificate: &Certificate,
+    wanted: &IssuedParameters,
+) -> Result<Outcome> {
+    let pem = match client.download_pem(&certificate.id).await {
+        Ok(pem) => pem,
+        Err(error) if matches!(error.kind, ApiErrorKind::NotReady { .. }) => {
+            return Ok(not_yet(certificate, "issued, but not downloadable yet"));
+        }
+        Err(error) => return Err(give_up(error)),
+    };
+    let chain = Chain::from_pem(&pem)
+        .or_else(|error| fail(ErrorKind::Proof, format!("what was downloaded: {error}")))?;
+    let leaf = chain.leaf();
+    let of_key = |key: &String| leaf.public_key_sha256.to_string().eq_ignore_ascii_case(key);
+    let is_former = |serial: &String| normal_serial(&leaf.serial) == normal_serial(serial);
+    if !wanted.public_key_sha256.as_ref().is_none_or(of_key)
+        || wanted.former_serial_number.as_ref().is_some_and(is_former)
+    {
+        return Ok(not_yet(certificate, "another certificate is still served"));
+    }
+    Ok(success(&IssuedOutput {
+        certificate_id: &certificate.id,
+        status: certificate.status.as_str(),
+        valid_from: Some(leaf.not_before),
+        valid_until: Some(leaf.not_after),
+        contract_valid_until: certificate.contract_valid_until,
+        serial_number: Some(leaf.serial.clone()),
+    }))
+}
+
+fn failed_reissue(id: &CertificateId, reissue: &Reissue) -> Result<()> {
+    if reissue.phase() != ReissuePhase::Failed {
+        return Ok(());
+    }
+    let message = format!(
+        "the reissue of certificate `{id}` is {}; the former certificate stays as it is",
+        reissue.status
+    );
+    fail(ErrorKind::CertificateEnded, message)
+}
+
+fn is_reissued(certificate: &Certificate) -> bool {
+    certificate.reissue.as_ref().is_some_and(|reissue| reissue.phase() == ReissuePhase::Running)
 }
 
 /// Reads a certificate that is expected to live. Ends the action when it is gone, has ended, or
 /// waits for a person.
 async fn observe(client: &RegfishClient, id: &CertificateId) -> Result<Certificate> {
-    let certificate = read(client, id).await?;
+    let certificate = read_any(client, id).await?;
+    // A revoked certificate can be on its way to another one (contract A.8).
+    let certificate = if is_reissued(&certificate) { certificate } else { alive(certificate)? };
     if certificate.action_required {
         return Err(Box::new(Outcome::Parked { reason: action_required(&certificate) }));
     }
     Ok(certificate)
 }
 
-/// Reads a certificate. Ends the action when it is gone or has ended.
-pub(super) async fn read(client: &RegfishClient, id: &CertificateId) -> Result<Certificate> {
+/// Reads a certificate, in whatever state it is. Ends the action when it is gone.
+pub(super) async fn read_any(client: &RegfishClient, id: &CertificateId) -> Result<Certificate> {
     let certificate = match client.get_certificate(id).await {
         Ok(certificate) => certificate,
         // Another key or an outage can look like this too; ordering anew would be a guess.
@@ -108,6 +182,17 @@ pub(super) async fn read(client: &RegfishClient, id: &CertificateId) -> Result<C
             format!("asked for certificate `{id}`, the answer is about `{}`", certificate.id);
         return fail(ErrorKind::Unreadable, message);
     }
+    Ok(certificate)
+}
+
+/// Reads a certificate. Ends the action when it is gone or has ended.
+pub(super) async fn read(client: &RegfishClient, id: &CertificateId) -> Result<Certificate> {
+    alive(read_any(client, id).await?)
+}
+
+/// The certificate, unless it has ended.
+fn alive(certificate: Certificate) -> Result<Certificate> {
+    let id = &certificate.id;
     match &certificate.status {
         CertificateStatus::Pending
         | CertificateStatus::Issued
@@ -149,6 +234,16 @@ fn not_yet(certificate: &Certificate, what: &str) -> Outcome {
             state.push_str(", ");
             state.push_str(word);
         }
+    }
+    if let Some(reissue) = certificate.reissue.as_ref().filter(|_| is_reissued(certificate)) {
+        state.push_str(", reissue ");
+        state.push_str(&reissue.status);
+    }
+    if certificate.status == CertificateStatus::Pending
+        && !certificate.validation.email_targets.is_empty()
+    {
+        state.push_str("; the CA has written to ");
+        state.push_str(&certificate.validation.email_targets.join(", "));
     }
     let mut seen = Map::new();
     if !certificate.validation.records.is_empty() {

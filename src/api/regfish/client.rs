@@ -5,9 +5,12 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::convert::{FromWire, wire_order};
+use super::convert::{FromWire, wire_order, wire_reissue};
 use super::envelope;
-use super::model::{Certificate, CertificateList, Listing, OrderRequest, Organization, Product};
+use super::model::{
+    Certificate, CertificateList, Listing, NewOrganization, OrderRequest, Organization,
+    OrganizationChange, Product, ReissueRequest,
+};
 use super::wire::WireCompletion;
 use crate::api::http::{
     ApiError, Connection, ConnectionError, ErrorKind, HttpClient, LIST_LIMIT, Method, RawAnswer,
@@ -35,6 +38,26 @@ impl RegfishClient {
     /// Lists the organizations that orders can be bound to (contract A.3).
     pub async fn list_organizations(&self) -> Result<Listing<Organization>, ApiError> {
         self.list(&["tls", "organization"]).await
+    }
+
+    /// Makes an organization (contract A.3). Not idempotent: a repetition may make a second one, so
+    /// when the error's effect is unknown, look into the list first.
+    pub async fn create_organization(
+        &self,
+        organization: &NewOrganization,
+    ) -> Result<Organization, ApiError> {
+        let request = Request::new(Method::Post, &["tls", "organization"]);
+        self.object(&with_json(request, organization)?).await
+    }
+
+    /// Changes an organization; the answer may be about another id (contract A.3).
+    pub async fn change_organization(
+        &self,
+        id: &OrganizationId,
+        change: &OrganizationChange,
+    ) -> Result<Organization, ApiError> {
+        let request = Request::new(Method::Patch, &["tls", "organization", id.as_str()]);
+        self.object(&with_json(request, change)?).await
     }
 
     /// Lists all certificates that the key can see (contract A.6).
@@ -68,6 +91,18 @@ impl RegfishClient {
         let body = WireCompletion { org_id: organization.as_str() };
         let request = Request::new(Method::Post, &segments).with_urgency(Urgency::Order);
         self.object(&with_json(request, &body)?).await
+    }
+
+    /// Asks for another certificate of the same order, for another key (contract A.8). What a
+    /// second request does while one runs is not known: after any error read the certificate first.
+    pub async fn reissue_certificate(
+        &self,
+        id: &CertificateId,
+        wanted: &ReissueRequest,
+    ) -> Result<Certificate, ApiError> {
+        let segments = ["tls", "certificate", id.as_str(), "reissue"];
+        let request = Request::new(Method::Post, &segments);
+        self.object(&with_json(request, &wire_reissue(wanted))?).await
     }
 
     /// Downloads the chain, leaf first (contract A.10).

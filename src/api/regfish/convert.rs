@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use super::model::{
     Certificate, CertificateStatus, DnsRecord, NewRecord, OrderRequest, Organization, Product,
-    Validation, ValidationRecord,
+    Reissue, ReissuePhase, ReissueRequest, Validation, ValidationRecord, ZoneName,
 };
 use super::wire::{
     WireCertificate, WireNewRecord, WireOrder, WireOrganization, WireProduct, WireRecord,
-    WireValidation, WireValidationRecord,
+    WireReissueRequest, WireValidation, WireValidationRecord, WireZone,
 };
 use crate::types::{
     CertificateId, DomainName, IdError, OrganizationId, Timestamp, printable, shorten,
@@ -85,6 +85,10 @@ impl FromWire for Organization {
             name: wire.organization.or(wire.name).map(prose),
             status: wire.status.map(word),
             usable_for_ordering: wire.usable_for_ordering,
+            address: wire.address.map(prose),
+            postal_code: wire.postal_code.map(prose),
+            city: wire.city.map(prose),
+            country_code: wire.country_code.map(|code| prose(code).to_uppercase()),
         })
     }
 }
@@ -93,9 +97,17 @@ impl FromWire for Certificate {
     type Wire = WireCertificate;
     const WHAT: &'static str = "certificate";
 
-    fn from_wire(wire: WireCertificate) -> Result<Self, FieldError> {
+    fn from_wire(mut wire: WireCertificate) -> Result<Self, FieldError> {
         let id = wire.id.ok_or(FieldError::Missing { field: "id" })?;
         let bound = wire.organization_id.or_else(|| wire.organization?.id);
+        let reissue_validation = wire.reissue.as_mut().and_then(|it| it.validation.take());
+        let reissue = wire.reissue.map(|wire| Reissue {
+            id: wire.id.map(prose),
+            status: word(wire.status.unwrap_or_else(|| "unknown".to_owned())),
+            requested_at: wire.requested_at.and_then(|text| time(&text)),
+        });
+        let over = |reissue: &Reissue| reissue.phase() != ReissuePhase::Running;
+        let reissue_validation = reissue_validation.filter(|_| !reissue.as_ref().is_some_and(over));
         Ok(Self {
             id: CertificateId::parse(id.trim())
                 .map_err(|source| FieldError::Id { field: "id", source })?,
@@ -112,15 +124,19 @@ impl FromWire for Certificate {
             organization_id: bound
                 .filter(|id| id.trim() != "0")
                 .and_then(|id| OrganizationId::parse(id.trim()).ok()),
-            validation: validation(wire.validation, wire.reissue.and_then(|it| it.validation)),
+            validation: validation(wire.validation, reissue_validation),
+            reissue,
             validity_days: wire.validity_days.and_then(|days| u32::try_from(days).ok()),
             valid_from: wire.valid_from.and_then(|text| time(&text)),
             valid_until: wire.valid_until.and_then(|text| time(&text)),
+            renewal_bonus_days: wire.renewal_bonus_days.and_then(|days| u32::try_from(days).ok()),
+            contract_valid_from: wire.contract_valid_from.and_then(|text| time(&text)),
             contract_valid_until: wire.contract_valid_until.and_then(|text| time(&text)),
             serial_number: wire.serial_number.map(prose),
             pem_available: wire.certificate_pem_available.unwrap_or(false),
             renewal_supported: wire.renewal_supported,
             reissue_supported: wire.reissue_supported,
+            revocation_scope: wire.revocation_scope.map(word),
         })
     }
 }
@@ -141,6 +157,16 @@ impl FromWire for DnsRecord {
             auto: wire.auto.unwrap_or(false),
             active: wire.active.unwrap_or(true),
         })
+    }
+}
+
+impl FromWire for ZoneName {
+    type Wire = WireZone;
+    const WHAT: &'static str = "zone";
+
+    fn from_wire(wire: WireZone) -> Result<Self, FieldError> {
+        let name = wire.domain.ok_or(FieldError::Missing { field: "domain" })?;
+        Ok(Self { name: normal_host(&name), active: wire.active })
     }
 }
 
@@ -166,6 +192,21 @@ pub(super) fn wire_order(order: &OrderRequest) -> WireOrder<'_> {
     }
 }
 
+/// The reissue as it is sent; the main name is not repeated among the others (contract A.8).
+pub(super) fn wire_reissue(wanted: &ReissueRequest) -> WireReissueRequest<'_> {
+    let common_name = wanted.common_name.as_ref().map(DomainName::as_str);
+    WireReissueRequest {
+        csr: &wanted.csr,
+        dcv_method: wanted.dcv_method.as_str(),
+        common_name,
+        dns_names: wanted.dns_names.as_ref().map(|names| {
+            let names = names.iter().map(DomainName::as_str);
+            names.filter(|name| Some(*name) != common_name).collect()
+        }),
+        comments: wanted.comments.as_deref(),
+    }
+}
+
 /// The record as it is sent. What a name without its dot would mean is not known (contract A.12).
 pub(super) fn wire_record(record: &NewRecord) -> WireNewRecord<'_> {
     let dotted = |name: &str| format!("{}.", name.trim_end_matches('.'));
@@ -179,27 +220,50 @@ pub(super) fn wire_record(record: &NewRecord) -> WireNewRecord<'_> {
     }
 }
 
-/// Records can stand in either place, or in both at once (contract A.15).
+/// Records can stand in either place, or in both at once (contract A.15). A name bears one CNAME
+/// only: where a reissue wants another one than the order did, the order's has had its time.
 fn validation(order: Option<WireValidation>, reissue: Option<WireValidation>) -> Validation {
-    let mut union = Validation::default();
-    for wire in [order, reissue].into_iter().flatten() {
-        union.method = union.method.or_else(|| wire.method.map(word));
-        let records = match wire.dns_records {
-            Value::Array(records) => records,
-            _ => Vec::new(),
-        };
-        for record in records.into_iter().filter_map(validation_record) {
-            if !union.records.contains(&record) {
-                union.records.push(record);
-            }
+    let [order, reissue] = [order, reissue].map(|wire| wire.map(one_validation));
+    let (mut union, reissue) = match (order, reissue) {
+        (Some(order), Some(reissue)) => (order, reissue),
+        (one, other) => return one.or(other).unwrap_or_default(),
+    };
+    union.method = reissue.method.or(union.method);
+    let former = std::mem::take(&mut union.records);
+    let is_new = |record: &&ValidationRecord| !former.contains(record);
+    let replaced: Vec<&ValidationRecord> = reissue.records.iter().filter(is_new).collect();
+    for record in former.iter().chain(&reissue.records) {
+        let has_had_its_time = former.contains(record)
+            && replaced.iter().any(|new| new.name == record.name && new.kind == record.kind);
+        if !has_had_its_time && !union.records.contains(record) {
+            union.records.push(record.clone());
         }
-        for target in wire.email_targets.into_iter().map(prose) {
-            if !union.email_targets.contains(&target) {
-                union.email_targets.push(target);
-            }
+    }
+    for target in reissue.email_targets {
+        if !union.email_targets.contains(&target) {
+            union.email_targets.push(target);
         }
     }
     union
+}
+
+fn one_validation(wire: WireValidation) -> Validation {
+    let mut one = Validation { method: wire.method.map(word), ..Validation::default() };
+    let records = match wire.dns_records {
+        Value::Array(records) => records,
+        _ => Vec::new(),
+    };
+    for record in records.into_iter().filter_map(validation_record) {
+        if !one.records.contains(&record) {
+            one.records.push(record);
+        }
+    }
+    for target in wire.email_targets.into_iter().map(prose) {
+        if !one.email_targets.contains(&target) {
+            one.email_targets.push(target);
+        }
+    }
+    one
 }
 
 /// Nothing for a record that cannot be put: half of it, or a name that no zone could hold.

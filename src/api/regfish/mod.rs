@@ -17,6 +17,7 @@ mod zones;
 pub use client::RegfishClient;
 pub use convert::normal_host;
 pub use model::{
-    Certificate, CertificateList, CertificateStatus, CreateRecord, DcvMethod, DnsRecord, Listing,
-    NewRecord, OrderRequest, Organization, Product, Validation, ValidationRecord, Zone,
+    Certificate, CertificateList, CertificateStatus, CreateRecord, DcvMethod, DnsRecord, EditMode,
+    Listing, NewOrganization, NewRecord, OrderRequest, Organization, OrganizationChange, Product,
+    Reissue, ReissuePhase, ReissueRequest, Validation, ValidationRecord, Zone, ZoneName,
 };

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::types::{CertificateId, DomainName, OrganizationId, Timestamp};
 
@@ -61,6 +61,74 @@ pub struct Organization {
     pub status: Option<String>,
     /// Unknown when the answer does not say.
     pub usable_for_ordering: Option<bool>,
+    /// Street and number.
+    pub address: Option<String>,
+    /// Where it is.
+    pub postal_code: Option<String>,
+    /// Where it is.
+    pub city: Option<String>,
+    /// Two capital letters (ISO 3166-1).
+    pub country_code: Option<String>,
+}
+
+/// An organization to make: the nine fields of contract A.3, all of which are sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrganization {
+    /// Its name, as the register of companies has it.
+    pub organization: String,
+    /// Of the person to talk to.
+    pub first_name: String,
+    /// Of the person to talk to.
+    pub last_name: String,
+    /// Street and number.
+    pub address: String,
+    /// Where it is.
+    pub postal_code: String,
+    /// Where it is.
+    pub city: String,
+    /// Two letters (ISO 3166-1).
+    pub country_code: String,
+    /// Of the person to talk to.
+    pub phone: String,
+    /// Of the person to talk to.
+    pub email: String,
+}
+
+/// What is to be changed about an organization; what is absent stays as it is (contract A.3).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of `NewOrganization`")]
+pub struct OrganizationChange {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postal_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// How a validated organization is changed: by another that takes its place, possibly under
+    /// another id, and is validated anew (contract A.3: inferred).
+    #[serde(rename = "edit_mode", skip_serializing_if = "Option::is_none")]
+    pub edit_mode: Option<EditMode>,
+}
+
+/// How an organization is changed (contract A.3: the only value seen).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EditMode {
+    /// A new record takes the place of the old one.
+    CreateReplacement,
 }
 
 impl Organization {
@@ -95,14 +163,21 @@ pub struct Certificate {
     pub completion_url: Option<String>,
     /// Absent while no organization is bound.
     pub organization_id: Option<OrganizationId>,
-    /// What shows control over the names; empty while there is nothing to show.
+    /// What shows control over the names, of the order and of a running reissue together; empty
+    /// while there is nothing to show.
     pub validation: Validation,
+    /// The latest reissue, while the API shows one.
+    pub reissue: Option<Reissue>,
     /// The purchased term, not the real lifetime.
     pub validity_days: Option<u32>,
     /// Start of the current certificate.
     pub valid_from: Option<Timestamp>,
     /// End of the current certificate.
     pub valid_until: Option<Timestamp>,
+    /// What a renewal added to its term; known once it is issued (contract A.4).
+    pub renewal_bonus_days: Option<u32>,
+    /// Start of the order.
+    pub contract_valid_from: Option<Timestamp>,
     /// End of the order, within which a reissue is free.
     pub contract_valid_until: Option<Timestamp>,
     /// Of the current certificate.
@@ -113,6 +188,43 @@ pub struct Certificate {
     pub renewal_supported: Option<bool>,
     /// Unknown when the answer does not say.
     pub reissue_supported: Option<bool>,
+    /// `certificate` when the order lives on after the revocation, `order` when it is dead, too.
+    pub revocation_scope: Option<String>,
+}
+
+/// Another certificate of the same order, for another key (contract A.8, A.9).
+///
+/// While it runs the certificate stays `issued`, and its download is the former one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reissue {
+    /// Tells it from other reissues of the certificate; a number on the wire.
+    pub id: Option<String>,
+    /// The API's word for where it stands, lower-case.
+    pub status: String,
+    /// When it was asked for.
+    pub requested_at: Option<Timestamp>,
+}
+
+/// Where a reissue stands (contract A.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReissuePhase {
+    /// It goes on; a word that is not known counts as this, so that it is watched on.
+    Running,
+    /// The new certificate is there.
+    Issued,
+    /// It came to nothing; the former certificate stays as it is.
+    Failed,
+}
+
+impl Reissue {
+    /// Where it stands.
+    pub fn phase(&self) -> ReissuePhase {
+        match self.status.as_str() {
+            "issued" => ReissuePhase::Issued,
+            "cancelled" | "canceled" | "rejected" | "failed" => ReissuePhase::Failed,
+            _ => ReissuePhase::Running,
+        }
+    }
 }
 
 /// What shows control over the names, of the order and of a running reissue together.
@@ -242,6 +354,30 @@ pub struct OrderRequest {
     pub renewal_of: Option<CertificateId>,
     /// The term.
     pub validity_days: Option<u32>,
+}
+
+/// What is asked for in a reissue (contract A.8). Not idempotent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReissueRequest {
+    /// The request for the certificate, PEM.
+    pub csr: String,
+    /// How control is shown.
+    pub dcv_method: DcvMethod,
+    /// The order's first name; when absent the API takes it from the order.
+    pub common_name: Option<DomainName>,
+    /// Exactly the order's further names; when absent the API takes them from the order.
+    pub dns_names: Option<Vec<DomainName>>,
+    /// A note that the CA keeps with the request.
+    pub comments: Option<String>,
+}
+
+/// A zone of the account, without its records (contract A.12).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ZoneName {
+    /// Lower-case, without a trailing dot.
+    pub name: String,
+    /// False when it is switched off; unknown when the answer does not say.
+    pub active: Option<bool>,
 }
 
 /// A record as it stands in a zone (contract A.12).

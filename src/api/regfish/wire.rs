@@ -64,6 +64,14 @@ pub(super) struct WireOrganization {
     pub(super) status: Option<String>,
     #[serde(deserialize_with = "flag")]
     pub(super) usable_for_ordering: Option<bool>,
+    #[serde(deserialize_with = "text")]
+    pub(super) address: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) postal_code: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) city: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) country_code: Option<String>,
 }
 
 /// A certificate (contract A.6).
@@ -105,6 +113,10 @@ pub(super) struct WireCertificate {
     pub(super) valid_from: Option<String>,
     #[serde(deserialize_with = "text")]
     pub(super) valid_until: Option<String>,
+    #[serde(deserialize_with = "integer")]
+    pub(super) renewal_bonus_days: Option<i64>,
+    #[serde(deserialize_with = "text")]
+    pub(super) contract_valid_from: Option<String>,
     #[serde(deserialize_with = "text")]
     pub(super) contract_valid_until: Option<String>,
     #[serde(deserialize_with = "text")]
@@ -115,6 +127,8 @@ pub(super) struct WireCertificate {
     pub(super) renewal_supported: Option<bool>,
     #[serde(deserialize_with = "flag")]
     pub(super) reissue_supported: Option<bool>,
+    #[serde(deserialize_with = "text")]
+    pub(super) revocation_scope: Option<String>,
 }
 
 /// How control over the names is shown (contract A.7).
@@ -132,6 +146,13 @@ pub(super) struct WireValidation {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct WireReissue {
+    /// A number, unlike the certificate's id.
+    #[serde(deserialize_with = "text")]
+    pub(super) id: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) status: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) requested_at: Option<String>,
     #[serde(deserialize_with = "object")]
     pub(super) validation: Option<WireValidation>,
 }
@@ -146,6 +167,16 @@ pub(super) struct WireValidationRecord {
     pub(super) kind: Option<String>,
     #[serde(deserialize_with = "text")]
     pub(super) value: Option<String>,
+}
+
+/// A zone of the list of zones (contract A.12).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireZone {
+    #[serde(deserialize_with = "text")]
+    pub(super) domain: Option<String>,
+    #[serde(deserialize_with = "flag")]
+    pub(super) active: Option<bool>,
 }
 
 /// A record of a zone (contract A.12).
@@ -187,6 +218,19 @@ pub(super) struct WireOrder<'a> {
     pub(super) renewal_of_certificate_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) validity_days: Option<u32>,
+}
+
+/// The body of a reissue (contract A.8).
+#[derive(Debug, Serialize)]
+pub(super) struct WireReissueRequest<'a> {
+    pub(super) csr: &'a str,
+    pub(super) dcv_method: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) common_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dns_names: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) comments: Option<&'a str>,
 }
 
 /// The body that completes a staged order (contract A.5).

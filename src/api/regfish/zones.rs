@@ -4,7 +4,7 @@
 
 use super::client::{RegfishClient, with_json};
 use super::convert::{normal_host, wire_record};
-use super::model::{CreateRecord, DnsRecord, NewRecord, Zone};
+use super::model::{CreateRecord, DnsRecord, Listing, NewRecord, Zone, ZoneName};
 use crate::api::http::{ApiError, ErrorKind, Method, Request};
 
 /// "Record not found", also said of a zone that the key does not manage (contract A.0).
@@ -17,6 +17,11 @@ const CODE_EXISTS: i64 = 15003;
 const STATUS_EXISTS: u16 = 417;
 
 impl RegfishClient {
+    /// Lists all zones that the key manages, without their records.
+    pub async fn list_zones(&self) -> Result<Listing<ZoneName>, ApiError> {
+        self.list(&["dns", "zones"]).await
+    }
+
     /// Lists the records of a zone; nothing when the key does not manage it.
     pub async fn list_records(&self, zone: &str) -> Result<Option<Vec<DnsRecord>>, ApiError> {
         match self.list(&["dns", &normal_host(zone), "rr"]).await {

@@ -179,14 +179,9 @@ async fn no_more_orders_are_sent_than_allowed_and_who_was_held_back_can_be_resum
 }
 
 fn intent_for(number: u64) -> crate::run::Intent {
-    let crate::run::Intent::Order { sku, public_key_sha256, .. } = intent();
-    crate::run::Intent::Order {
-        public_key_sha256,
-        sku,
+    let crate::run::Intent::Order(order) = intent() else { panic!() };
+    crate::run::Intent::Order(crate::run::OrderIntent {
         common_name: crate::types::DomainName::parse(&format!("www{number}.example.com")).unwrap(),
-        names: std::collections::BTreeSet::new(),
-        organization_id: None,
-        validity_days: None,
-        known_certificate_ids: std::collections::BTreeSet::new(),
-    }
+        ..order
+    })
 }

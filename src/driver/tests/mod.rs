@@ -158,15 +158,16 @@ const ORDER: &str = "
 ";
 
 fn intent() -> crate::run::Intent {
-    crate::run::Intent::Order {
+    crate::run::Intent::Order(crate::run::OrderIntent {
         public_key_sha256: String::new(),
         sku: "X".to_owned(),
         common_name: crate::types::DomainName::parse("www.example.com").unwrap(),
         names: std::collections::BTreeSet::new(),
         organization_id: None,
         validity_days: None,
+        renewal_of: None,
         known_certificate_ids: std::collections::BTreeSet::new(),
-    }
+    })
 }
 
 #[tokio::test]

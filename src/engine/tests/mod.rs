@@ -18,8 +18,9 @@ use super::{Command, Engine, EngineSettings, SEMANTICS};
 use crate::document::SourceFile;
 use crate::plan::{Plan, parse_plan};
 use crate::run::{
-    BindingKind, BoundCertificate, Call, ErrorKind, Event, EventKind, Intent, Observation, Outcome,
-    ParkReason, PlanReference, Retry, RunHeader, RunState, StepError, WaitsFor,
+    BindingKind, BoundCertificate, Call, ErrorKind, Event, EventKind, Intent, Observation,
+    OrderIntent, Outcome, ParkReason, PlanReference, Retry, RunHeader, RunState, StepError,
+    WaitsFor,
 };
 use crate::types::{CertificateId, DomainName, RunId, StepId, Timestamp};
 
@@ -162,15 +163,16 @@ pub(super) fn ordered(certificate: &str, binding: BindingKind) -> Outcome {
 }
 
 pub(super) fn intent() -> Intent {
-    Intent::Order {
+    Intent::Order(OrderIntent {
         public_key_sha256: "00".to_owned(),
         sku: "X".to_owned(),
         common_name: DomainName::parse("www.example.com").unwrap(),
         names: BTreeSet::new(),
         organization_id: None,
         validity_days: None,
+        renewal_of: None,
         known_certificate_ids: BTreeSet::new(),
-    }
+    })
 }
 
 pub(super) fn error() -> StepError {

@@ -31,9 +31,6 @@ use crate::document::suggest;
 use crate::graph::StepGraph;
 use crate::types::{StepId, printable};
 
-/// The action of which a plan has one at most: a run owns one certificate id.
-const ORDER_ACTION: &str = "regfish.create_order";
-
 /// What the compiler knows of the other steps while it checks one.
 struct Known<'p> {
     inputs: &'p IndexMap<String, Input>,
@@ -132,7 +129,8 @@ fn unknown_action(uses: &Located<String>) -> Diagnostic {
 
 fn check_orders(raw: &RawPlan<'_>, infos: &[StepInfo], decoder: &mut Decoder<'_>) {
     let mut orders = raw.steps.iter().zip(infos).filter_map(|(step, info)| {
-        info.signature.filter(|signature| signature.name == ORDER_ACTION)?;
+        // A run owns one certificate id.
+        info.signature.filter(|signature| signature.obtains_certificate())?;
         step.uses.as_ref().map(|uses| uses.span)
     });
     let Some(first) = orders.next() else { return };

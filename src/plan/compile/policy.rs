@@ -76,8 +76,13 @@ pub(super) fn retry(
                 .at(attempts.span, format!("from 1 to {most}"));
                 decoder.push(match order {
                     Some(signature) => diagnostic.help(format!(
-                        "`{}` costs money; if {most} attempts do not settle it, a person should look",
-                        signature.name
+                        "`{}` {}; if {most} attempts do not settle it, a person should look",
+                        signature.name,
+                        if signature.costs_money() {
+                            "costs money"
+                        } else {
+                            "cannot be repeated safely"
+                        }
                     )),
                     None => diagnostic,
                 });

@@ -9,7 +9,7 @@ mod x509;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::policy::{PollPolicy, RetryPolicy};
 use super::value_type::{Field, Presence, ValueType};
@@ -89,6 +89,23 @@ impl Signature {
     /// The parameter called `name`.
     pub fn parameter(&self, name: &str) -> Option<&Field> {
         self.parameters.iter().find(|field| field.name == name)
+    }
+
+    /// Whether a step with these parameters is sent in phases: what is only looked up is not.
+    pub fn is_sent_in_phases(&self, parameters: &Map<String, Value>) -> bool {
+        let only_looks_up =
+            self.name == "regfish.resolve_organization" && !parameters.contains_key("create");
+        self.repeat == Repeat::Reconcile && !only_looks_up
+    }
+
+    /// Whether it buys something.
+    pub fn costs_money(&self) -> bool {
+        self.name == "regfish.create_order"
+    }
+
+    /// Whether a certificate comes of it, which the run owns from then on.
+    pub fn obtains_certificate(&self) -> bool {
+        matches!(self.name, "regfish.create_order" | "regfish.reissue")
     }
 
     /// Whether one answer can serve a whole batch: a look-up that changes nothing and does not

@@ -1,5 +1,7 @@
 //! Signatures of the `regfish.*` actions (contract A.2–A.12).
 
+mod renewal;
+
 use serde_json::json;
 
 use super::{
@@ -18,10 +20,14 @@ pub(super) fn signatures() -> Vec<Signature> {
     vec![
         list_products(),
         resolve_organization(),
+        renewal::find_certificate(),
+        renewal::advise_renewal(),
         create_order(),
         complete_order(),
+        renewal::reissue(),
         wait_dns_records(),
         put_records(),
+        delete_records(),
         wait_issued(),
         download(),
     ]
@@ -93,17 +99,31 @@ fn list_products() -> Signature {
 
 fn resolve_organization() -> Signature {
     Signature {
-        parameters: vec![required(
-            "match",
-            ValueType::String,
-            "the organization's public id (`hdl_…`) or its exact name",
-        )],
+        parameters: vec![
+            required(
+                "match",
+                ValueType::String,
+                "the organization's public id (`hdl_…`) or its exact name",
+            ),
+            optional(
+                "create",
+                ValueType::Record(
+                    NEW_ORGANIZATION
+                        .map(|(name, description)| required(name, ValueType::String, description))
+                        .into(),
+                ),
+                "the organization to make when there is none of this name, address and country; it \
+                 is never made twice, and parks the run until the vendor lets it be used",
+            ),
+        ],
         output: vec![
             required("id", ValueType::String, "the public id"),
             required("name", ValueType::String, "the name"),
             optional("status", ValueType::String, "the vendor's word for its state"),
             required("usable_for_ordering", ValueType::Boolean, "always true here"),
+            required("created", ValueType::Boolean, "whether this run made it"),
         ],
+        repeat: Repeat::Reconcile,
         example: "\
 - id: organization
   uses: regfish.resolve_organization
@@ -116,6 +136,19 @@ fn resolve_organization() -> Signature {
         )
     }
 }
+
+/// The fields of an organization (contract A.3).
+const NEW_ORGANIZATION: [(&str, &str); 9] = [
+    ("organization", "its name, as the register of companies has it; the same as `match`"),
+    ("first_name", "of the person whom the CA may call"),
+    ("last_name", "of the person whom the CA may call"),
+    ("address", "street and number"),
+    ("postal_code", "postal code"),
+    ("city", "city"),
+    ("country_code", "two letters, such as `DE`"),
+    ("phone", "of the person whom the CA may call"),
+    ("email", "of the person whom the CA may call"),
+];
 
 fn create_order() -> Signature {
     Signature {
@@ -141,6 +174,25 @@ fn create_order() -> Signature {
                 integer(1, LONGEST_VALIDITY_DAYS),
                 "the term to buy, in days",
             ),
+            defaulted(
+                "validity_policy",
+                words(&["clamp", "fail"]),
+                json!("fail"),
+                "when the CA allows less on the day: `clamp` orders what it allows, `fail` nothing",
+            ),
+            optional(
+                "validity_schedule",
+                list_of(ValueType::Record(vec![
+                    required("from", ValueType::String, "the first day, such as `2027-03-15`"),
+                    required("days", integer(1, 825), "the most days from then on"),
+                ])),
+                "what the CA allows from which day on, instead of the built-in schedule",
+            ),
+            optional(
+                "renewal_of",
+                ValueType::String,
+                "the id of the certificate that this one follows; the new one has an id of its own",
+            ),
         ],
         output: vec![
             certificate_id(),
@@ -156,6 +208,17 @@ fn create_order() -> Signature {
             optional("completion_url", ValueType::String, "where a person can complete it"),
             optional("organization_id", ValueType::String, "the organization bound to it"),
             optional("product", ValueType::String, "the product ordered"),
+            optional(
+                "validity_days",
+                ValueType::Integer { minimum: None, maximum: None },
+                "the term that was sent, in days",
+            ),
+            optional(
+                "validity_clamped_from",
+                ValueType::Integer { minimum: None, maximum: None },
+                "the term that the plan asked for, when the CA allowed less",
+            ),
+            optional("renewal_of", ValueType::String, "the certificate that this one follows"),
         ],
         repeat: Repeat::Reconcile,
         example: "\
@@ -219,7 +282,12 @@ fn wait_dns_records() -> Signature {
                     required("type", ValueType::String, "`CNAME`"),
                     required("value", ValueType::String, "what it points to"),
                 ])),
-                "the records to put; empty when an earlier proof still counts",
+                "the records to put; empty when an earlier proof still counts, or by e-mail",
+            ),
+            required(
+                "email_targets",
+                list_of(ValueType::String),
+                "where the CA has written to, for the method `email`",
             ),
         ],
         // Tokens live 30 days, and an order can wait longer (contract B.6).
@@ -286,9 +354,71 @@ fn put_records() -> Signature {
     }
 }
 
+fn delete_records() -> Signature {
+    Signature {
+        parameters: vec![required(
+            "records",
+            list_of(ValueType::Record(vec![
+                required("name", ValueType::String, "the record's full name"),
+                required("type", ValueType::String, "its type"),
+                required("value", ValueType::String, "what it points to"),
+                optional(
+                    "id",
+                    ValueType::Integer { minimum: None, maximum: None },
+                    "not needed: the record is looked up",
+                ),
+                optional("created", ValueType::Boolean, "not needed: the record's note says it"),
+            ])),
+            "the records, as `regfish.put_records` returns them",
+        )],
+        output: vec![
+            required(
+                "deleted",
+                list_of(ValueType::Record(vec![
+                    required("name", ValueType::String, "the record's full name"),
+                    required("type", ValueType::String, "its type"),
+                    required("value", ValueType::String, "what it pointed to"),
+                ])),
+                "the records that are gone now",
+            ),
+            required(
+                "kept",
+                list_of(ValueType::Record(vec![
+                    required("name", ValueType::String, "the record's full name"),
+                    required("reason", ValueType::String, "why it was left alone"),
+                ])),
+                "the records that were left alone",
+            ),
+        ],
+        example: "\
+- id: clean_up
+  uses: regfish.delete_records
+  needs: [certificate]
+  with: { records: \"{{ steps.record.records }}\" }
+",
+        ..regfish(
+            "regfish.delete_records",
+            "Delete the DNS records that this run made; others stay, whoever made them",
+        )
+    }
+}
+
 fn wait_issued() -> Signature {
     Signature {
-        parameters: vec![certificate_id()],
+        parameters: vec![
+            certificate_id(),
+            optional(
+                "public_key_sha256",
+                ValueType::String,
+                "for a reissue: the key that the certificate must have; until then the former one \
+                 is served",
+            ),
+            optional(
+                "former_serial_number",
+                ValueType::String,
+                "for a reissue: the serial number that the certificate must no longer have",
+            ),
+        ],
         output: vec![
             certificate_id(),
             required("status", ValueType::String, "the vendor's word for its state"),

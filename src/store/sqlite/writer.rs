@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::batches;
 use super::schema::translate;
-use crate::run::{Event, EventKind, Intent, ReopenReason, RunHeader, RunPhase};
+use crate::run::{BindingKind, Event, EventKind, Intent, ReopenReason, RunHeader, RunPhase};
 use crate::store::{NewBatch, NewRun, StoreError, StoreFuture, StoredPlan};
 use crate::types::{CertificateId, RunId};
 
@@ -235,10 +235,14 @@ fn insert(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), 
             EventKind::IntentRecorded { intent, .. } => reserve(connection, run, intent)?,
             EventKind::IntentWithdrawn { .. }
             | EventKind::RunCancelled { .. }
+            | EventKind::IntentSettled { .. }
             | EventKind::StepReopened { reason: ReopenReason::NothingOrdered, .. } => {
                 release(connection, run)?;
             }
-            EventKind::CertificateBound { certificate_id, .. } => {
+            EventKind::CertificateBound { certificate_id, binding, .. } => {
+                if *binding == BindingKind::Reissued {
+                    give_up(connection, certificate_id)?;
+                }
                 bind(connection, run, certificate_id)?;
                 release(connection, run)?;
             }
@@ -281,6 +285,14 @@ fn reserve(connection: &Connection, run: &RunId, intent: &Intent) -> Result<(), 
     if let Some(owner) = owner.filter(|owner| owner != run.as_str()) {
         return Err(StoreError::NamesBeingOrdered { names: intent.names_key(), owner }.into());
     }
+    // One thing at a time: what is unanswered must not lose its place to what comes after it.
+    let open: Option<String> = connection
+        .prepare_cached("SELECT ordering FROM runs WHERE id = ?1")?
+        .query_row([run.as_str()], |row| row.get(0))?;
+    if let Some(open) = open.filter(|open| *open != key) {
+        let names = open.strip_prefix(&format!("{place} ")).unwrap_or(&open).to_owned();
+        return Err(StoreError::NamesBeingOrdered { names, owner: run.to_string() }.into());
+    }
     connection
         .prepare_cached("UPDATE runs SET ordering = ?2 WHERE id = ?1")?
         .execute([run.as_str(), &key])?;
@@ -291,6 +303,14 @@ fn release(connection: &Connection, run: &RunId) -> Result<(), WriteError> {
     connection
         .prepare_cached("UPDATE runs SET ordering = NULL WHERE id = ?1")?
         .execute([run.as_str()])?;
+    Ok(())
+}
+
+/// Whoever ordered the certificate hands it on to the run that has it issued anew.
+fn give_up(connection: &Connection, id: &CertificateId) -> Result<(), WriteError> {
+    connection
+        .prepare_cached("UPDATE runs SET certificate_id = NULL WHERE certificate_id = ?1")?
+        .execute([id.as_str()])?;
     Ok(())
 }
 

@@ -150,8 +150,106 @@ async fn records_of_order_and_reissue_are_one_set() {
     let certificate = certificate(sample!("reissue_running")).await;
     assert_eq!(
         certificate.validation.records,
-        [record("old.dcv.digicert.com"), record("new.dcv.digicert.com")]
+        [record("new.dcv.digicert.com")],
+        "a name bears one record, and the order's has had its time"
     );
+    let reissue = certificate.reissue.unwrap();
+    assert_eq!((reissue.id.as_deref(), reissue.phase()), (Some("42"), ReissuePhase::Running));
+}
+
+#[tokio::test]
+async fn the_records_of_an_order_and_of_its_reissue_are_shown_together() {
+    let body = |status: &str| {
+        json!({"success": true, "response": {
+            "id": "A", "status": "issued", "certificate_pem_available": true,
+            "validation": { "method": "email", "dns_records": [
+                { "name": "_dnsauth.example.com.", "type": "CNAME", "value": "one.dcv.digicert.com." },
+            ], "email_targets": ["admin@example.com"] },
+            "reissue": { "status": status, "validation": { "dns_records": [
+                { "name": "_dnsauth.example.org", "type": "CNAME", "value": "two.dcv.digicert.com" },
+                { "name": "_dnsauth.example.com", "type": "CNAME", "value": "ONE.dcv.digicert.com" },
+            ], "email_targets": ["admin@example.com", "admin@example.org"] } },
+        }})
+        .to_string()
+    };
+    let shown = certificate(&body("processing")).await.validation;
+    let names: Vec<&str> = shown.records.iter().map(|record| record.name.as_str()).collect();
+    assert_eq!(names, ["_dnsauth.example.com", "_dnsauth.example.org"]);
+    assert_eq!(shown.email_targets, ["admin@example.com", "admin@example.org"]);
+    assert_eq!(shown.method.as_deref(), Some("email"));
+    // What a reissue wanted that came to nothing is wanted no more.
+    assert_eq!(certificate(&body("rejected")).await.validation.records.len(), 1);
+}
+
+#[tokio::test]
+async fn a_reissue_sends_no_names_unless_they_are_given() {
+    let answer = || Reply::json(200, sample!("reissue_running"));
+    let (client, script) = client_of(vec![answer(), answer()]).await;
+    let wanted = ReissueRequest {
+        csr: "CSR".to_owned(),
+        dcv_method: DcvMethod::DnsCnameToken,
+        common_name: None,
+        dns_names: None,
+        comments: None,
+    };
+    let certificate = client.reissue_certificate(&id("ABCDEFGHJKM23"), &wanted).await.unwrap();
+    assert_eq!(certificate.reissue.unwrap().status, "pending");
+    let full = ReissueRequest {
+        common_name: Some(name("www.example.com")),
+        dns_names: Some(vec![name("www.example.com"), name("example.com")]),
+        comments: Some("key rotation".to_owned()),
+        ..wanted
+    };
+    let _ = client.reissue_certificate(&id("ABCDEFGHJKM23"), &full).await.unwrap();
+    assert_eq!(script.lines(), ["POST /tls/certificate/ABCDEFGHJKM23/reissue"; 2]);
+    assert_eq!(script.body(0), json!({"csr": "CSR", "dcv_method": "dns-cname-token"}));
+    assert_eq!(
+        script.body(1),
+        json!({
+            "csr": "CSR",
+            "dcv_method": "dns-cname-token",
+            "common_name": "www.example.com",
+            "dns_names": ["example.com"],
+            "comments": "key rotation",
+        })
+    );
+}
+
+#[tokio::test]
+async fn an_organization_is_made_with_all_nine_fields_and_changed_with_those_given() {
+    let body = json!({"success": true, "code": 0, "response": {
+        "id": "hdl_7K9QW3M2ZT8HJ", "organization": "Example GmbH", "status": "Pending",
+        "usable_for_ordering": false, "address": "Beispielweg 1", "country_code": "de",
+    }})
+    .to_string();
+    let answer = || Reply::json(200, &body);
+    let (client, script) = client_of(vec![answer(), answer()]).await;
+    let wish = NewOrganization {
+        organization: "Example GmbH".to_owned(),
+        first_name: "Erika".to_owned(),
+        last_name: "Mustermann".to_owned(),
+        address: "Beispielweg 1".to_owned(),
+        postal_code: "12345".to_owned(),
+        city: "Berlin".to_owned(),
+        country_code: "DE".to_owned(),
+        phone: "+49 30 000000".to_owned(),
+        email: "certificates@example.com".to_owned(),
+    };
+    let made = client.create_organization(&wish).await.unwrap();
+    assert!(!made.is_usable());
+    assert_eq!(made.country_code.as_deref(), Some("DE"));
+    let change = OrganizationChange {
+        city: Some("Hamburg".to_owned()),
+        edit_mode: Some(EditMode::CreateReplacement),
+        ..OrganizationChange::default()
+    };
+    let _ = client.change_organization(&made.id, &change).await.unwrap();
+    assert_eq!(
+        script.lines(),
+        ["POST /tls/organization", "PATCH /tls/organization/hdl_7K9QW3M2ZT8HJ"]
+    );
+    assert_eq!(script.body(0).as_object().unwrap().len(), 9);
+    assert_eq!(script.body(1), json!({"city": "Hamburg", "edit_mode": "create_replacement"}));
 }
 
 #[tokio::test]
