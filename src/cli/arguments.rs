@@ -1,9 +1,10 @@
 //! What can be typed after `certplan`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::sandbox_arguments::SandboxArguments;
 
 /// Declarative plans for TLS certificates: ordered once, resumed anywhere, proved on arrival
 #[derive(Debug, Parser)]
@@ -73,6 +74,10 @@ pub(super) struct RunArguments {
     /// Run against an embedded sandbox: no network, no money, no waiting
     #[arg(long)]
     pub(super) sandbox: bool,
+
+    /// The scenario of the embedded sandbox: what is there at first, what goes wrong
+    #[arg(long, value_name = "FILE", requires = "sandbox")]
+    pub(super) sandbox_scenario: Option<PathBuf>,
 
     /// Start a new run although there is one for this plan and target; may order once more
     #[arg(long)]
@@ -301,6 +306,8 @@ pub(super) struct SchemaArguments {
 pub(super) enum SchemaOf {
     /// A plan
     Plan,
+    /// A scenario of the sandbox
+    Scenario,
 }
 
 #[derive(Debug, Args)]
@@ -372,41 +379,6 @@ pub(super) enum DrawingFormat {
     Dot,
     /// A picture for browsers
     Svg,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct SandboxArguments {
-    /// The address to listen on; loopback only, port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8484")]
-    pub(super) listen: SocketAddr,
-
-    /// The address of the DNS server, UDP and TCP; loopback only
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
-    pub(super) dns_listen: SocketAddr,
-
-    /// Keep the orders in this file, so that they are there again after a restart
-    #[arg(long, value_name = "FILE")]
-    pub(super) state_file: Option<PathBuf>,
-
-    /// Write the root certificate of the sandbox's CA to this file
-    #[arg(long, value_name = "FILE")]
-    pub(super) root_file: Option<PathBuf>,
-
-    /// The API key to accept; it protects nothing
-    #[arg(long, value_name = "TEXT", default_value = "sandbox.key")]
-    pub(super) key: String,
-
-    /// How fast the CA works
-    #[arg(long, value_enum, default_value_t = Speed::Quick)]
-    pub(super) speed: Speed,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Speed {
-    /// Everything takes seconds
-    Quick,
-    /// As the CA publishes it: minutes, then longer
-    Published,
 }
 
 #[derive(Debug, Args)]

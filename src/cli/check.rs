@@ -84,6 +84,9 @@ fn show(file: &CheckedFile, console: &Console) {
         let steps = counted(plan.steps.len(), "step");
         console.data(&format!("{}: ok, {steps}", file.name));
     }
+    if file.is_scenario && file.errors() == 0 {
+        console.data(&format!("{}: ok, a scenario", file.name));
+    }
 }
 
 fn draw(diagnostics: &Diagnostics, console: &Console) {
@@ -110,6 +113,10 @@ fn summary(files: &[CheckedFile], errors: usize, warnings: usize, style: Style) 
     let wrong = files.iter().filter(|file| file.errors() > 0).count();
     let doubts = counted(warnings, "warning");
     match (files, wrong) {
+        ([file], 1) if file.is_scenario => {
+            let what = format!("`{}` is no scenario that can be used", file.name);
+            Some(format!("{} {what}", style.bad("error:")))
+        }
         ([file], 1) => Some(format!("{} {}", style.bad("error:"), no_plan(&file.name))),
         ([_], _) => None,
         (_, 0) if warnings == 0 => None,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::plan_file::read;
 use crate::document::{Diagnostic, Diagnostics, Entry, Severity, SourceFile};
 use crate::plan::{Plan, ValidityLimit, check_plan};
+use crate::sandbox::{SCENARIO_VERSION_KEY, Scenario};
 
 /// The outcome of checking one file.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(super) struct CheckedFile {
     pub(super) name: String,
     /// The plan, when it can be run.
     pub(super) plan: Option<Plan>,
+    /// It is a scenario of the sandbox, right or wrong.
+    pub(super) is_scenario: bool,
     /// Mistakes and doubts.
     pub(super) found: Diagnostics,
 }
@@ -44,9 +47,16 @@ impl CheckedFile {
                 Err(found)
             }
         };
-        match source.and_then(|source| check_plan(&source, limit)) {
-            Ok((plan, found)) => Self { name, plan: Some(plan), found },
-            Err(found) => Self { name, plan: None, found },
+        let is_scenario = source.as_ref().is_ok_and(says_scenario);
+        let checked = source.and_then(|source| {
+            if is_scenario {
+                return Scenario::parse(&source).map(|_| (None, Diagnostics::new(&source)));
+            }
+            check_plan(&source, limit).map(|(plan, found)| (Some(plan), found))
+        });
+        match checked {
+            Ok((plan, found)) => Self { name, plan, is_scenario, found },
+            Err(found) => Self { name, plan: None, is_scenario, found },
         }
     }
 
@@ -61,11 +71,19 @@ impl CheckedFile {
     pub(super) fn view(&self) -> FileView<'_> {
         FileView {
             file: &self.name,
-            ok: self.plan.is_some(),
+            ok: self.errors() == 0,
             plan: self.plan.as_ref().map(|plan| plan.name.as_str()),
             steps: self.plan.as_ref().map(|plan| plan.steps.len()),
             diagnostics: self.found.entries().collect(),
             omitted: self.found.omitted(),
         }
     }
+}
+
+/// Whether a file says that it is a scenario, at the begin of a line.
+fn says_scenario(source: &SourceFile) -> bool {
+    let says_so = |line: &str| {
+        line.trim_start_matches(['"', '\'', '{', ' ']).starts_with(SCENARIO_VERSION_KEY)
+    };
+    source.text().lines().any(says_so)
 }

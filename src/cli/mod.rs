@@ -33,6 +33,7 @@ mod preview_summary;
 mod resume;
 mod run;
 mod sandbox;
+mod sandbox_arguments;
 mod sarif;
 mod schema;
 mod session;

@@ -13,6 +13,7 @@ use super::interrupt::watch_signals;
 use super::outcome::Ending;
 use super::plan_file::{LoadedPlan, load_plan};
 use super::resume::{read_state, runs_of_target};
+use super::sandbox::read_scenario;
 use super::session::{Session, holder, lock, progress};
 use super::state_directory::{StateDirectory, working_directory};
 use super::{PROGRAM, inputs, outcome};
@@ -20,6 +21,7 @@ use crate::engine::SEMANTICS;
 use crate::files::create_private_directory;
 use crate::report::RunResultView;
 use crate::run::{PlanReference, RunHeader, RunPhase, RunResult, RunState};
+use crate::sandbox::Scenario;
 use crate::store::{Store, TargetKey};
 use crate::types::{RunId, Timestamp};
 
@@ -27,6 +29,10 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     // Everything that can be wrong is found before anything is made or sent.
     let loaded = load_plan(&arguments.plan, console)?;
     let settings = Settings::parse(&arguments.settings.set)?;
+    let scenario = match &arguments.sandbox_scenario {
+        Some(path) => read_scenario(path, console)?,
+        None => Scenario::default(),
+    };
     if arguments.sandbox && !arguments.settings.set.is_empty() {
         return Err(CliError::usage(
             "`--set` has no effect with `--sandbox`; leave one of them out",
@@ -76,7 +82,7 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
 
     let observer = progress(console, header.steps.iter());
     let session = if arguments.sandbox {
-        Session::embedded(&state, &store, None, observer, console).await?
+        Session::embedded(&state, &store, None, &scenario, observer, console).await?
     } else {
         Session::real(&state, &store, &plan, base_url, observer, &budgets).await?
     };

@@ -16,7 +16,7 @@ use crate::engine::{Engine, EngineSettings};
 use crate::files::{FileMode, create_private_directory, write_replace};
 use crate::plan::Plan;
 use crate::report::Progress;
-use crate::sandbox::{Sandbox, SandboxOptions, peek_latest_time};
+use crate::sandbox::{Sandbox, Scenario, peek_latest_time};
 use crate::store::{LockError, SqliteStore, TargetKey, TargetLock};
 use crate::types::{Clock, RunId, StepId, SystemClock, Timestamp, VirtualClock, parse_duration};
 
@@ -57,11 +57,13 @@ impl Session {
         })
     }
 
-    /// An embedded sandbox on a virtual clock that starts no earlier than `not_before`.
+    /// An embedded sandbox on a virtual clock that starts no earlier than `not_before`, as its
+    /// scenario wants it.
     pub(super) async fn embedded(
         state: &StateDirectory,
         store: &Arc<SqliteStore>,
         not_before: Option<Timestamp>,
+        scenario: &Scenario,
         observer: Observer,
         console: &Console,
     ) -> Result<Self, CliError> {
@@ -80,10 +82,11 @@ impl Session {
         };
         let world = state.sandbox_world();
         let in_world = if world.exists() { peek_latest_time(&world)? } else { None };
-        let start = [Some(Timestamp::now()), not_before, in_world].into_iter().flatten().max();
+        let begin = scenario.start.unwrap_or_else(Timestamp::now);
+        let start = [Some(begin), not_before, in_world].into_iter().flatten().max();
         let clock: Arc<dyn Clock> =
             Arc::new(VirtualClock::starting_at(start.unwrap_or_else(Timestamp::now)));
-        let mut options = SandboxOptions::embedded(Arc::clone(&clock));
+        let mut options = scenario.options(Arc::clone(&clock));
         let api_key = options.api_key.clone();
         if let Some(folder) = world.parent() {
             create_private_directory(folder).map_err(|error| CliError::usage(error.to_string()))?;
@@ -127,7 +130,8 @@ impl Session {
         let observer = progress(console, recorded.steps.keys());
         if recorded.header.sandbox {
             let latest = Some(recorded.updated_at);
-            return Self::embedded(state, store, latest, observer, console).await;
+            let usual = Scenario::default();
+            return Self::embedded(state, store, latest, &usual, observer, console).await;
         }
         let base_url = match recorded.header.endpoints.get("regfish") {
             Some(recorded) => Some(connections::recorded_base_url(recorded, settings)?),

@@ -59,15 +59,17 @@ impl Controls {
         self.shared.clear_faults();
     }
 
-    /// Lets something happen now, as a scenario could.
+    /// Lets something happen now, as a scenario could: to the order `certificate_id`, or to all
+    /// that it is meant for.
     pub async fn happen(
         &self,
         happening: &Happening,
+        certificate_id: Option<&str>,
     ) -> Result<Vec<LoggedHappening>, SandboxError> {
         let turn = self.shared.turn().await;
         let now = self.shared.now();
         self.shared.catch_up(now).await;
-        let notes = self.shared.happen(happening, None, now);
+        let notes = self.shared.happen(happening, certificate_id, now);
         let version = self.shared.version();
         drop(turn);
         self.shared.save(version).await?;
@@ -227,6 +229,15 @@ impl Controls {
     /// Does what came due by now without a request, and saves it.
     pub async fn catch_up(&self) -> Result<(), SandboxError> {
         self.act(|_, _, _| Ok(())).await
+    }
+
+    /// Begins anew: the world, what goes wrong, what is planned and all logs are again what they
+    /// were at the start. Time goes on, and the CA stays the same.
+    pub async fn reset(&self) -> Result<(), SandboxError> {
+        let turn = self.shared.turn().await;
+        let result = self.shared.reset().await;
+        drop(turn);
+        Ok(result?)
     }
 
     async fn act<T>(

@@ -121,6 +121,23 @@ impl FaultAction {
     }
 }
 
+impl FaultAction {
+    /// Its name in scenarios.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Answer(_) | Self::Instead(_) => "answer",
+            Self::Html => "html",
+            Self::CutAnswer => "cut",
+            Self::Stall => "stall",
+            Self::DropBeforeCommit => "drop_before_commit",
+            Self::DropAfterCommit => "drop_after_commit",
+            Self::Delay(_) => "delay",
+            Self::Hide(_) => "hide",
+            Self::Happen(happening) => happening.kind.word(),
+        }
+    }
+}
+
 impl CannedAnswer {
     /// A JSON answer.
     pub fn json(status: u16, body: &Value) -> Self {

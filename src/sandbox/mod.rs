@@ -9,6 +9,7 @@
 
 mod ca;
 mod connection;
+mod control;
 mod controls;
 mod csr;
 mod dns;
@@ -44,7 +45,10 @@ pub use observed::{LoggedHappening, LoggedRequest, OrderSnapshot};
 pub use options::SandboxOptions;
 pub use path_pattern::{PathPattern, PathPatternError};
 pub use random_faults::{RandomFault, RandomFaults, Share, ShareError};
-pub use scenario::{Scenario, VERSION_KEY as SCENARIO_VERSION_KEY};
+pub use scenario::{
+    Scenario, VERSION_KEY as SCENARIO_VERSION_KEY, scenario_body_schema, scenario_definitions,
+    scenario_schema,
+};
 pub use server::{Sandbox, SandboxError, peek_latest_time};
 pub use state_file::StateFileError;
 pub use world::{

@@ -2,7 +2,9 @@
 //!
 //! Copies, never views: the world goes on behind them.
 
-use super::world::{Order, Stage, Timing};
+use serde::Serialize;
+
+use super::world::{Order, Organization, Record, Stage, Timing, World};
 use crate::types::Timestamp;
 
 /// A request that was answered, or was meant to be.
@@ -32,7 +34,7 @@ pub struct LoggedHappening {
 }
 
 /// What a test may want to know about an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OrderSnapshot {
     /// The certificate id.
     pub id: String,
@@ -76,5 +78,45 @@ impl OrderSnapshot {
             chain_pem: order.issued.as_ref().map(|issued| issued.chain_pem.clone()),
             digicert_order_id: order.provider_order,
         }
+    }
+}
+
+/// What a person may want to know about an organization.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct OrganizationSnapshot {
+    id: String,
+    name: String,
+    status: &'static str,
+    usable_for_ordering: bool,
+}
+
+/// A zone and its records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct ZoneSnapshot {
+    domain: String,
+    serial: u32,
+    records: Vec<Record>,
+}
+
+impl OrganizationSnapshot {
+    pub(super) fn all(world: &World, now: Timestamp) -> Vec<Self> {
+        let timing = &world.rules.timing;
+        let one = |organization: &Organization| Self {
+            id: organization.id.clone(),
+            name: organization.details.organization.clone(),
+            status: organization.status(now, timing),
+            usable_for_ordering: organization.is_usable(now, timing),
+        };
+        world.organizations().map(one).collect()
+    }
+}
+
+impl ZoneSnapshot {
+    pub(super) fn all(world: &World) -> Vec<Self> {
+        let one = |name: String| {
+            let (domain, zone) = world.zone(&name).ok()?;
+            Some(Self { domain, serial: zone.serial, records: zone.records })
+        };
+        world.zone_names().into_iter().filter_map(one).collect()
     }
 }

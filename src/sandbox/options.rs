@@ -21,7 +21,9 @@ pub struct SandboxOptions {
     /// Where the first DNS server listens, UDP and TCP; only loopback, too. Further ones take the
     /// following addresses and the same port.
     pub dns_listen: SocketAddr,
-    /// Lets both listen on addresses that other machines reach. The sandbox protects nothing.
+    /// Where the control port listens; there is none unless given. Only loopback, too.
+    pub control_listen: Option<SocketAddr>,
+    /// Lets all of them listen on addresses that other machines reach. The sandbox protects nothing.
     pub beyond_loopback: bool,
     /// One DNS server for each entry, and how far it lags behind the records that were put.
     pub name_server_lags: Vec<Duration>,
@@ -79,6 +81,7 @@ impl SandboxOptions {
         Self {
             listen: loopback,
             dns_listen: loopback,
+            control_listen: None,
             beyond_loopback: false,
             name_server_lags: vec![Duration::ZERO],
             state_file: None,

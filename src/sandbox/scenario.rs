@@ -9,6 +9,7 @@ mod fault;
 mod happening;
 mod initial;
 mod reading;
+mod schema;
 mod timing;
 mod zones;
 
@@ -19,12 +20,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fault::Fault;
-use super::happening::PlannedHappening;
+use super::happening::{Happening, PlannedHappening};
 use super::initial::{InitialOrder, InitialOrganization, InitialRecord};
 use super::limits::RateLimits;
 use super::options::SandboxOptions;
 use super::random_faults::RandomFaults;
-use super::world::Behaviour;
+use super::world::{Behaviour, CertificateBegin};
 use crate::document::decode::{Decoder, Fields};
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::{Key, Kind, Node};
@@ -33,6 +34,7 @@ use crate::document::suggest::nearest;
 use crate::document::{Diagnostics, SourceFile, yaml};
 use crate::types::{Clock, Timestamp};
 use reading::{at_top, timestamp};
+pub use schema::{scenario_body_schema, scenario_definitions, scenario_schema};
 use timing::TimingChanges;
 use zones::Zones;
 
@@ -179,6 +181,10 @@ impl Scenario {
         options.seed = seed.or(options.seed);
         set(&mut options.name_server_lags, self.name_server_lags.as_ref());
         set(&mut options.rate_limits, self.limits.as_ref());
+        if self.start.is_some() {
+            // A world with a time of its own does not look at the machine's.
+            options.behaviour.begin = CertificateBegin::AtIssuance;
+        }
         set(&mut options.behaviour, self.behaviour.as_ref());
         set(&mut options.downloads_refused, self.downloads_refused.as_ref());
         options.organizations = self.organizations.clone().or_else(|| options.organizations.take());
@@ -189,6 +195,16 @@ impl Scenario {
         options.faults.extend(self.faults.iter().cloned());
         options.happenings.extend(self.happenings.iter().cloned());
     }
+}
+
+/// Reads a fault as it stands in a scenario.
+pub(super) fn decode_fault(node: &Node, decoder: &mut Decoder<'_>) -> Option<Fault> {
+    fault::fault(node, decoder)
+}
+
+/// Reads what happens at once: `{ do: … }`, with a `target` if need be.
+pub(super) fn decode_happening(node: &Node, decoder: &mut Decoder<'_>) -> Option<Happening> {
+    happening::immediate(node, decoder)
 }
 
 fn set<T: Clone>(option: &mut T, wish: Option<&T>) {

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::ca::CaError;
 use super::connection::{CuttableListener, Line};
+use super::control;
 use super::controls::Controls;
 use super::dns::{DnsServers, DnsSockets, reachable};
 use super::http::router;
@@ -70,6 +71,8 @@ pub struct Sandbox {
     stop_api: Option<oneshot::Sender<()>>,
     api: Option<JoinHandle<()>>,
     dns: Option<DnsServers>,
+    control_url: Option<String>,
+    control: Option<JoinHandle<()>>,
 }
 
 /// A client that sends half a request and waits must not keep the sandbox from ending.
@@ -78,7 +81,8 @@ const LONGEST_GOODBYE: Duration = Duration::from_secs(1);
 impl Sandbox {
     /// Starts a sandbox; when this returns, it answers.
     pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
-        for address in [options.listen, options.dns_listen] {
+        let listens = [Some(options.listen), Some(options.dns_listen), options.control_listen];
+        for address in listens.into_iter().flatten() {
             if !address.ip().is_loopback() && !options.beyond_loopback {
                 return Err(SandboxError::NotLoopback(address));
             }
@@ -90,6 +94,11 @@ impl Sandbox {
         let sockets = DnsSockets::bind(options.dns_listen, options.name_server_lags.len())
             .await
             .map_err(cannot_listen(options.dns_listen))?;
+
+        let control_listener = match options.control_listen {
+            Some(wish) => Some(TcpListener::bind(wish).await.map_err(cannot_listen(wish))?),
+            None => None,
+        };
 
         let base_url = format!("http://{}", reachable(address));
         let name_servers = sockets.addresses().iter().copied().map(reachable).collect();
@@ -105,13 +114,37 @@ impl Sandbox {
                 tracing::error!(%error, "the sandbox's API ended");
             }
         });
+        let mut control_url = None;
+        let mut control = None;
+        if let Some(listener) = control_listener {
+            let bound = Listener::local_addr(&listener).map_err(cannot_listen(address))?;
+            control_url = Some(format!("http://{}", reachable(bound)));
+            let service = control::router(Arc::clone(&shared)).into_make_service();
+            control = Some(tokio::spawn(async move {
+                if let Err(error) = axum::serve(listener, service).await {
+                    tracing::error!(%error, "the sandbox's control port ended");
+                }
+            }));
+        }
         tracing::debug!(api = shared.base_url, dns = ?shared.name_servers, "the sandbox answers");
-        Ok(Self { shared, stop_api: Some(stop_api), api: Some(api), dns: Some(dns) })
+        Ok(Self {
+            shared,
+            stop_api: Some(stop_api),
+            api: Some(api),
+            dns: Some(dns),
+            control_url,
+            control,
+        })
     }
 
     /// The API's base URL, without a slash at its end.
     pub fn base_url(&self) -> String {
         self.shared.base_url.clone()
+    }
+
+    /// Where the control port answers, if there is one; without a slash at its end.
+    pub fn control_url(&self) -> Option<&str> {
+        self.control_url.as_deref()
     }
 
     /// Where the first DNS server answers, over UDP and TCP.
@@ -155,6 +188,9 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        if let Some(control) = &self.control {
+            control.abort();
+        }
         self.shared.close();
     }
 }

@@ -16,10 +16,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::ca::Ca;
 use super::fault::{CountedFault, Fault, FaultAction, Faults, Hiding};
 use super::limits::{Meter, RateLimits};
-use super::observed::{LoggedHappening, LoggedRequest, OrderSnapshot};
+use super::observed::{
+    LoggedHappening, LoggedRequest, OrderSnapshot, OrganizationSnapshot, ZoneSnapshot,
+};
 use super::options::SandboxOptions;
 use super::random::Randomness;
-use super::random_faults::Dice;
+use super::random_faults::{Dice, RandomFaults};
 use super::script::Script;
 use super::state_file::StateFile;
 use super::subject::is_about;
@@ -39,6 +41,7 @@ pub(super) struct Shared {
     pub(super) api_key: Secret,
     pub(super) digicert_key: Secret,
     pub(super) ca: Ca,
+    options: SandboxOptions,
     rate_limits: RateLimits,
     clock: Arc<dyn Clock>,
     /// One request after the other.
@@ -54,6 +57,8 @@ pub(super) struct Shared {
 struct Inner {
     world: World,
     log: VecDeque<LoggedRequest>,
+    /// The number of the first request that the log still holds.
+    log_begin: usize,
     /// What happened by itself.
     happened: VecDeque<LoggedHappening>,
     faults: Faults,
@@ -74,6 +79,29 @@ struct Inner {
     version: u64,
     /// The time in the state file is old enough to be noted again from here on.
     noted: Option<Timestamp>,
+}
+
+impl Inner {
+    fn new(options: &SandboxOptions, world: World, script: Script, random: Randomness) -> Self {
+        Self {
+            noted: world.seen(),
+            world,
+            log: VecDeque::new(),
+            log_begin: 1,
+            happened: VecDeque::new(),
+            faults: Faults::new(options.faults.clone()),
+            dice: Dice::new(options.random_faults.clone()),
+            script,
+            hidden: HashMap::new(),
+            latest_made: None,
+            random,
+            regfish_meter: Meter::default(),
+            digicert_meter: Meter::default(),
+            zone_lists: 0,
+            looking_at: None,
+            version: 0,
+        }
+    }
 }
 
 /// How long the list does not show an order.
@@ -102,8 +130,7 @@ impl Shared {
                 (new_world(options, &ca, start, &mut random)?, ca, None)
             }
         };
-        let mut script = Script::new(options.happenings.clone(), start);
-        plan_for_made(&mut script, &mut world, start);
+        let script = first_script(options, &mut world, start);
         world.set_lags(options.name_server_lags.clone());
         Ok(Self {
             base_url,
@@ -111,27 +138,12 @@ impl Shared {
             api_key: options.api_key.clone(),
             digicert_key: options.digicert_key.clone(),
             ca,
+            options: options.clone(),
             rate_limits: options.rate_limits.clone(),
             clock: Arc::clone(&options.clock),
             gate: tokio::sync::Mutex::new(()),
             is_kept: file.is_some(),
-            inner: Mutex::new(Inner {
-                noted: world.seen(),
-                world,
-                log: VecDeque::new(),
-                happened: VecDeque::new(),
-                faults: Faults::new(options.faults.clone()),
-                dice: Dice::new(options.random_faults.clone()),
-                script,
-                hidden: HashMap::new(),
-                latest_made: None,
-                random,
-                regfish_meter: Meter::default(),
-                digicert_meter: Meter::default(),
-                zone_lists: 0,
-                looking_at: None,
-                version: 0,
-            }),
+            inner: Mutex::new(Inner::new(options, world, script, random)),
             file: Mutex::new(file),
             saved: AtomicU64::new(0),
         })
@@ -255,8 +267,48 @@ impl Shared {
         let mut inner = self.lock();
         if inner.log.len() >= LONGEST_LOG {
             inner.log.pop_front();
+            inner.log_begin += 1;
         }
         inner.log.push_back(request);
+    }
+
+    /// The log, and the number of its first request.
+    pub(super) fn numbered_log(&self) -> (usize, Vec<LoggedRequest>) {
+        let inner = self.lock();
+        (inner.log_begin, inner.log.iter().cloned().collect())
+    }
+
+    pub(super) fn has_virtual_clock(&self) -> bool {
+        self.clock.is_virtual()
+    }
+
+    pub(super) fn seed(&self) -> Option<u64> {
+        self.options.seed
+    }
+
+    pub(super) fn random_faults(&self) -> Option<&RandomFaults> {
+        self.options.random_faults.as_ref()
+    }
+
+    /// How much of everything there is.
+    pub(super) fn counts(&self) -> serde_json::Value {
+        let inner = self.lock();
+        serde_json::json!({
+            "orders": inner.world.orders().len(),
+            "organizations": inner.world.organizations().count(),
+            "zones": inner.world.zone_names().len(),
+            "requests": inner.log_begin + inner.log.len() - 1,
+            "happenings": inner.happened.len(),
+        })
+    }
+
+    pub(super) fn organization_snapshots(&self) -> Vec<OrganizationSnapshot> {
+        let now = self.dns_time();
+        self.read_world(|world| OrganizationSnapshot::all(world, now))
+    }
+
+    pub(super) fn zone_snapshots(&self) -> Vec<ZoneSnapshot> {
+        self.read_world(ZoneSnapshot::all)
     }
 
     pub(super) fn logged(&self) -> Vec<LoggedRequest> {
@@ -289,6 +341,13 @@ fn plan_for_made(script: &mut Script, world: &mut World, not_before: Timestamp) 
         script.order_made(&order.id, &order.common_name, order.created_at.max(not_before));
     }
     made.into_iter().last()
+}
+
+/// What is planned for a world that begins now.
+fn first_script(options: &SandboxOptions, world: &mut World, start: Timestamp) -> Script {
+    let mut script = Script::new(options.happenings.clone(), start);
+    plan_for_made(&mut script, world, start);
+    script
 }
 
 /// Whose API a request is for.

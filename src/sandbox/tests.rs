@@ -1,6 +1,7 @@
 //! The sandbox from outside: a raw HTTP client, a raw DNS client, a virtual clock.
 
 mod console;
+mod control;
 mod digicert;
 mod lagging;
 mod lifecycle;

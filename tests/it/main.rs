@@ -21,6 +21,7 @@ mod preview;
 mod readme;
 mod recovery;
 mod request_budget;
+mod sandbox_manual;
 mod scene;
 mod settling;
 mod taking_up;

@@ -42,7 +42,7 @@ pub(super) fn faults(fields: &Fields<'_>, decoder: &mut Decoder<'_>) -> Vec<Faul
     items.iter().filter_map(|item| fault(item, decoder)).collect()
 }
 
-fn fault(node: &Node, decoder: &mut Decoder<'_>) -> Option<Fault> {
+pub(super) fn fault(node: &Node, decoder: &mut Decoder<'_>) -> Option<Fault> {
     let fields = decoder.fields(node, at_top(node), "a fault", &KEYS)?;
     decoder.require(&fields, "call", "which calls, for example `call: POST /tls/certificate`");
     decoder.require(&fields, "do", "what is done to them, for example `do: drop_after_commit`");

@@ -80,14 +80,39 @@ fn planned(node: &Node, decoder: &mut Decoder<'_>) -> Option<PlannedHappening> {
     let words = SINCES.map(|(word, since, _)| (word, since));
     let since = decoder.word(&fields, "since", &words).unwrap_or_default();
     let after = duration(&fields, "after", decoder);
-    let target = domain(&fields, "target", decoder);
+    let happening = targeted(&fields, decoder)?;
+    Some(PlannedHappening { after: after.unwrap_or(Duration::ZERO), since, happening })
+}
+
+/// What happens at once.
+pub(super) fn immediate(node: &Node, decoder: &mut Decoder<'_>) -> Option<Happening> {
+    let fields = decoder.fields(node, at_top(node), "a happening", &["target", "do"])?;
+    decoder.require(&fields, "do", "what happens, for example `do: complete`");
+    targeted(&fields, decoder)
+}
+
+/// What happens, and the `target` beside it.
+fn targeted(fields: &Fields<'_>, decoder: &mut Decoder<'_>) -> Option<Happening> {
+    let target = domain(fields, "target", decoder);
     let (_, node) = fields.get("do")?;
     let names: Vec<&str> = WORDS.iter().map(|(name, _, _)| *name).collect();
     let (name, parameters) = deed(node, &names, decoder)?;
     let mut happening = happening(name, parameters, node, decoder)?;
-    // The same thing said in two places: here it is said for the happening as a whole.
-    happening.target = happening.target.or(target);
-    Some(PlannedHappening { after: after.unwrap_or(Duration::ZERO), since, happening })
+    if let Some((key, _)) = fields.get("target") {
+        if !happening.kind.befalls_an_order() {
+            decoder.push(
+                Diagnostic::error("stray-key", format!("`{name}` happens to no order"))
+                    .at(key.span, "so there is no target"),
+            );
+        } else if happening.target.is_some() {
+            decoder.push(
+                Diagnostic::error("excluding-keys", "the target is given twice")
+                    .at(key.span, "leave this out, or the one inside of `do`"),
+            );
+        }
+        happening.target = target;
+    }
+    Some(happening)
 }
 
 /// Takes `do: NAME` or `do: { NAME: parameters }` apart; `names` are those that are possible.

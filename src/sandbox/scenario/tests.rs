@@ -1,5 +1,7 @@
 //! Scenarios from their text to what they do to a sandbox.
 
+use std::path::{Path, PathBuf};
+
 use super::*;
 
 fn scenario(text: &str) -> Scenario {
@@ -23,6 +25,147 @@ fn a_scenario_with_every_key_is_read() {
     assert_eq!(options.timing.vetting, Duration::from_secs(3 * 86_400));
     assert_eq!(options.unmanaged.len(), 1);
     assert_eq!(options.random_faults.unwrap().kinds.len(), 2);
+}
+
+#[test]
+fn every_mistake_has_its_words() {
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let mut wrong = Vec::new();
+    let files = fixtures("scenarios_invalid");
+    assert!(files.len() >= 30, "only {} fixtures", files.len());
+    for path in files {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let file = SourceFile::from_bytes(&name, &std::fs::read(&path).unwrap()).unwrap();
+        let Err(diagnostics) = Scenario::parse(&file) else { panic!("{name} has no mistake") };
+        let found = diagnostics.render(false);
+        let expected = path.with_extension("stderr");
+        if update {
+            std::fs::write(&expected, &found).unwrap();
+        } else if std::fs::read_to_string(&expected).unwrap_or_default() != found {
+            wrong.push(format!("--- {name}\n{found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "set UPDATE_GOLDEN=1 if this is right:\n{}", wrong.join("\n"));
+}
+
+fn fixtures(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn the_schema_file_is_that_of_the_program() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/scenario.schema.json");
+    let text = serde_json::to_string_pretty(&scenario_schema()).unwrap() + "\n";
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == text, "schemas/scenario.schema.json is stale: UPDATE_GOLDEN=1 writes it");
+    assert!(jsonschema::draft202012::meta::is_valid(&scenario_schema()));
+}
+
+fn validator() -> jsonschema::Validator {
+    jsonschema::draft202012::new(&scenario_schema()).unwrap()
+}
+
+fn value_of(file: &SourceFile) -> Option<serde_json::Value> {
+    let mut diagnostics = Diagnostics::new(file);
+    let node = yaml::parse(file, &mut diagnostics)?;
+    Some(node.to_value()).filter(|_| !diagnostics.has_errors())
+}
+
+/// Mistakes that only the decoder sees.
+const ONLY_THE_DECODER: &[&str] = &["happening_target", "hide", "product_unknown"];
+
+#[test]
+fn what_the_schema_overlooks_is_known() {
+    let validator = validator();
+    let mut overlooked = Vec::new();
+    for path in fixtures("scenarios_invalid") {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let file = SourceFile::from_bytes(&name, &std::fs::read(&path).unwrap()).unwrap();
+        // What is no YAML never reaches a schema.
+        let Some(value) = value_of(&file) else { continue };
+        if validator.is_valid(&value) {
+            overlooked.push(name);
+        }
+    }
+    assert_eq!(overlooked, ONLY_THE_DECODER);
+}
+
+#[test]
+fn what_the_decoder_accepts_the_schema_accepts() {
+    let validator = validator();
+    let everything = value_of(&SourceFile::new("x", EVERYTHING)).unwrap();
+    let wrong: Vec<String> = validator.iter_errors(&everything).map(|e| e.to_string()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // Every part of the large example in the place of every other part.
+    let mut parts = vec![serde_json::json!(null), serde_json::json!(-1), serde_json::json!("1h")];
+    collect(&everything, &mut parts);
+    let mut pointers = Vec::new();
+    point(&everything, "", &mut pointers);
+    for (number, pointer) in pointers.iter().enumerate() {
+        for (place, part) in parts.iter().enumerate().filter(|(place, _)| (place + number) % 7 == 0)
+        {
+            let mut changed = everything.clone();
+            *changed.pointer_mut(pointer).unwrap() = part.clone();
+            let file = SourceFile::new("x", &changed.to_string());
+            if Scenario::parse(&file).is_ok() {
+                let wrong: Vec<String> =
+                    validator.iter_errors(&changed).map(|e| e.to_string()).collect();
+                assert!(wrong.is_empty(), "{place} at {pointer}: {wrong:#?}");
+            }
+        }
+    }
+}
+
+fn collect(value: &serde_json::Value, parts: &mut Vec<serde_json::Value>) {
+    if !parts.contains(value) {
+        parts.push(value.clone());
+    }
+    match value {
+        serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, parts)),
+        serde_json::Value::Object(map) => map.values().for_each(|item| collect(item, parts)),
+        _ => {}
+    }
+}
+
+fn point(value: &serde_json::Value, at: &str, pointers: &mut Vec<String>) {
+    pointers.push(at.to_owned());
+    match value {
+        serde_json::Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(place, item)| point(item, &format!("{at}/{place}"), pointers));
+        }
+        serde_json::Value::Object(map) => map.iter().for_each(|(key, item)| {
+            let key = key.replace('~', "~0").replace('/', "~1");
+            point(item, &format!("{at}/{key}"), pointers);
+        }),
+        _ => {}
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_decoder_panic(
+        at in 0..EVERYTHING.len(),
+        length in 0..40usize,
+        insert in "[-:{}\\[\\]\"'|>&*!%#@`,.?a-z0-9 \n\t\u{e4}]{0,12}",
+    ) {
+        let start = EVERYTHING.floor_char_boundary(at);
+        let end = EVERYTHING.floor_char_boundary((start + length).min(EVERYTHING.len()));
+        let text = format!("{}{insert}{}", &EVERYTHING[..start], &EVERYTHING[end..]);
+        if let Err(diagnostics) = Scenario::parse(&SourceFile::new("scenario.yaml", &text)) {
+            let _ = diagnostics.render(false);
+        }
+    }
 }
 
 /// What the sandbox of a scenario has to say, on a virtual clock.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use super::Shared;
+use super::{Inner, Shared, first_script};
 use crate::sandbox::ca::{Ca, CaError};
 use crate::sandbox::initial::InitialError;
 use crate::sandbox::options::SandboxOptions;
@@ -65,6 +65,37 @@ impl Shared {
             Err(_) => self.lock().world.touch_again(touched),
         }
         result
+    }
+
+    /// Begins anew, in memory and on the disk. Whoever calls it holds the turn.
+    pub(crate) async fn reset(self: &Arc<Self>) -> Result<(), OpenError> {
+        let shared = Arc::clone(self);
+        match tokio::task::spawn_blocking(move || shared.reset_now()).await {
+            Ok(result) => result,
+            // The runtime shuts down.
+            Err(_) => Err(StateFileError::Stopped.into()),
+        }
+    }
+
+    fn reset_now(&self) -> Result<(), OpenError> {
+        let options = &self.options;
+        let start = self.now();
+        let mut random = Randomness::new(options.seed);
+        let mut world = new_world(options, &self.ca, start, &mut random)?;
+        world.take_touched();
+        let script = first_script(options, &mut world, start);
+        world.set_lags(options.name_server_lags.clone());
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = file.as_mut() {
+            file.compact(|write| write_all(&world, write))?;
+        }
+        let mut inner = self.lock();
+        // Whoever waits for something of the old world to be saved shall not wait forever.
+        let version = inner.version;
+        *inner = Inner::new(options, world, script, random);
+        inner.version = version;
+        self.saved.store(version, Ordering::Release);
+        Ok(())
     }
 
     /// Notes the time once more and closes the state file, so that another sandbox can open it.

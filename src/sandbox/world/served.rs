@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::timing::later;
-use super::{Record, RecordKind, World};
+use super::{Record, RecordKind, Token, World};
 use crate::types::Timestamp;
 
 /// The vendor's `rrid`.
@@ -115,6 +115,17 @@ impl World {
         let nothing = ServedZone { serial: 0, records: &[] };
         let served = self.zones.get(zone_name).map_or(nothing, |zone| zone.served(shown));
         Some((zone_name.to_owned(), served))
+    }
+
+    /// True when the zones of all these tokens are the sandbox's own and hold no record at all, on
+    /// any name server: then a question would be in vain, and ten thousand of them take seconds.
+    pub(crate) fn is_bare(&self, tokens: &[Token], at: Timestamp) -> bool {
+        tokens.iter().all(|token| {
+            self.rules.zones.zone_of(&token.base_domain).is_some_and(|zone| {
+                let is_empty = |zone: &Zone| zone.records.is_empty();
+                self.zones.get(zone).is_none_or(is_empty) && self.is_settled(zone, at)
+            })
+        })
     }
 
     /// True when all name servers show at `at` what is in the zone now.

@@ -1,0 +1,148 @@
+//! What `docs/sandbox.md` shows is what the sandbox does: every command against a real process.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::harness::{Project, Running};
+
+fn manual() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/sandbox.md")).unwrap()
+}
+
+/// The scenario that the manual shows.
+fn scenario() -> String {
+    let text = manual();
+    text.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap().to_owned()
+}
+
+/// The words of a command as a shell would read them.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    for character in line.chars() {
+        match character {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted => words.push(String::new()),
+            other => words.last_mut().unwrap().push(other),
+        }
+    }
+    words
+}
+
+struct Served {
+    process: Running,
+    api: String,
+    control: String,
+}
+
+impl Served {
+    fn start(project: &Project, arguments: &[&str]) -> Self {
+        let mut all = vec!["sandbox", "--listen", "127.0.0.1:0"];
+        all.extend(arguments);
+        let mut process = Running::start(project.command(&all));
+        let api = process.wait_for("REGFISH_BASE_URL=").replace("REGFISH_BASE_URL=", "");
+        let control = process.wait_for("control port at ").replace("control port at ", "");
+        Self { process, api, control }
+    }
+}
+
+#[tokio::test]
+async fn every_command_of_the_manual_works() {
+    let project = Project::new();
+    project.write("scenario.yaml", scenario());
+    let served = Served::start(&project, &["--virtual-clock", "--scenario", "scenario.yaml"]);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let text = manual();
+    let commands: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("$ curl ")).collect();
+    assert!(commands.len() >= 16, "{commands:?}");
+    for command in commands {
+        let (mut method, mut url, mut body) = (None, String::new(), None);
+        let mut words = words(command).into_iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "-X" => method = words.next(),
+                "-d" => body = words.next(),
+                _ => url = word.replace("$CONTROL", &served.control),
+            }
+        }
+        let usual = if body.is_some() { "POST" } else { "GET" };
+        let method = method.unwrap_or_else(|| usual.to_owned());
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = client.request(method, url).body(body.unwrap_or_default());
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let answer: Value = response.json().await.unwrap();
+        assert_eq!(status, 200, "{command}: {answer}");
+    }
+    // Nothing of it is reachable through the imitated API.
+    let response = client.get(format!("{}/faults", served.api)).send().await.unwrap();
+    assert_eq!(response.status().as_u16(), 401);
+    served.process.signal("TERM");
+    let finished = served.process.finish();
+    assert!(finished.stderr.contains("NOT A REAL CA"), "{finished}");
+}
+
+#[test]
+fn the_scenario_of_the_manual_is_one() {
+    let project = Project::new();
+    project.write("scenario.yaml", scenario());
+    let checked = project.run(&["check", "scenario.yaml"]).expect_code(0);
+    assert_eq!(checked.stdout, "scenario.yaml: ok, a scenario\n");
+    project.write("wrong.yaml", "certplan_scenario: 1\nfault: []\n");
+    let _ = project
+        .run(&["check", "wrong.yaml"])
+        .expect_code(2)
+        .expect_talk("did you mean `faults`?")
+        .expect_talk("`wrong.yaml` is no scenario that can be used");
+    let _ = project.run(&["sandbox", "--scenario", "wrong.yaml"]).expect_code(2).expect_no_data();
+    let schema = project.run(&["schema", "scenario"]).expect_code(0);
+    assert_eq!(schema.json()["title"], "certplan scenario");
+}
+
+#[test]
+fn the_control_port_stays_on_loopback_unless_told_otherwise() {
+    let project = Project::new();
+    let _ = project
+        .run(&["sandbox", "--listen", "127.0.0.1:0", "--control-listen", "0.0.0.0:0"])
+        .expect_code(2)
+        .expect_talk("listens on loopback only");
+}
+
+#[test]
+fn the_same_scenario_gives_the_same_events() {
+    let text = "certplan_scenario: 1\nseed: 7\nstart: 2031-03-02T09:00:00Z\n\
+                timing: { vetting: 3d }\nrandom_faults: { share: 8%, seed: 11 }\n";
+    let play = || {
+        let project = Project::new();
+        project.write("scenario.yaml", text);
+        project.write("plan.yaml", crate::scene::shipped_text("ov-staged.yaml"));
+        let begin = std::time::Instant::now();
+        let run =
+            project.run(&["run", "plan.yaml", "--sandbox", "--sandbox-scenario", "scenario.yaml"]);
+        let run = run.expect_code(0);
+        let id = project.runs()[0]["id"].as_str().unwrap().to_owned();
+        let events = serde_json::to_string(&project.events(&id)).unwrap();
+        (story(&events), begin.elapsed(), run)
+    };
+    let (first, took, run) = play();
+    let (second, _, _) = play();
+    assert_eq!(first, second, "{run}");
+    assert!(first.len() > 20);
+    // Three days of vetting. Far above what it takes, because a loaded machine is slow.
+    assert!(took < std::time::Duration::from_secs(20), "{took:?}");
+}
+
+/// What happened when, without what a run invents: its id, its keys, its folder and its port.
+fn story(events: &str) -> Vec<(String, String, String)> {
+    let events: Vec<Value> = serde_json::from_str(events).unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    events
+        .iter()
+        .map(|event| {
+            let kind = &event["kind"];
+            (text(&event["at"]), text(&kind["type"]), text(&kind["step"]))
+        })
+        .collect()
+}
