@@ -238,6 +238,14 @@ pub(super) fn random_faults(
             items.iter().filter_map(|item| decoder.word_of(item, what, &words)).collect()
         }
     };
+    if let Some((_, Node { kind: Kind::Integer(number), span })) = fields.get("share") {
+        decoder.push(
+            Diagnostic::error("out-of-range", format!("{} has no unit", fields.name_of("share")))
+                .at(*span, "a part of all calls")
+                .suggest(*span, format!("{number}%"), "say that it is a percentage"),
+        );
+        return None;
+    }
     let share = decoder.text(&fields, "share")?;
     match share.value.parse() {
         Ok(share) => Some(RandomFaults { seed, share, kinds }),
