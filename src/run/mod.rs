@@ -6,7 +6,6 @@ mod event;
 mod intent;
 mod outcome;
 mod state;
-mod stored;
 mod transition;
 
 pub use event::{

@@ -100,7 +100,7 @@ fn fold(story: &Story) -> FoldedRun {
         start = *end;
         let corrupt =
             |error: &dyn ToString| StoreError::corrupt(format!("run `{id}`"), error.to_string());
-        let event = Event::from_stored(body).map_err(|error| corrupt(&error))?;
+        let event: Event = serde_json::from_str(body).map_err(|error| corrupt(&error))?;
         match &mut state {
             None => state = Some(RunState::begin(&event).map_err(|error| corrupt(&error))?),
             Some(state) => state.apply(&event).map_err(|error| corrupt(&error))?,

@@ -164,7 +164,7 @@ impl Store for SqliteStore {
             let mut events = Vec::new();
             for row in rows {
                 let (sequence, body) = row?;
-                let event = Event::from_stored(&body).map_err(|error| {
+                let event: Event = serde_json::from_str(&body).map_err(|error| {
                     StoreError::corrupt(format!("event {sequence} of run `{run}`"), error)
                 })?;
                 events.push(event);
