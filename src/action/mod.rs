@@ -12,14 +12,17 @@ mod x509;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
-pub use perform::Actions;
+pub use perform::{Actions, CertificateDesk};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use tokio::sync::oneshot;
 
 use crate::run::{Call, ErrorKind, Outcome, Retry, StepError};
-use crate::types::{CertificateId, RunId, StepId};
+use crate::types::{Busy, CertificateId, RunId, StepId, Timestamp};
 
 /// One call of an action, with everything it may know.
 #[derive(Debug, Clone)]
@@ -38,8 +41,8 @@ pub struct ActionCall {
     pub directory: PathBuf,
     /// Certificates of other runs; only filled for calls that look for an order.
     pub owned_by_others: BTreeSet<CertificateId>,
-    /// Other runs that have not come to their end.
-    pub unfinished_runs: BTreeSet<RunId>,
+    /// Runs that have not come to their end, this one among them.
+    pub unfinished_runs: Arc<BTreeSet<RunId>>,
     /// The private keys that the run has made: fingerprint of the public key, and file.
     pub keys: Vec<(String, PathBuf)>,
 }
@@ -48,6 +51,26 @@ pub struct ActionCall {
 pub trait Performer: Send + Sync {
     /// Performs one call and says how it ended.
     fn perform(&self, call: ActionCall) -> Pin<Box<dyn Future<Output = Outcome> + Send + '_>>;
+
+    /// Waits for many steps at once: the receiver is told when it is time to perform the step. None
+    /// when the step has to look by itself at its own times, as a step of a single run does.
+    fn wait(&self, waiting: &Waiting) -> Option<oneshot::Receiver<Busy>> {
+        let _ = waiting;
+        None
+    }
+}
+
+/// A step that looks again and again until something is there.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// The action's name.
+    pub uses: String,
+    /// The parameters, checked.
+    pub parameters: Map<String, Value>,
+    /// The pause between two looks.
+    pub every: Duration,
+    /// When its patience ends.
+    pub until: Option<Timestamp>,
 }
 
 /// An outcome, or the outcome that ended the action early: lets actions use `?`.

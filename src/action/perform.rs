@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{ActionCall, Performer, Result, fail, regfish, x509};
+use tokio::sync::oneshot;
+
+pub use super::regfish::desk::CertificateDesk;
+use super::{ActionCall, Performer, Result, Waiting, fail, regfish, x509};
 use crate::api::regfish::RegfishClient;
 use crate::run::{Call, ErrorKind, Outcome};
-use crate::types::Clock;
+use crate::types::{Busy, CertificateId, Clock};
 
 /// All actions, with what they share.
 #[derive(Clone)]
@@ -18,9 +21,21 @@ pub struct Actions {
     pub clock: Arc<dyn Clock>,
     /// Where private keys and requests are kept, a folder for each run.
     pub key_directory: PathBuf,
+    /// What the runs of a batch ask together; see [`Actions::in_batch`].
+    pub desk: Option<CertificateDesk>,
 }
 
 impl Actions {
+    /// The same actions for runs that are driven together: they share what they ask.
+    #[must_use]
+    pub fn in_batch(self) -> Self {
+        let desk = self
+            .regfish
+            .as_ref()
+            .map(|client| CertificateDesk::new(client.clone(), Arc::clone(&self.clock)));
+        Self { desk, ..self }
+    }
+
     fn regfish(&self) -> Result<&RegfishClient> {
         match &self.regfish {
             Some(client) => Ok(client),
@@ -29,10 +44,11 @@ impl Actions {
     }
 
     async fn dispatch(&self, call: &ActionCall) -> Result<Outcome> {
+        let desk = self.desk.as_ref();
         // What must not be sent twice is sent in phases; everything else is just performed.
         match call.uses.as_str() {
             "regfish.create_order" => {
-                return regfish::order::order(self.regfish()?, self.clock.now(), call).await;
+                return regfish::order::order(self.regfish()?, desk, self.clock.now(), call).await;
             }
             "regfish.reissue" => return regfish::reissue::reissue(self.regfish()?, call).await,
             "regfish.resolve_organization" => {
@@ -46,19 +62,23 @@ impl Actions {
         }
         match call.uses.as_str() {
             "regfish.list_products" => regfish::product::find(self.regfish()?, call).await,
-            "regfish.complete_order" => regfish::completion::complete(self.regfish()?, call).await,
-            "regfish.wait_dns_records" => {
-                regfish::watch::wait_dns_records(self.regfish()?, call).await
+            "regfish.complete_order" => {
+                regfish::completion::complete(self.regfish()?, desk, call).await
             }
-            "regfish.put_records" => regfish::records::put(self.regfish()?, call).await,
+            "regfish.wait_dns_records" => {
+                regfish::watch::wait_dns_records(self.regfish()?, desk, call).await
+            }
+            "regfish.put_records" => {
+                regfish::records::put(self.regfish()?, desk.is_some(), call).await
+            }
             "regfish.delete_records" => regfish::records::delete(self.regfish()?, call).await,
             "regfish.find_certificate" => regfish::former::find(self.regfish()?, call).await,
             "regfish.advise_renewal" => {
                 regfish::advice::advise(self.regfish()?, self.clock.now(), call).await
             }
-            "regfish.wait_issued" => regfish::watch::wait_issued(self.regfish()?, call).await,
+            "regfish.wait_issued" => regfish::watch::wait_issued(self.regfish()?, desk, call).await,
             "regfish.download" => {
-                regfish::download::download(self.regfish()?, self.clock.now(), call).await
+                regfish::download::download(self.regfish()?, desk, self.clock.now(), call).await
             }
             "x509.create_csr" => x509::create_csr(&self.key_directory, call).await,
             unknown => fail(ErrorKind::Internal, format!("the action `{unknown}` does not exist")),
@@ -66,8 +86,26 @@ impl Actions {
     }
 }
 
+/// Whether a step waits for the first certificate of an order, not for one that replaces another.
+fn is_first(waiting: &Waiting) -> bool {
+    ["public_key_sha256", "former_serial_number"]
+        .iter()
+        .all(|name| waiting.parameters.get(*name).is_none_or(serde_json::Value::is_null))
+}
+
 impl Performer for Actions {
     fn perform(&self, call: ActionCall) -> Pin<Box<dyn Future<Output = Outcome> + Send + '_>> {
         Box::pin(async move { self.dispatch(&call).await.unwrap_or_else(|outcome| *outcome) })
+    }
+
+    fn wait(&self, waiting: &Waiting) -> Option<oneshot::Receiver<Busy>> {
+        let wants_records = match waiting.uses.as_str() {
+            "regfish.wait_dns_records" => true,
+            // A list does not tell a new certificate from the former one.
+            "regfish.wait_issued" if is_first(waiting) => false,
+            _ => return None,
+        };
+        let id = waiting.parameters.get("certificate_id")?.as_str()?;
+        self.desk.as_ref()?.wait(waiting, CertificateId::parse(id).ok()?, wants_records)
     }
 }

@@ -3,15 +3,18 @@
 //! A run's key is made once. Whoever runs the step again gets the same key: a second one would
 //! leave the first order without.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{ActionCall, Result, fail, success};
 use crate::files::{FileErrorKind, FileMode, create_private_directory, write_new};
 use crate::pki::{CertificateRequest, KeyType, PrivateKey, create_csr as make_request};
 use crate::run::{ErrorKind, Outcome};
-use crate::types::DomainName;
+use crate::types::{DomainName, Rest};
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,12 +38,29 @@ pub(super) async fn create_csr(key_directory: &Path, call: &ActionCall) -> Resul
     let parameters: Parameters = super::parameters(call)?;
     let folder = key_directory.join(call.run.as_str());
     let step = call.step.clone();
+    // No more keys at a time than there are cores: more would only make each other wait.
+    let _core = a_core().await;
     // An RSA key takes long enough to hold the other runs up.
     let task = tokio::task::spawn_blocking(move || create(&folder, step.as_str(), &parameters));
     match task.await {
         Ok(outcome) => outcome,
         Err(_) => fail(ErrorKind::Internal, "making the key broke off"),
     }
+}
+
+/// Waits for a core, and rests meanwhile.
+async fn a_core() -> Option<SemaphorePermit<'static>> {
+    static CORES: OnceLock<Semaphore> = OnceLock::new();
+    let cores = CORES.get_or_init(|| {
+        Semaphore::new(std::thread::available_parallelism().map_or(2, NonZero::get))
+    });
+    if let Ok(core) = cores.try_acquire() {
+        return Some(core);
+    }
+    let (_rest, mark) = Rest::begin();
+    drop(mark);
+    // The semaphore is never closed, so there is no other error to tell of.
+    cores.acquire().await.ok()
 }
 
 fn create(folder: &Path, step: &str, parameters: &Parameters) -> Result<Outcome> {
@@ -153,7 +173,7 @@ mod tests {
             parameters: parameters.as_object().unwrap().clone(),
             directory: PathBuf::new(),
             owned_by_others: BTreeSet::new(),
-            unfinished_runs: BTreeSet::new(),
+            unfinished_runs: std::sync::Arc::default(),
             keys: Vec::new(),
         }
     }

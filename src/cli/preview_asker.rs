@@ -46,7 +46,8 @@ impl Asker {
             }
         };
         // No step that is asked here makes a key; were one to try, it would find no folder.
-        let actions = Actions { regfish: Some(regfish), clock, key_directory: PathBuf::new() };
+        let actions =
+            Actions { regfish: Some(regfish), clock, key_directory: PathBuf::new(), desk: None };
         Ok(Self { actions, directory: here.to_owned(), sandbox })
     }
 
@@ -62,7 +63,7 @@ impl Asker {
             parameters: preview.parameters.iter().filter_map(known).collect(),
             directory: self.directory.clone(),
             owned_by_others: BTreeSet::new(),
-            unfinished_runs: BTreeSet::new(),
+            unfinished_runs: Arc::default(),
             keys: Vec::new(),
         };
         let answer = tokio::time::timeout(step.timeout, self.actions.perform(call));

@@ -47,7 +47,8 @@ impl Session {
             }
             None => None,
         };
-        let actions = Actions { regfish, clock: Arc::clone(&clock), key_directory: state.keys() };
+        let actions =
+            Actions { regfish, clock: Arc::clone(&clock), key_directory: state.keys(), desk: None };
         Ok(Self {
             driver: driver(store, clock, actions, observer)?,
             base_url,
@@ -108,6 +109,7 @@ impl Session {
             regfish: Some(regfish),
             clock: Arc::clone(&clock),
             key_directory: state.keys(),
+            desk: None,
         };
         Ok(Self {
             driver: driver(store, clock, actions, observer)?,

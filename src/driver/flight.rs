@@ -5,19 +5,24 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use serde_json::{Map, Value};
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 
+use super::names::{HeldNames, Place, Taken};
 use super::shared::TurnedAway;
 use super::{DriveError, Driver};
-use crate::action::ActionCall;
+use crate::action::{ActionCall, Waiting};
 use crate::engine::{Command, Engine};
 use crate::plan::Share;
-use crate::run::{Call, ErrorKind, Outcome, Retry, RunPhase, RunResult, RunState, StepError};
-use crate::store::{Store, StoreError};
-use crate::types::{CertificateId, RunId, StepId, Timestamp, Work, format_duration};
+use crate::run::{Call, ErrorKind, Outcome, Retry, RunPhase, RunState, StepError, StepState};
+use crate::store::StoreError;
+use crate::types::{Busy, CertificateId, RunId, StepId, Timestamp, Work, format_duration};
 
 pub(super) struct Flights {
     driver: Driver,
@@ -26,7 +31,28 @@ pub(super) struct Flights {
     keys: Vec<(String, PathBuf)>,
     tasks: JoinSet<Outcome>,
     steps: HashMap<Id, (Command, Work)>,
+    /// Steps that are told when it is time to look.
+    waits: FuturesUnordered<Wait>,
+    waiting: BTreeSet<StepId>,
+    woken: BTreeSet<StepId>,
+    /// The validation names that the run holds.
+    names: Option<HeldNames>,
+    place: Option<Place>,
+    refused: Vec<(StepId, Outcome)>,
 }
+
+/// Something that a run waited for.
+pub(super) enum Happened {
+    /// A call has ended.
+    Ended(StepId, Outcome, Work),
+    /// It is time for a step to look, or to try again.
+    Told(Busy),
+}
+
+/// How soon a validation name is tried again that another process holds.
+const NAME_PAUSE: Duration = Duration::from_secs(15);
+
+type Wait = Pin<Box<dyn Future<Output = (StepId, Option<Busy>)> + Send>>;
 
 impl Flights {
     pub(super) fn new(driver: &Driver, run: &RunId, engine: &Engine) -> Self {
@@ -37,6 +63,12 @@ impl Flights {
             keys: Vec::new(),
             tasks: JoinSet::new(),
             steps: HashMap::new(),
+            waits: FuturesUnordered::new(),
+            waiting: BTreeSet::new(),
+            woken: BTreeSet::new(),
+            names: None,
+            place: None,
+            refused: Vec::new(),
         }
     }
 
@@ -55,11 +87,22 @@ impl Flights {
             if self.steps.values().any(|(under_way, _)| under_way.step == command.step) {
                 continue;
             }
-            if command.not_before > now {
+            if self.waiting.contains(&command.step) {
+                continue;
+            }
+            let woken = self.woken.remove(&command.step);
+            if !woken && self.wait(&command, now) {
+                continue;
+            }
+            if !woken && command.not_before > now {
                 next_due = [next_due, Some(command.not_before)].into_iter().flatten().min();
                 continue;
             }
-            if self.steps.len() < most {
+            if self.steps.len() >= most {
+                if woken {
+                    self.woken.insert(command.step);
+                }
+            } else if self.hold_names(engine, &command) {
                 self.start(command);
             }
         }
@@ -71,9 +114,99 @@ impl Flights {
         self.steps.values().for_each(|(_, work)| work.release());
     }
 
+    /// Takes the names at which the command puts records. False when another run has one of them;
+    /// that is the command's outcome then.
+    fn hold_names(&mut self, engine: &Engine, command: &Command) -> bool {
+        let Some(locks) = self.driver.shared.names() else { return true };
+        let names = validation_names(command);
+        if names.is_empty() {
+            return true;
+        }
+        let sandbox = engine.state().header.sandbox;
+        // The new ones stand before the old ones are given back, so nobody comes in between.
+        match locks.take(&self.run, names, sandbox, &self.driver.clock) {
+            Ok(held) => {
+                if let Some(old) = self.names.replace(held) {
+                    old.hand_over();
+                }
+                self.place = None;
+                true
+            }
+            Err(Taken { message, place }) => {
+                if let Some(old) = self.names.take() {
+                    old.hand_over();
+                }
+                if let Some((place, free)) = place {
+                    let step = command.step.clone();
+                    self.place = Some(place);
+                    self.waits.push(Box::pin(async move { (step, free.await.ok()) }));
+                }
+                let outcome = Outcome::Busy { message, after: NAME_PAUSE };
+                self.refused.push((command.step.clone(), outcome));
+                false
+            }
+        }
+    }
+
+    /// The commands that were not begun, and why.
+    pub(super) fn take_refused(&mut self) -> Vec<(StepId, Outcome)> {
+        std::mem::take(&mut self.refused)
+    }
+
+    /// Gives the validation names back as soon as the run needs them no more.
+    pub(super) fn give_names_back(&mut self, engine: &Engine) {
+        if self.names.is_some() && !still_proves(engine) {
+            self.names = None;
+        }
+    }
+
+    /// Whether somebody tells when it is time for the step to look.
+    fn wait(&mut self, command: &Command, now: Timestamp) -> bool {
+        let (Some(poll), Call::Perform) = (&command.poll, &command.call) else { return false };
+        let waiting = Waiting {
+            uses: command.uses.clone(),
+            parameters: command.parameters.clone(),
+            every: poll.pause(now),
+            until: command.deadline,
+        };
+        let Some(told) = self.driver.performer.wait(&waiting) else { return false };
+        let step = command.step.clone();
+        self.waiting.insert(step.clone());
+        self.waits.push(Box::pin(async move { (step, told.await.ok()) }));
+        true
+    }
+
+    /// What happens next; none when nothing is under way and nobody waits to be told.
+    pub(super) async fn happens(&mut self) -> Option<Happened> {
+        if self.waits.is_empty() {
+            return self
+                .next()
+                .await
+                .map(|(step, outcome, work)| Happened::Ended(step, outcome, work));
+        }
+        let (step, mark) = tokio::select! {
+            Some(told) = self.waits.next() => told,
+            Some(ended) = self.tasks.join_next_with_id() => {
+                let (step, outcome, work) = self.ended(ended)?;
+                return Some(Happened::Ended(step, outcome, work));
+            }
+        };
+        self.waiting.remove(&step);
+        self.woken.insert(step);
+        Some(Happened::Told(mark.unwrap_or_else(|| self.driver.clock.busy())))
+    }
+
     /// The next call that ends, and its work; none when nothing is under way.
     pub(super) async fn next(&mut self) -> Option<(StepId, Outcome, Work)> {
-        match self.tasks.join_next_with_id().await? {
+        let ended = self.tasks.join_next_with_id().await?;
+        self.ended(ended)
+    }
+
+    fn ended(
+        &mut self,
+        ended: Result<(Id, Outcome), JoinError>,
+    ) -> Option<(StepId, Outcome, Work)> {
+        match ended {
             Ok((id, outcome)) => {
                 let (command, work) = self.steps.remove(&id)?;
                 Some((command.step, outcome, work))
@@ -124,7 +257,7 @@ pub(super) async fn carry_out(
     command: Command,
     work: &Work,
 ) -> Outcome {
-    let others = match others(driver.store.as_ref(), &run, &command).await {
+    let others = match others(driver, &run, &command).await {
         Ok(others) => others,
         Err(error) => {
             let error = StepError::new(ErrorKind::File, error.to_string());
@@ -170,14 +303,40 @@ pub(super) async fn carry_out(
     }
 }
 
+/// The names at which a command puts validation records.
+fn validation_names(command: &Command) -> BTreeSet<String> {
+    if command.uses != "regfish.put_records" || command.call != Call::Perform {
+        return BTreeSet::new();
+    }
+    let records = command.parameters.get("records").and_then(Value::as_array);
+    let names = records.into_iter().flatten().filter_map(|record| record.get("name")?.as_str());
+    names.map(|name| name.trim_end_matches('.').to_ascii_lowercase()).collect()
+}
+
+/// Whether the run's order may still be proved by its records: until it is issued, has failed or is
+/// parked. Without a step that waits for that, until the run stands still.
+fn still_proves(engine: &Engine) -> bool {
+    if engine.state().phase != RunPhase::Running {
+        return false;
+    }
+    let steps = engine.plan().steps.values();
+    let mut waits = steps.filter(|step| step.uses == "regfish.wait_issued").peekable();
+    let is_open = |state: &StepState| state.is_active() || matches!(state, StepState::Pending);
+    waits.peek().is_none()
+        || waits.any(|step| {
+            engine.state().steps.get(&step.id).is_some_and(|record| is_open(&record.state))
+        })
+}
+
 /// What a call has to know of other runs. Read as late as possible, since they live on.
 #[derive(Default)]
 struct Others {
     certificates: BTreeSet<CertificateId>,
-    unfinished: BTreeSet<RunId>,
+    unfinished: Arc<BTreeSet<RunId>>,
 }
 
-async fn others(store: &dyn Store, run: &RunId, command: &Command) -> Result<Others, StoreError> {
+async fn others(driver: &Driver, run: &RunId, command: &Command) -> Result<Others, StoreError> {
+    let store = driver.store.as_ref();
     let mut others = Others::default();
     match &command.call {
         // A certificate of another run is never what became of an order of this one.
@@ -188,17 +347,7 @@ async fn others(store: &dyn Store, run: &RunId, command: &Command) -> Result<Oth
         }
         // A record of a run that still needs it is not stale.
         Call::Perform if command.uses == "regfish.put_records" => {
-            let runs = store.list_runs().await?.into_iter();
-            let ended = [
-                RunPhase::Finished(RunResult::Succeeded),
-                RunPhase::Finished(RunResult::Failed),
-                RunPhase::Cancelled,
-            ]
-            .map(RunPhase::name);
-            others.unfinished = runs
-                .filter(|other| other.id != *run && !ended.contains(&other.phase.as_str()))
-                .map(|other| other.id)
-                .collect();
+            others.unfinished = driver.shared.unfinished(store, driver.clock.now()).await?;
         }
         Call::Perform | Call::Prepare { earlier: None, .. } | Call::Send(_) => {}
     }

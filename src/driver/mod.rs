@@ -8,6 +8,7 @@ mod answers;
 mod batch;
 mod cancel;
 mod flight;
+mod names;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,8 @@ use crate::store::{NewRun, Store, StoreError, StoredPlan};
 use crate::types::{Busy, CertificateId, Clock, RunId, StepId, Timestamp, Work};
 pub use batch::{BatchReport, BatchRun, BatchSettings, BatchTarget, Member, RunEnd, Unbegun};
 pub use cancel::cancel;
-use flight::Flights;
+use flight::{Flights, Happened};
+pub use names::NameLocks;
 pub use shared::Shared;
 pub use waves::{FailureLimit, ShareError, WaveSize, waves};
 
@@ -185,6 +187,7 @@ impl Driver {
             if !stopping {
                 self.advance(run, engine).await?;
             }
+            flights.give_names_back(engine);
             if flights.is_empty() && engine.state().phase != RunPhase::Running {
                 return Ok(());
             }
@@ -201,26 +204,36 @@ impl Driver {
                     .into_iter()
                     .chain(engine.next_retry())
                     .min();
+                let refused = flights.take_refused();
+                if !refused.is_empty() {
+                    for (step, outcome) in refused {
+                        self.take_in(run, engine, &step, outcome).await?;
+                    }
+                    continue;
+                }
             }
 
             // From here on only the calls under way keep a virtual clock from moving.
             busy.take();
             tokio::select! {
-                Some((step, outcome, work)) = flights.next() => {
-                    busy = Some(work.end());
-                    // An intent that nobody is going to send must not look like one that was sent;
-                    // and what was called back before it was sent is no attempt that failed. But
-                    // that an order was not sent is worth knowing.
-                    let orders = matches!(outcome, Outcome::Prepared { .. });
-                    if !stopping && orders && !self.shared.may_order(run) {
-                        stopping = true;
-                        flights.release();
+                Some(happened) = flights.happens() => match happened {
+                    Happened::Told(mark) => busy = Some(mark),
+                    Happened::Ended(step, outcome, work) => {
+                        busy = Some(work.end());
+                        // An intent that nobody is going to send must not look like one that was
+                        // sent; and what was called back before it was sent is no attempt that
+                        // failed. But that an order was not sent is worth knowing.
+                        let orders = matches!(outcome, Outcome::Prepared { .. });
+                        if !stopping && orders && !self.shared.may_order(run) {
+                            stopping = true;
+                            flights.release();
+                        }
+                        let idle = orders || (work.was_turned_away() && !engine.is_sent(&step));
+                        if !(stopping && idle) {
+                            self.take_in(run, engine, &step, outcome).await?;
+                        }
                     }
-                    let idle = orders || (work.was_turned_away() && !engine.is_sent(&step));
-                    if !(stopping && idle) {
-                        self.take_in(run, engine, &step, outcome).await?;
-                    }
-                }
+                },
                 mark = self.clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {
                     busy = Some(mark);
                 }

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answers::SharedAnswers;
+use super::names::NameLocks;
 use crate::plan::Plan;
-use crate::store::StoredPlan;
-use crate::types::{Rest, RunId};
+use crate::run::{RunPhase, RunResult};
+use crate::store::{Store, StoreError, StoredPlan};
+use crate::types::{Rest, RunId, Timestamp};
 
 type Plans = HashMap<(String, u32), Arc<Plan>>;
 
@@ -20,10 +22,16 @@ pub struct Shared {
     /// How many actions may be performed at the same time; who waits holds no slot.
     slots: Option<Arc<Semaphore>>,
     answers: Option<SharedAnswers>,
+    names: Option<Arc<NameLocks>>,
     orders: Option<Allowance>,
     /// Compiled plans by digest and rules: a thousand runs of one plan keep it once.
     plans: Option<Mutex<Plans>>,
+    /// The runs that have not come to their end, and when they were read.
+    unfinished: Option<tokio::sync::Mutex<Option<(Timestamp, Arc<BTreeSet<RunId>>)>>>,
 }
+
+/// How old the list of unfinished runs may be that the runs of a batch share.
+const UNFINISHED_AGE: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
 /// The work was called back before it got a slot; nothing was done.
 pub(super) struct TurnedAway;
@@ -41,9 +49,11 @@ impl Shared {
         Self {
             slots: Some(Arc::new(Semaphore::new(jobs.clamp(1, Semaphore::MAX_PERMITS)))),
             answers: Some(SharedAnswers::default()),
+            names: None,
             orders: max_orders
                 .map(|orders| Allowance { left: Mutex::new(orders), held_back: Mutex::default() }),
             plans: Some(Mutex::default()),
+            unfinished: Some(tokio::sync::Mutex::default()),
         }
     }
 
@@ -68,6 +78,16 @@ impl Shared {
         }
     }
 
+    /// The same, with the validation names that runs must not need at the same time.
+    #[must_use]
+    pub fn with_names(self, names: NameLocks) -> Self {
+        Self { names: Some(Arc::new(names)), ..self }
+    }
+
+    pub(super) fn names(&self) -> Option<&Arc<NameLocks>> {
+        self.names.as_ref()
+    }
+
     pub(super) fn answers(&self) -> Option<&SharedAnswers> {
         self.answers.as_ref()
     }
@@ -90,6 +110,25 @@ impl Shared {
         Ok(plan)
     }
 
+    /// The runs that have not come to their end. The runs of a batch share what was read a moment
+    /// ago: a run that has ended since only makes another one wait a little longer.
+    pub(super) async fn unfinished(
+        &self,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Arc<BTreeSet<RunId>>, StoreError> {
+        let Some(shared) = &self.unfinished else { return read_unfinished(store).await };
+        let mut shared = shared.lock().await;
+        if let Some((at, unfinished)) = shared.as_ref()
+            && now.duration_since(*at) < UNFINISHED_AGE
+        {
+            return Ok(Arc::clone(unfinished));
+        }
+        let unfinished = read_unfinished(store).await?;
+        *shared = Some((now, Arc::clone(&unfinished)));
+        Ok(unfinished)
+    }
+
     /// Whether one more order may be sent; counted when it is so. Who is not let is noted.
     pub(super) fn may_order(&self, run: &RunId) -> bool {
         let Some(allowance) = &self.orders else { return true };
@@ -109,4 +148,16 @@ impl Shared {
             allowance.held_back.lock().unwrap_or_else(PoisonError::into_inner).clone()
         })
     }
+}
+
+async fn read_unfinished(store: &dyn Store) -> Result<Arc<BTreeSet<RunId>>, StoreError> {
+    let ended = [
+        RunPhase::Finished(RunResult::Succeeded),
+        RunPhase::Finished(RunResult::Failed),
+        RunPhase::Cancelled,
+    ]
+    .map(RunPhase::name);
+    let runs = store.list_runs().await?.into_iter();
+    let unfinished = runs.filter(|run| !ended.contains(&run.phase.as_str()));
+    Ok(Arc::new(unfinished.map(|run| run.id).collect()))
 }

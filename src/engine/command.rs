@@ -5,8 +5,7 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 
 use super::Engine;
-use crate::plan::Share;
-use crate::plan::{Step, find_signature};
+use crate::plan::{PollPolicy, Share, Step, find_signature};
 use crate::run::{Attempt, Call, StepState};
 use crate::types::{StepId, Timestamp};
 
@@ -27,8 +26,29 @@ pub struct Command {
     pub share: Share,
     /// Not before this time.
     pub not_before: Timestamp,
+    /// For a step that waits: the pause between two looks, as long as it has waited by now.
+    pub poll: Option<Poll>,
     /// When the plan's patience with the step ends; the call need not wait for its turn beyond it.
     pub deadline: Option<Timestamp>,
+}
+
+/// How a step waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Poll {
+    policy: PollPolicy,
+    since: Option<Timestamp>,
+}
+
+impl Poll {
+    /// The pause before the next look.
+    pub fn pause(&self, now: Timestamp) -> Duration {
+        self.policy.pause(waited(self.since, now))
+    }
+}
+
+/// How long a step has waited that began `since`.
+pub(super) fn waited(since: Option<Timestamp>, now: Timestamp) -> Duration {
+    since.and_then(|since| Duration::try_from(now.duration_since(since)).ok()).unwrap_or_default()
 }
 
 impl Engine {
@@ -74,6 +94,7 @@ impl Engine {
                     timeout: step.timeout,
                     share: step.share,
                     not_before,
+                    poll: step.poll.clone().map(|policy| Poll { policy, since: record.started_at }),
                     deadline: record.state.attempt()?.deadline,
                 })
             })

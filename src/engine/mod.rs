@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use cancel::CancelRefusal;
-pub use command::Command;
+pub use command::{Command, Poll};
 pub use plan_change::StepChange;
 pub use preview::{Answer, Prospect, StepPreview, preview};
 

@@ -79,6 +79,10 @@ impl Engine {
                 None => self.not_yet(&step, &state, attempt, observation, now),
             },
             (
+                StepState::Started(_) | StepState::Waiting { .. },
+                Outcome::Busy { message, after },
+            ) => self.busy(id, &state, message, later(now, after)),
+            (
                 StepState::Started(_)
                 | StepState::Waiting { .. }
                 | StepState::Sent { .. }
@@ -148,13 +152,35 @@ impl Engine {
         if now >= deadline {
             return vec![time_is_over(step, &observation.summary)];
         }
-        let next_look = later(now, poll.every).min(deadline);
+        let since = self.state.steps.get(&id).and_then(|record| record.started_at);
+        let pause = poll.pause(super::command::waited(since, now));
+        let next_look = later(now, pause).min(deadline);
         match state {
             StepState::Waiting { observation: last, .. } if *last == observation => {
                 self.next_looks.insert(id, next_look);
                 Vec::new()
             }
             _ => vec![EventKind::StepWaiting { step: id, observation, next_look }],
+        }
+    }
+
+    /// A step that waits for another run has no deadline: it goes on when that run does.
+    fn busy(
+        &mut self,
+        id: &StepId,
+        state: &StepState,
+        summary: String,
+        next_look: Timestamp,
+    ) -> Vec<EventKind> {
+        match state {
+            StepState::Waiting { observation, .. } if observation.summary == summary => {
+                self.next_looks.insert(id.clone(), next_look);
+                Vec::new()
+            }
+            _ => {
+                let observation = Observation { summary, ..Observation::default() };
+                vec![EventKind::StepWaiting { step: id.clone(), observation, next_look }]
+            }
         }
     }
 
@@ -344,6 +370,7 @@ fn name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Succeeded { .. } => "succeeded",
         Outcome::NotYet { .. } => "not yet",
+        Outcome::Busy { .. } => "busy",
         Outcome::Parked { .. } => "parked",
         Outcome::Failed { .. } => "failed",
         Outcome::Prepared { .. } => "prepared",

@@ -46,6 +46,7 @@ impl Engine {
             timeout: step.timeout,
             share: step.share,
             not_before: Timestamp::MIN,
+            poll: None,
             deadline: None,
         })
     }

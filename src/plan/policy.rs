@@ -90,6 +90,25 @@ pub struct PollPolicy {
     pub timeout: Duration,
     /// What the end of the time means.
     pub on_timeout: OnTimeout,
+    /// Whether the pauses grow with the time that it has waited: so when the plan names none.
+    #[serde(default)]
+    pub stretches: bool,
+}
+
+/// The CA looks each minute for a quarter of an hour, each five minutes for an hour, each quarter of
+/// an hour for a day, and then each hour (contract B.6). To look more often shows nothing new.
+const CA_SCHEDULE: [(Duration, Duration); 3] = [
+    (Duration::from_secs(15 * 60), Duration::from_secs(5 * 60)),
+    (Duration::from_secs(75 * 60), Duration::from_secs(15 * 60)),
+    (Duration::from_secs(25 * 3_600 + 15 * 60), Duration::from_secs(3_600)),
+];
+
+impl PollPolicy {
+    /// The pause before the next look of a step that has `waited` so long.
+    pub fn pause(&self, waited: Duration) -> Duration {
+        let stage = CA_SCHEDULE.iter().rev().find(|(after, _)| self.stretches && waited >= *after);
+        stage.map_or(self.every, |(_, pause)| self.every.max(*pause))
+    }
 }
 
 /// What the end of a poll's time means.
@@ -154,6 +173,22 @@ mod tests {
         for (word, failure, _) in PassingFailure::WORDS {
             assert_eq!(serde_json::to_value(failure).unwrap(), word);
         }
+    }
+
+    #[test]
+    fn pauses_grow_along_the_schedule_of_the_ca_unless_the_plan_names_its_own() {
+        let every = Duration::from_secs(30);
+        let policy = |stretches| PollPolicy {
+            every,
+            timeout: Duration::from_secs(7 * 86_400),
+            on_timeout: OnTimeout::Park,
+            stretches,
+        };
+        let minutes = [0, 14, 15, 74, 75, 24 * 60, 26 * 60];
+        let waited = minutes.map(|minutes| Duration::from_secs(minutes * 60));
+        let pauses = waited.map(|waited| policy(true).pause(waited).as_secs());
+        assert_eq!(pauses, [30, 30, 300, 300, 900, 900, 3_600]);
+        assert!(waited.iter().all(|waited| policy(false).pause(*waited) == every));
     }
 
     #[test]

@@ -57,6 +57,13 @@ pub enum Outcome {
         /// What was seen instead.
         observation: Observation,
     },
+    /// Another run has what the step needs; it was not begun.
+    Busy {
+        /// What it needs and who has it, in one sentence.
+        message: String,
+        /// When to try again at the latest.
+        after: Duration,
+    },
     /// Somebody else has to act first.
     Parked {
         /// For what it waits, and what to do.

@@ -168,6 +168,7 @@ async fn really_sent(plan: &str, names: &str) -> Vec<Arrived> {
         regfish: Some(RegfishClient::new(connection).unwrap()),
         clock: Arc::clone(&clock),
         key_directory: folder.path().join("keys"),
+        desk: None,
     };
     let driver = Driver {
         store: Arc::new(MemoryStore::default()),

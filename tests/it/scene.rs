@@ -333,6 +333,7 @@ impl Scene {
                 regfish: Some(self.client()),
                 clock,
                 key_directory: self.folder.path().join("keys"),
+                desk: None,
             }),
             observer: Arc::new(|_, event| event_schema::check(event)),
             settings: EngineSettings::default(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::desk::CertificateDesk;
 use super::{certificate_id, give_up, watch};
 use crate::action::{ActionCall, Result, fail, parameters, success};
 use crate::api::http::ErrorKind as ApiErrorKind;
@@ -41,6 +42,7 @@ struct Output<'a> {
 
 pub(in crate::action) async fn download(
     client: &RegfishClient,
+    desk: Option<&CertificateDesk>,
     now: Timestamp,
     call: &ActionCall,
 ) -> Result<Outcome> {
@@ -52,7 +54,7 @@ pub(in crate::action) async fn download(
     let key = read_key(&call.directory.join(&wanted.key)).await?;
     let names = match wanted.names {
         Some(names) => names,
-        None => ordered_names(client, &id).await?,
+        None => ordered_names(client, desk, &id).await?,
     };
     let pem = match client.download_pem(&id).await {
         Ok(pem) => pem,
@@ -103,8 +105,15 @@ fn output(
     }
 }
 
-async fn ordered_names(client: &RegfishClient, id: &CertificateId) -> Result<Vec<DomainName>> {
-    let certificate = watch::read(client, id).await?;
+async fn ordered_names(
+    client: &RegfishClient,
+    desk: Option<&CertificateDesk>,
+    id: &CertificateId,
+) -> Result<Vec<DomainName>> {
+    let certificate = match desk.and_then(|desk| desk.listed(id)) {
+        Some(listed) if listed.common_name.is_some() => listed,
+        _ => watch::read(client, id).await?,
+    };
     let names = certificate.common_name.iter().chain(&certificate.dns_names);
     let names: Vec<DomainName> = names
         .map(|name| DomainName::parse(name))

@@ -2,6 +2,7 @@
 
 pub(super) mod advice;
 pub(super) mod completion;
+pub(super) mod desk;
 pub(super) mod download;
 pub(super) mod former;
 pub(super) mod order;
@@ -10,6 +11,7 @@ pub(super) mod product;
 mod recognition;
 pub(super) mod records;
 pub(super) mod reissue;
+mod snapshot;
 mod validity;
 pub(super) mod watch;
 

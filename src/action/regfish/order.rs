@@ -6,11 +6,14 @@
 //! is for a person to judge. Nothing in here orders twice.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::desk::CertificateDesk;
 use super::download::read_key;
 use super::recognition::{Fit, fit, known, trustworthy};
+use super::snapshot::Snapshot;
 use super::watch::{read, read_any};
 use super::{api_failure, certificate_id, give_up, organization_id, step_error, validity};
 use crate::action::{ActionCall, Result, fail, output_map, parameters};
@@ -56,8 +59,10 @@ struct Output<'a> {
     renewal_of: Option<&'a CertificateId>,
 }
 
+/// `desk` is there when the run is one of a batch.
 pub(in crate::action) async fn order(
     client: &RegfishClient,
+    desk: Option<&CertificateDesk>,
     now: Timestamp,
     call: &ActionCall,
 ) -> Result<Outcome> {
@@ -65,16 +70,16 @@ pub(in crate::action) async fn order(
     match &call.call {
         Call::Prepare { earlier: None, destinations } => {
             settle_in(call, destinations).await?;
-            prepare(client, now, call, &wanted, None).await
+            prepare(client, desk, now, call, &wanted, None).await
         }
         Call::Prepare { earlier: Some(Intent::Order(earlier)), destinations } => {
             settle_in(call, destinations).await?;
-            prepare(client, now, call, &wanted, Some(earlier)).await
+            prepare(client, desk, now, call, &wanted, Some(earlier)).await
         }
-        Call::Send(Intent::Order(intent)) => send(client, &wanted, intent).await,
+        Call::Send(Intent::Order(intent)) => send(client, desk, &wanted, intent).await,
         Call::Reconcile(Intent::Order(intent)) => {
-            let listed = client.list_certificates().await.map_err(give_up)?;
-            identify(client, &listed, &wanted, intent, call).await
+            let listed = list_now(client, desk).await?;
+            identify(client, &listed.list, &wanted, intent, call).await
         }
         Call::Adopt(Intent::Order(intent), certificate) => {
             adopt(client, call, &wanted, intent, certificate).await
@@ -85,6 +90,7 @@ pub(in crate::action) async fn order(
 
 async fn prepare(
     client: &RegfishClient,
+    desk: Option<&CertificateDesk>,
     now: Timestamp,
     call: &ActionCall,
     wanted: &Parameters,
@@ -108,14 +114,18 @@ async fn prepare(
         validity::days(wanted.validity_days, wanted.validity_policy, schedule(wanted), now)?;
     order_request(wanted, validity_days)?;
     let renewal_of = renewed(client, wanted).await?;
-    let listed = client.list_certificates().await.map_err(give_up)?;
+    let listed = match (desk, earlier) {
+        (Some(desk), None) => desk.before_order().await.map_err(give_up)?,
+        _ => list_now(client, desk).await?,
+    };
     if let Some(intent) = earlier {
         // The list may have lagged behind when the earlier attempt was given up.
-        match identify(client, &listed, wanted, intent, call).await? {
+        match identify(client, &listed.list, wanted, intent, call).await? {
             Outcome::NothingFound => {}
             found => return Ok(found),
         }
     }
+    let known_certificate_ids = listed.to_remember(&wanted.common_name, &names);
     Ok(Outcome::Prepared {
         intent: Intent::Order(OrderIntent {
             public_key_sha256: csr.public_key_sha256().to_string(),
@@ -125,11 +135,7 @@ async fn prepare(
             organization_id: wanted.org_id.clone(),
             validity_days,
             renewal_of,
-            known_certificate_ids: listed
-                .certificates
-                .into_iter()
-                .map(|certificate| certificate.id)
-                .collect(),
+            known_certificate_ids,
         }),
     })
 }
@@ -171,6 +177,7 @@ pub(super) async fn key_is_there(call: &ActionCall, fingerprint: &str) -> Result
 
 async fn send(
     client: &RegfishClient,
+    desk: Option<&CertificateDesk>,
     wanted: &Parameters,
     intent: &OrderIntent,
 ) -> Result<Outcome> {
@@ -184,7 +191,12 @@ async fn send(
             );
             Ok(Outcome::Unknown { error: StepError::new(ErrorKind::Unreadable, message) })
         }
-        Ok(certificate) => bound(&certificate, BindingKind::Ordered, wanted, intent),
+        Ok(certificate) => {
+            if let Some(desk) = desk.filter(|_| certificate.action_required) {
+                desk.note(&certificate);
+            }
+            bound(&certificate, BindingKind::Ordered, wanted, intent)
+        }
         Err(error) => match error.effect() {
             Effect::None => Ok(api_failure(&error)),
             Effect::Unknown => Ok(Outcome::Unknown { error: step_error(&error) }),
@@ -207,6 +219,17 @@ async fn renewed(client: &RegfishClient, wanted: &Parameters) -> Result<Option<C
 
 fn schedule(wanted: &Parameters) -> Option<&[validity::Limit]> {
     wanted.validity_schedule.as_deref()
+}
+
+/// A list that is asked for now: an older one does not show what became of an order.
+async fn list_now(client: &RegfishClient, desk: Option<&CertificateDesk>) -> Result<Arc<Snapshot>> {
+    match desk {
+        Some(desk) => desk.asked_now().await.map_err(give_up),
+        None => {
+            let list = client.list_certificates().await.map_err(give_up)?;
+            Ok(Arc::new(Snapshot::new(Timestamp::MIN, list)))
+        }
+    }
 }
 
 /// A person says which certificate it is. The person may err, so it must be possible.

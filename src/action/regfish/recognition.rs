@@ -53,15 +53,10 @@ pub(super) enum Fit {
 /// second time is worse than to ask a person.
 pub(super) fn fit(certificate: &Certificate, intent: &OrderIntent) -> Fit {
     let OrderIntent { sku, common_name, names, organization_id, validity_days, .. } = intent;
-    let name = |text: &String| DomainName::parse(text).ok();
-    let first = certificate.common_name.as_ref().and_then(name);
-    let mut found: BTreeSet<DomainName> = certificate.dns_names.iter().filter_map(name).collect();
-    found.extend(first.clone());
-    match &first {
-        Some(first) if first != common_name => return Fit::No,
-        None if !found.is_empty() && found.is_disjoint(names) => return Fit::No,
-        _ => {}
+    if !may_be(certificate, common_name, names) {
+        return Fit::No;
     }
+    let (first, found) = names_of(certificate);
     let product = certificate.product.as_ref();
     let organization = certificate.organization_id.as_ref();
     let all_fit = first.is_some()
@@ -76,6 +71,26 @@ pub(super) fn fit(certificate: &Certificate, intent: &OrderIntent) -> Fit {
             _ => true,
         };
     if all_fit { Fit::Yes } else { Fit::Unclear }
+}
+
+/// Whether nothing says that a certificate is for other names.
+pub(super) fn may_be(
+    certificate: &Certificate,
+    common_name: &DomainName,
+    names: &BTreeSet<DomainName>,
+) -> bool {
+    match names_of(certificate) {
+        (Some(first), _) => first == *common_name,
+        (None, found) => found.is_empty() || !found.is_disjoint(names),
+    }
+}
+
+fn names_of(certificate: &Certificate) -> (Option<DomainName>, BTreeSet<DomainName>) {
+    let name = |text: &String| DomainName::parse(text).ok();
+    let first = certificate.common_name.as_ref().and_then(name);
+    let mut found: BTreeSet<DomainName> = certificate.dns_names.iter().filter_map(name).collect();
+    found.extend(first.clone());
+    (first, found)
 }
 
 /// A certificate that fits the intent of the tests below.

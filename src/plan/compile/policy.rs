@@ -132,6 +132,7 @@ pub(super) fn poll(
             );
         }
         policy.every = every;
+        policy.stretches = false;
     }
     if let Some(timeout) = duration(raw.timeout.as_ref(), "timeout", decoder) {
         policy.timeout = timeout;

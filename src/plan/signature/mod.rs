@@ -163,6 +163,7 @@ fn poll_policy(every_seconds: u64, timeout_seconds: u64) -> PollPolicy {
         every: Duration::from_secs(every_seconds),
         timeout: Duration::from_secs(timeout_seconds),
         on_timeout: super::policy::OnTimeout::Park,
+        stretches: true,
     }
 }
 
