@@ -11,7 +11,7 @@ use super::exit::ExitCode;
 use super::state_directory::StateDirectory;
 use crate::action::Actions;
 use crate::api::http::BaseUrl;
-use crate::driver::{Driver, Observer};
+use crate::driver::{Driver, NameLocks, Observer, Shared};
 use crate::engine::{Engine, EngineSettings};
 use crate::files::{FileMode, create_private_directory, write_replace};
 use crate::plan::Plan;
@@ -50,7 +50,7 @@ impl Session {
         let actions =
             Actions { regfish, clock: Arc::clone(&clock), key_directory: state.keys(), desk: None };
         Ok(Self {
-            driver: driver(store, clock, actions, observer)?,
+            driver: driver(state, store, clock, actions, observer)?,
             base_url,
             sandbox: None,
             sandbox_root: None,
@@ -112,7 +112,7 @@ impl Session {
             desk: None,
         };
         Ok(Self {
-            driver: driver(store, clock, actions, observer)?,
+            driver: driver(state, store, clock, actions, observer)?,
             base_url: Some(base_url),
             sandbox: Some(sandbox),
             sandbox_root: Some(root.display().to_string()),
@@ -157,6 +157,7 @@ impl Session {
 }
 
 fn driver(
+    state: &StateDirectory,
     store: &Arc<SqliteStore>,
     clock: Arc<dyn Clock>,
     actions: Actions,
@@ -169,7 +170,7 @@ fn driver(
         performer: Arc::new(actions),
         observer,
         settings: engine_settings()?,
-        shared: Arc::default(),
+        shared: Arc::new(Shared::default().with_names(NameLocks::new(state.locks()))),
     })
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Flights {
 /// Something that a run waited for.
 pub(super) enum Happened {
     /// A call has ended.
-    Ended(StepId, Outcome, Work),
+    Ended(StepId, Box<Outcome>, Work),
     /// It is time for a step to look, or to try again.
     Told(Busy),
 }
@@ -182,13 +182,13 @@ impl Flights {
             return self
                 .next()
                 .await
-                .map(|(step, outcome, work)| Happened::Ended(step, outcome, work));
+                .map(|(step, outcome, work)| Happened::Ended(step, Box::new(outcome), work));
         }
         let (step, mark) = tokio::select! {
             Some(told) = self.waits.next() => told,
             Some(ended) = self.tasks.join_next_with_id() => {
                 let (step, outcome, work) = self.ended(ended)?;
-                return Some(Happened::Ended(step, outcome, work));
+                return Some(Happened::Ended(step, Box::new(outcome), work));
             }
         };
         self.waiting.remove(&step);

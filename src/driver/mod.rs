@@ -223,14 +223,14 @@ impl Driver {
                         // An intent that nobody is going to send must not look like one that was
                         // sent; and what was called back before it was sent is no attempt that
                         // failed. But that an order was not sent is worth knowing.
-                        let orders = matches!(outcome, Outcome::Prepared { .. });
+                        let orders = matches!(*outcome, Outcome::Prepared { .. });
                         if !stopping && orders && !self.shared.may_order(run) {
                             stopping = true;
                             flights.release();
                         }
                         let idle = orders || (work.was_turned_away() && !engine.is_sent(&step));
                         if !(stopping && idle) {
-                            self.take_in(run, engine, &step, outcome).await?;
+                            self.take_in(run, engine, &step, *outcome).await?;
                         }
                     }
                 },

@@ -14,6 +14,7 @@ use crate::run::{RunPhase, RunResult};
 use crate::store::{Store, StoreError, StoredPlan};
 use crate::types::{Rest, RunId, Timestamp};
 
+type Unfinished = (Timestamp, Arc<BTreeSet<RunId>>);
 type Plans = HashMap<(String, u32), Arc<Plan>>;
 
 /// What runs that are driven together have in common.
@@ -27,7 +28,7 @@ pub struct Shared {
     /// Compiled plans by digest and rules: a thousand runs of one plan keep it once.
     plans: Option<Mutex<Plans>>,
     /// The runs that have not come to their end, and when they were read.
-    unfinished: Option<tokio::sync::Mutex<Option<(Timestamp, Arc<BTreeSet<RunId>>)>>>,
+    unfinished: Option<tokio::sync::Mutex<Option<Unfinished>>>,
 }
 
 /// How old the list of unfinished runs may be that the runs of a batch share.

@@ -5,6 +5,7 @@ mod aimed_kills;
 mod authoring;
 mod bad_disk;
 mod bad_input;
+mod batches;
 mod cancelling;
 mod doubt;
 mod end_to_end;

@@ -1,0 +1,135 @@
+//! What a batch costs: wall time, processor time, memory and requests, beside a loop written by hand
+//! over the same requests.
+//!
+//! `cargo bench --bench batch` prints the table; `-- 1000` takes only that many targets. The sandbox
+//! is a process of its own, so that its work is not counted. Each subject is one, too, so that its
+//! memory is its own.
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot set its scene has failed")]
+#![expect(clippy::print_stdout, reason = "the table is what it is for")]
+
+#[path = "batch/engine.rs"]
+mod engine;
+#[path = "batch/server.rs"]
+mod server;
+#[path = "batch/yardstick.rs"]
+mod yardstick;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The pause between two looks: a target takes at least two of them.
+pub(crate) const EVERY: Duration = Duration::from_millis(500);
+
+/// What a subject measured of itself.
+struct Measured {
+    wall: Duration,
+    processor: Duration,
+    peak_kilobytes: u64,
+}
+
+fn main() {
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["serve", latency] => server::serve(Duration::from_millis(latency.parse().unwrap())),
+        ["measure", subject, plan, targets, url] => {
+            let measured = measure(subject, plan, targets.parse().unwrap(), url);
+            println!(
+                "{} {} {}",
+                measured.wall.as_micros(),
+                measured.processor.as_micros(),
+                measured.peak_kilobytes
+            );
+        }
+        [] => table(&[1_000, 10_000], &[0, 50], &["ov-staged", "dv"]),
+        [targets] => table(&[targets.parse().unwrap()], &[0, 50], &["ov-staged", "dv"]),
+        [targets, latency, plan] => {
+            table(&[targets.parse().unwrap()], &[latency.parse().unwrap()], &[plan]);
+        }
+        other => panic!("these arguments make no sense: {other:?}"),
+    }
+}
+
+fn table(targets: &[usize], latencies: &[u64], plans: &[&str]) {
+    println!("| plan | targets | latency | subject | wall s | CPU s | peak MB | requests each |");
+    println!("|---|---|---|---|---|---|---|---|");
+    for plan in plans {
+        for count in targets {
+            for latency in latencies {
+                for subject in ["certplan", "by hand"] {
+                    let (measured, requests) = one(subject, plan, *count, *latency);
+                    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+                    let each = requests as f64 / *count as f64;
+                    println!(
+                        "| {plan} | {count} | {latency} ms | {subject} | {:.2} | {:.2} | {} | {each:.2} |",
+                        measured.wall.as_secs_f64(),
+                        measured.processor.as_secs_f64(),
+                        measured.peak_kilobytes / 1024,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// One row: a fresh sandbox, a fresh subject.
+fn one(subject: &str, plan: &str, targets: usize, latency: u64) -> (Measured, usize) {
+    let this = std::env::current_exe().unwrap();
+    let mut server = Command::new(&this)
+        .args(["serve", &latency.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let url = lines.next().unwrap().unwrap();
+    let output = Command::new(&this)
+        .args(["measure", subject, plan, &targets.to_string(), &url])
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{subject} failed");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut numbers = text.split_whitespace().map(|number| number.parse::<u64>().unwrap());
+    let mut next = || numbers.next().unwrap();
+    let measured = Measured {
+        wall: Duration::from_micros(next()),
+        processor: Duration::from_micros(next()),
+        peak_kilobytes: next(),
+    };
+    server.stdin.take().unwrap().write_all(b"count\n").unwrap();
+    let requests = lines.next().unwrap().unwrap().parse().unwrap();
+    server.wait().unwrap();
+    (measured, requests)
+}
+
+fn measure(subject: &str, plan: &str, targets: usize, url: &str) -> Measured {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let began = Instant::now();
+    let issued = match subject {
+        "certplan" => runtime.block_on(engine::run(plan, targets, url, folder.path())),
+        _ => runtime.block_on(yardstick::run(plan, targets, url, folder.path())),
+    };
+    let wall = began.elapsed();
+    assert_eq!(issued, targets, "not every target got its certificate");
+    Measured { wall, processor: processor_time(), peak_kilobytes: peak_memory() }
+}
+
+/// What this process has used of the processor, user and system.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let after = text.rsplit(')').next().unwrap();
+    let fields: Vec<u64> =
+        after.split_whitespace().filter_map(|field| field.parse().ok()).collect();
+    // Behind the name come the state (no number) and ten more; then user and system in hundredths.
+    Duration::from_millis((fields[10] + fields[11]) * 10)
+}
+
+fn peak_memory() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = text.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
