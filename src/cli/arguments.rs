@@ -40,13 +40,13 @@ pub(super) enum Command {
     Explain(ExplainArguments),
     /// Print the recorded events of a run as JSON lines
     Events(EventsArguments),
-    /// Check plans; show every mistake with its place
+    /// Check plans and inventories; show every mistake with its place
     Check(CheckArguments),
     /// Write a commented plan to start from
     Init(InitArguments),
     /// List what steps can do, or explain one action
     Actions(ActionsArguments),
-    /// Print the JSON Schema of plans, for editors
+    /// Print the JSON Schema of plans or inventories, for editors
     Schema(SchemaArguments),
     /// Look whether state file, runs, keys and certificates are whole; changes nothing
     Doctor(DoctorArguments),
@@ -232,9 +232,18 @@ pub(super) struct EventsArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArguments {
-    /// Plan files, and folders with plans (all `*.yaml` and `*.yml` below, hidden folders aside)
-    #[arg(required = true, value_name = "PATH")]
+    /// Plans and inventories: files, and folders with them (all `*.yaml`, `*.yml` and tables of
+    /// targets below, hidden folders aside)
+    #[arg(required_unless_present = "inventory", value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
+
+    /// A file or folder of an inventory; several are one inventory, as when it is run
+    #[arg(long, value_name = "PATH")]
+    pub(super) inventory: Vec<PathBuf>,
+
+    /// The plan of targets for which an inventory names none
+    #[arg(long, value_name = "FILE")]
+    pub(super) plan: Option<PathBuf>,
 
     /// How the result is written to standard output
     #[arg(short, long, value_enum, default_value_t = CheckFormat::Text)]
@@ -306,6 +315,8 @@ pub(super) struct SchemaArguments {
 pub(super) enum SchemaOf {
     /// A plan
     Plan,
+    /// An inventory
+    Inventory,
     /// A scenario of the sandbox
     Scenario,
 }

@@ -1,21 +1,21 @@
-//! `certplan check`: every mistake of every plan, in one go.
+//! `certplan check`: every mistake of every plan and of every inventory, in one go.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::arguments::{CheckArguments, CheckFormat};
-use super::checked_file::{CheckedFile, FileView};
+use super::checked_file::{CheckedFile, Content, FileKind, FileView};
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
-use super::plan_file::{no_plan, read};
-use super::plan_search::find_plans;
+use super::inventory_files::{inventory_file, inventory_files};
+use super::plan_file::{no_plan, read, today};
+use super::plan_search::find_files;
 use super::sarif;
 use crate::document::{Diagnostics, SourceFile};
 use crate::plan::ValiditySchedule;
 use crate::report::Style;
-use crate::types::Timestamp;
 
 /// So many files that are no plans are named.
 const MOST_NAMED: usize = 5;
@@ -31,11 +31,18 @@ struct CheckView<'a> {
 
 pub(super) fn check(arguments: &CheckArguments, console: &Console) -> Result<ExitCode, CliError> {
     let schedule = schedule(arguments.validity_schedule.as_deref(), console)?;
-    let today = || Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let limit = schedule.on(arguments.on.unwrap_or_else(today));
-    let found = find_plans(&arguments.paths)?;
-    let files: Vec<CheckedFile> =
+    let found = find_files(&arguments.paths)?;
+    let mut files: Vec<CheckedFile> =
         found.plans.iter().map(|path| CheckedFile::check(path, limit)).collect();
+    let plan = arguments.plan.as_deref();
+    // A file that is named as such is an inventory of its own; those behind `--inventory` are one.
+    for path in &found.inventories {
+        files.extend(CheckedFile::check_inventory(vec![inventory_file(path)], plan));
+    }
+    if !arguments.inventory.is_empty() {
+        files.extend(CheckedFile::check_inventory(inventory_files(&arguments.inventory)?, plan));
+    }
     let errors: usize = files.iter().map(CheckedFile::errors).sum();
     let warnings: usize = files.iter().map(CheckedFile::warnings).sum();
     match arguments.output {
@@ -80,12 +87,24 @@ fn schedule(file: Option<&Path>, console: &Console) -> Result<ValiditySchedule, 
 
 fn show(file: &CheckedFile, console: &Console) {
     draw(&file.found, console);
-    if let Some(plan) = &file.plan {
-        let steps = counted(plan.steps.len(), "step");
-        console.data(&format!("{}: ok, {steps}", file.name));
-    }
-    if file.is_scenario && file.errors() == 0 {
-        console.data(&format!("{}: ok, a scenario", file.name));
+    match &file.content {
+        Some(Content::Plan(plan)) => {
+            let steps = counted(plan.steps.len(), "step");
+            console.data(&format!("{}: ok, {steps}", file.name));
+        }
+        Some(Content::Inventory { targets, without_plan }) => {
+            let targets = counted(*targets, "target");
+            console.data(&format!("{}: ok, {targets}", file.name));
+            if *without_plan > 0 {
+                console.talk(&format!(
+                    "{}: {without_plan} of them name no plan, so that only their names were checked; \
+                     `--plan FILE` checks them against one",
+                    file.name
+                ));
+            }
+        }
+        Some(Content::Scenario) => console.data(&format!("{}: ok, a scenario", file.name)),
+        None => {}
     }
 }
 
@@ -105,7 +124,21 @@ fn say_skipped(skipped: &[PathBuf], console: &Console) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    console.talk(&format!("not checked, because they are no plans: {}{more}", named.join(", ")));
+    console.talk(&format!(
+        "not checked, because they are neither plans nor inventories: {}{more}",
+        named.join(", ")
+    ));
+}
+
+/// What the mistakes of a file mean.
+fn last_word(file: &CheckedFile) -> String {
+    match file.kind {
+        FileKind::Plan => no_plan(&file.name),
+        FileKind::Inventory => {
+            format!("`{}` is no inventory that can be run; nothing was sent", file.name)
+        }
+        FileKind::Scenario => format!("`{}` is no scenario that can be used", file.name),
+    }
 }
 
 /// One line, when there is something to sum up.
@@ -113,19 +146,15 @@ fn summary(files: &[CheckedFile], errors: usize, warnings: usize, style: Style) 
     let wrong = files.iter().filter(|file| file.errors() > 0).count();
     let doubts = counted(warnings, "warning");
     match (files, wrong) {
-        ([file], 1) if file.is_scenario => {
-            let what = format!("`{}` is no scenario that can be used", file.name);
-            Some(format!("{} {what}", style.bad("error:")))
-        }
-        ([file], 1) => Some(format!("{} {}", style.bad("error:"), no_plan(&file.name))),
+        ([file], 1) => Some(format!("{} {}", style.bad("error:"), last_word(file))),
         ([_], _) => None,
         (_, 0) if warnings == 0 => None,
-        (_, 0) => Some(format!("{}: {doubts}", counted(files.len(), "plan"))),
+        (_, 0) => Some(format!("{}: {doubts}", counted(files.len(), "file"))),
         (_, _) => {
             let mut line = format!(
                 "{} {wrong} of {} cannot be run: {}",
                 style.bad("error:"),
-                counted(files.len(), "plan"),
+                counted(files.len(), "file"),
                 counted(errors, "mistake")
             );
             if warnings > 0 {

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::inventory_files::plans_of;
 use super::plan_file::read;
 use crate::document::{Diagnostic, Diagnostics, Entry, Severity, SourceFile};
+use crate::inventory::{InventoryFile, Resolution, resolve};
 use crate::plan::{Plan, ValidityLimit, check_plan};
 use crate::sandbox::{SCENARIO_VERSION_KEY, Scenario};
 
@@ -14,12 +16,39 @@ use crate::sandbox::{SCENARIO_VERSION_KEY, Scenario};
 pub(super) struct CheckedFile {
     /// The file as it was named.
     pub(super) name: String,
-    /// The plan, when it can be run.
-    pub(super) plan: Option<Plan>,
-    /// It is a scenario of the sandbox, right or wrong.
-    pub(super) is_scenario: bool,
+    /// What it is, when nothing is wrong with it.
+    pub(super) content: Option<Content>,
+    /// What it is meant as, right or wrong.
+    pub(super) kind: FileKind,
     /// Mistakes and doubts.
     pub(super) found: Diagnostics,
+}
+
+/// What a file is meant as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileKind {
+    /// A plan.
+    Plan,
+    /// An inventory, or a part of one.
+    Inventory,
+    /// A scenario of the sandbox.
+    Scenario,
+}
+
+/// What a file is.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// A scenario of the sandbox.
+    Scenario,
+    /// A plan.
+    Plan(Box<Plan>),
+    /// An inventory, or a part of one.
+    Inventory {
+        /// How many targets the file lists.
+        targets: usize,
+        /// How many of them no plan was named for, so that their inputs could not be checked.
+        without_plan: usize,
+    },
 }
 
 /// The same as plain data.
@@ -29,6 +58,8 @@ pub(super) struct FileView<'a> {
     ok: bool,
     plan: Option<&'a str>,
     steps: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    targets: Option<usize>,
     diagnostics: Vec<Entry<'a>>,
     /// Mistakes that are counted but not listed.
     omitted: usize,
@@ -48,16 +79,33 @@ impl CheckedFile {
             }
         };
         let is_scenario = source.as_ref().is_ok_and(says_scenario);
+        let kind = if is_scenario { FileKind::Scenario } else { FileKind::Plan };
         let checked = source.and_then(|source| {
             if is_scenario {
-                return Scenario::parse(&source).map(|_| (None, Diagnostics::new(&source)));
+                let found = Diagnostics::new(&source);
+                return Scenario::parse(&source).map(|_| (Content::Scenario, found));
             }
-            check_plan(&source, limit).map(|(plan, found)| (Some(plan), found))
+            check_plan(&source, limit).map(|(plan, found)| (Content::Plan(Box::new(plan)), found))
         });
         match checked {
-            Ok((plan, found)) => Self { name, plan, is_scenario, found },
-            Err(found) => Self { name, plan: None, is_scenario, found },
+            Ok((content, found)) => Self { name, content: Some(content), kind, found },
+            Err(found) => Self { name, content: None, kind, found },
         }
+    }
+
+    /// Checks files that are one inventory, each against the plans of its targets.
+    pub(super) fn check_inventory(files: Vec<InventoryFile>, plan: Option<&Path>) -> Vec<Self> {
+        let plans = plans_of(&files, plan, false);
+        let Resolution { inventory, found } = resolve(files, &plans);
+        let checked = |(index, found): (usize, Diagnostics)| {
+            let targets = || inventory.targets_of(index);
+            let content = (!found.has_errors()).then(|| Content::Inventory {
+                targets: targets().count(),
+                without_plan: targets().filter(|target| target.plan.is_none()).count(),
+            });
+            Self { name: found.file().name().to_owned(), content, kind: FileKind::Inventory, found }
+        };
+        found.into_iter().enumerate().map(checked).collect()
     }
 
     pub(super) fn errors(&self) -> usize {
@@ -69,11 +117,19 @@ impl CheckedFile {
     }
 
     pub(super) fn view(&self) -> FileView<'_> {
+        let plan = match &self.content {
+            Some(Content::Plan(plan)) => Some(plan.as_ref()),
+            _ => None,
+        };
         FileView {
             file: &self.name,
-            ok: self.errors() == 0,
-            plan: self.plan.as_ref().map(|plan| plan.name.as_str()),
-            steps: self.plan.as_ref().map(|plan| plan.steps.len()),
+            ok: self.content.is_some(),
+            plan: plan.map(|plan| plan.name.as_str()),
+            steps: plan.map(|plan| plan.steps.len()),
+            targets: match &self.content {
+                Some(Content::Inventory { targets, .. }) => Some(*targets),
+                _ => None,
+            },
             diagnostics: self.found.entries().collect(),
             omitted: self.found.omitted(),
         }

@@ -9,6 +9,7 @@ use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::schema::schema_text;
+use crate::plan::plan_schema;
 
 const STARTER_PLAN: &str = include_str!("starter_plan.yaml");
 
@@ -33,7 +34,7 @@ pub(super) fn init(arguments: &InitArguments, console: &Console) -> Result<ExitC
     if schema.exists() && !arguments.force {
         console.talk(&format!("`{}` is there already and was left as it is", schema.display()));
     } else {
-        write(&schema, &schema_text()?, true)?;
+        write(&schema, &schema_text(&plan_schema())?, true)?;
         console.data(&schema.display().to_string());
     }
     let hint = console.talk_style().strong("hint:");

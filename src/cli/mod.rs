@@ -22,6 +22,7 @@ mod graph;
 mod init;
 mod inputs;
 mod interrupt;
+mod inventory_files;
 mod outcome;
 mod pause;
 mod plan_edits;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::console::Console;
 use super::error::CliError;
-use crate::document::{Diagnostics, SourceFile};
+use crate::document::{Diagnostics, FileLimits, SourceFile};
 use crate::engine::SEMANTICS;
-use crate::plan::{Plan, parse_plan};
+use crate::plan::{Plan, ValiditySchedule, check_plan};
 use crate::store::StoredPlan;
+use crate::types::Timestamp;
 
 /// A plan that can be run, in the form in which it is stored too.
 #[derive(Debug)]
@@ -17,9 +18,6 @@ pub(super) struct LoadedPlan {
     pub(super) stored: StoredPlan,
     pub(super) file: String,
 }
-
-/// A file larger than this is not read to its end, since no plan is.
-const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
 /// Reads and compiles a plan. What is wrong with it is shown; the error only sums up.
 pub(super) fn load_plan(path: &Path, console: &Console) -> Result<LoadedPlan, CliError> {
@@ -48,7 +46,9 @@ pub(super) fn compile(path: &Path, console: &Console) -> Result<(Plan, SourceFil
         CliError::usage(no_plan(&name))
     };
     let source = SourceFile::from_bytes(&name, &bytes).map_err(|wrong| refused(&wrong))?;
-    match parse_plan(&source) {
+    // What the CA allows today is said before the order, and not only by `check`.
+    let schedule = ValiditySchedule::default();
+    match check_plan(&source, schedule.on(today())) {
         Ok((plan, warnings)) => {
             show(&warnings);
             Ok((plan, source))
@@ -57,15 +57,27 @@ pub(super) fn compile(path: &Path, console: &Console) -> Result<(Plan, SourceFil
     }
 }
 
+/// The day that counts for what the CA allows.
+pub(super) fn today() -> jiff::civil::Date {
+    Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
 /// The last word on a file with mistakes.
 pub(super) fn no_plan(name: &str) -> String {
     format!("`{name}` is no plan that can be run; nothing was sent")
 }
 
-/// The bytes of a file, up to more than a plan may have.
+/// The bytes of a plan file.
 pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    read_within(path, FileLimits::PLAN)
+}
+
+/// The bytes of a file, up to three times what a file of its kind may have: enough to say how large
+/// it is, and to refuse it.
+pub(super) fn read_within(path: &Path, limits: FileLimits) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
+    let most = u64::try_from(limits.bytes).unwrap_or(u64::MAX).saturating_mul(3);
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(LARGEST_FILE).read_to_end(&mut bytes)?;
+    std::fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

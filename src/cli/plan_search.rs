@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
-use super::plan_file::read;
+use super::inventory_files::is_yaml_inventory;
+use super::plan_file::{read, read_within};
+use crate::document::FileLimits;
+use crate::inventory::Format;
 use crate::plan::signatures;
 
 /// Deeper folders are not searched; no project nests like this.
@@ -15,35 +18,44 @@ const DEEPEST: usize = 32;
 pub(super) struct Found {
     /// Plans, in the order of the arguments, each once.
     pub(super) plans: Vec<PathBuf>,
-    /// YAML files in folders that are no plans.
+    /// Inventories, likewise.
+    pub(super) inventories: Vec<PathBuf>,
+    /// YAML files in folders that are neither.
     pub(super) skipped: Vec<PathBuf>,
 }
 
-/// Looks into folders; a file that is named is a plan in any case. A folder without any plan is an
-/// error, because a check of nothing must not look like a success.
-pub(super) fn find_plans(paths: &[PathBuf]) -> Result<Found, CliError> {
+/// Looks into folders; a file that is named is a plan or an inventory in any case. A folder without
+/// either is an error, because a check of nothing must not look like a success.
+pub(super) fn find_files(paths: &[PathBuf]) -> Result<Found, CliError> {
     let mut found = Found::default();
     let mut seen = BTreeSet::new();
     for path in paths {
         if !path.is_dir() {
             if seen.insert(path.clone()) {
-                found.plans.push(path.clone());
+                let is_inventory = match Format::of(path) {
+                    Format::Yaml => is_yaml_inventory(path),
+                    Format::Table => true,
+                    Format::List => path.extension().is_some_and(|ending| ending == "txt"),
+                };
+                let files = if is_inventory { &mut found.inventories } else { &mut found.plans };
+                files.push(path.clone());
             }
             continue;
         }
-        let mut files = Vec::new();
-        search(path, DEEPEST, &mut files)?;
-        // `./plan.yaml` is `plan.yaml` to everybody else.
-        if path == Path::new(".") {
-            for file in &mut files {
-                *file = file.strip_prefix(".").unwrap_or(file).to_owned();
-            }
-        }
+        let files = files_below(path, &["yaml", "yml", "csv", "tsv"])?;
+        let is_table = |file: &PathBuf| Format::of(file) == Format::Table;
+        let (tables, files): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(is_table);
+        let (inventories, files): (Vec<PathBuf>, Vec<PathBuf>) =
+            files.into_iter().partition(|file| is_yaml_inventory(file));
         let (plans, others): (Vec<PathBuf>, Vec<PathBuf>) =
             files.into_iter().partition(|file| looks_like_a_plan(file));
-        if plans.is_empty() {
+        let tables = tables.into_iter().filter(|file| looks_like_an_inventory(file));
+        let inventories: Vec<PathBuf> = inventories.into_iter().chain(tables).collect();
+        if plans.is_empty() && inventories.is_empty() {
             return Err(no_plan(path, &others));
         }
+        let new = |file: &PathBuf| seen.insert(file.clone());
+        found.inventories.extend(inventories.into_iter().filter(new));
         found.plans.extend(plans.into_iter().filter(|plan| seen.insert(plan.clone())));
         found.skipped.extend(others);
     }
@@ -62,9 +74,27 @@ fn no_plan(folder: &Path, others: &[PathBuf]) -> CliError {
     }
 }
 
-/// All YAML files below `folder`, sorted. Links to folders are not followed: they may lead round in
+/// All files with these endings below `folder`, sorted.
+pub(super) fn files_below(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, CliError> {
+    let mut files = Vec::new();
+    search(folder, DEEPEST, endings, &mut files)?;
+    // `./plan.yaml` is `plan.yaml` to everybody else.
+    if folder == Path::new(".") {
+        for file in &mut files {
+            *file = file.strip_prefix(".").unwrap_or(file).to_owned();
+        }
+    }
+    Ok(files)
+}
+
+/// Links to folders are not followed: they may lead round in
 /// a circle.
-fn search(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
+fn search(
+    folder: &Path,
+    depth: usize,
+    endings: &[&str],
+    files: &mut Vec<PathBuf>,
+) -> Result<(), CliError> {
     let failed = |error: std::io::Error| {
         CliError::usage(format!("cannot read the folder `{}`: {error}", folder.display()))
     };
@@ -77,18 +107,28 @@ fn search(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), C
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
         if kind.is_dir() {
             if !hidden && depth > 0 {
-                search(&path, depth - 1, files)?;
+                search(&path, depth - 1, endings, files)?;
             }
-        } else if is_yaml(&path) && path.is_file() {
+        } else if has_ending(&path, endings) && path.is_file() {
             files.push(path);
         }
     }
     Ok(())
 }
 
-fn is_yaml(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| {
-        ["yaml", "yml"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+fn has_ending(path: &Path, endings: &[&str]) -> bool {
+    path.extension()
+        .is_some_and(|ending| endings.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+}
+
+/// Whether a table in a folder is an inventory: its first row names targets.
+fn looks_like_an_inventory(path: &Path) -> bool {
+    let Ok(bytes) = read_within(path, FileLimits::INVENTORY) else { return true };
+    let text = String::from_utf8_lossy(&bytes);
+    let header = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    header.is_some_and(|header| {
+        let mut columns = header.split([',', ';', '\t']).map(|cell| cell.trim().trim_matches('"'));
+        columns.any(|name| name == "target" || name == "common_name")
     })
 }
 
@@ -132,7 +172,7 @@ mod tests {
             (".hidden/plan.yaml", "certplan: 1\n"),
             ("bom.YAML", "\u{feff}certplan: 1\n"),
         ]);
-        let found = find_plans(&[folder.path().to_owned()]).unwrap();
+        let found = find_files(&[folder.path().to_owned()]).unwrap();
         assert_eq!(names(folder.path(), &found.plans), ["a.yaml", "b/dv.yml", "bom.YAML"]);
         assert_eq!(names(folder.path(), &found.skipped), ["pipeline.yaml"]);
     }
@@ -141,17 +181,17 @@ mod tests {
     fn a_plan_that_is_named_twice_is_checked_once() {
         let folder = folder(&[("a.yaml", "certplan: 1\n")]);
         let file = folder.path().join("a.yaml");
-        let found = find_plans(&[file.clone(), folder.path().to_owned(), file]).unwrap();
+        let found = find_files(&[file.clone(), folder.path().to_owned(), file]).unwrap();
         assert_eq!(names(folder.path(), &found.plans), ["a.yaml"]);
     }
 
     #[test]
     fn a_folder_without_plans_is_an_error_that_says_what_is_there() {
         let empty = folder(&[]);
-        let error = find_plans(&[empty.path().to_owned()]).unwrap_err();
+        let error = find_files(&[empty.path().to_owned()]).unwrap_err();
         assert!(error.message.contains("there is no plan in"), "{}", error.message);
         let other = folder(&[("deploy.yaml", "kind: Deployment\n")]);
-        let error = find_plans(&[other.path().to_owned()]).unwrap_err();
+        let error = find_files(&[other.path().to_owned()]).unwrap_err();
         assert!(error.hints[0].contains("deploy.yaml"), "{:?}", error.hints);
     }
 }

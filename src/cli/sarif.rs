@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::checked_file::CheckedFile;
-use crate::document::{CODES, Diagnostic, Diagnostics, Severity, Span};
+use crate::document::{CODES, Diagnostic, Diagnostics, Elsewhere, Severity, SourceFile, Span};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -137,15 +137,7 @@ pub(super) fn log(files: &[CheckedFile]) -> Log {
 }
 
 fn finding(diagnostic: &Diagnostic, found: &Diagnostics) -> Finding {
-    let region = |span: Span| {
-        let (start, end) = (found.file().position(span.start), found.file().position(span.end));
-        Region {
-            start_line: start.line,
-            start_column: start.column,
-            end_line: end.line,
-            end_column: end.column,
-        }
-    };
+    let region = |span: Span| region(found.file(), span);
     let artifact = || ArtifactLocation { uri: uri(found.file().name()) };
     let location = |span: Option<Span>, remark: &str| Location {
         physical_location: PhysicalLocation {
@@ -183,8 +175,30 @@ fn finding(diagnostic: &Diagnostic, found: &Diagnostics) -> Finding {
             .secondary
             .iter()
             .map(|label| location(Some(label.span), &label.text))
+            .chain(diagnostic.elsewhere.iter().map(elsewhere))
             .collect(),
         fixes: fix.into_iter().collect(),
+    }
+}
+
+/// A place in another file.
+fn elsewhere(place: &Elsewhere) -> Location {
+    Location {
+        physical_location: PhysicalLocation {
+            artifact_location: ArtifactLocation { uri: uri(place.file.name()) },
+            region: Some(region(&place.file, place.label.span)),
+        },
+        message: Some(Text { text: place.label.text.clone() }),
+    }
+}
+
+fn region(file: &SourceFile, span: Span) -> Region {
+    let (start, end) = (file.position(span.start), file.position(span.end));
+    Region {
+        start_line: start.line,
+        start_column: start.column,
+        end_line: end.line,
+        end_column: end.column,
     }
 }
 

@@ -4,24 +4,23 @@ use super::arguments::{SchemaArguments, SchemaOf};
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
+use crate::inventory::inventory_schema;
 use crate::plan::plan_schema;
 use crate::sandbox::scenario_schema;
+use serde_json::Value;
 
 pub(super) fn schema(arguments: &SchemaArguments, console: &Console) -> Result<ExitCode, CliError> {
     let text = match arguments.of {
-        SchemaOf::Plan => schema_text()?,
-        SchemaOf::Scenario => text_of(&scenario_schema())?,
+        SchemaOf::Plan => schema_text(&plan_schema())?,
+        SchemaOf::Inventory => schema_text(&inventory_schema())?,
+        SchemaOf::Scenario => schema_text(&scenario_schema())?,
     };
     console.data(text.trim_end());
     Ok(ExitCode::Success)
 }
 
-/// The schema of plans as a file.
-pub(super) fn schema_text() -> Result<String, CliError> {
-    text_of(&plan_schema())
-}
-
-fn text_of(schema: &serde_json::Value) -> Result<String, CliError> {
+/// A schema as a file.
+pub(super) fn schema_text(schema: &Value) -> Result<String, CliError> {
     let text = serde_json::to_string_pretty(schema)
         .map_err(|error| CliError::failure(format!("the schema is no JSON: {error}")))?;
     Ok(text + "\n")

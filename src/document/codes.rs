@@ -59,6 +59,10 @@ pub const CODES: &[Code] = &[
     code("self-reference", "a step reads or needs itself"),
     code("several-documents", "the file holds several YAML documents"),
     code("several-names", "a line of a list holds more than one domain"),
+    code(
+        "shared-validation-name",
+        "targets prove their names at one place and wait for one another",
+    ),
     code("stray-key", "a key has no meaning where it stands"),
     code("table-syntax", "a table is not complete or not right"),
     code("template-call", "a template calls a value as a function"),

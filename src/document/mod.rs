@@ -16,6 +16,7 @@ pub(crate) mod suggest;
 pub(crate) mod version;
 pub(crate) mod yaml;
 pub(crate) mod yaml_error;
+mod yaml_plain;
 
 pub use codes::{CODES, Code};
 pub use describe::describe;

@@ -13,6 +13,7 @@ use super::diagnostic::{Diagnostic, Diagnostics};
 use super::node::{Key, Kind, Node, mask, may_hold_secret};
 use super::source::{FileLimits, SourceFile, Span};
 use super::yaml_error::explain;
+use super::yaml_plain;
 
 /// How deep a file may nest. A plan has some eight levels; 64, the reader's own limit, overflows
 /// the 2 MiB stack of a thread in a build without optimisation (measured: 40 KiB per level).
@@ -29,6 +30,15 @@ pub(crate) fn parse(file: &SourceFile, diagnostics: &mut Diagnostics) -> Option<
 
 /// The same for a file with limits of its own.
 pub(crate) fn parse_within(
+    file: &SourceFile,
+    limits: FileLimits,
+    diagnostics: &mut Diagnostics,
+) -> Option<Node> {
+    yaml_plain::read(file, limits).or_else(|| parse_thoroughly(file, limits, diagnostics))
+}
+
+/// Reads whatever YAML can say, and explains what it cannot.
+pub(super) fn parse_thoroughly(
     file: &SourceFile,
     limits: FileLimits,
     diagnostics: &mut Diagnostics,

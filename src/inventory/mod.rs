@@ -11,8 +11,10 @@ mod model;
 mod raw;
 mod report;
 mod resolve;
+mod schema;
 mod scope;
 mod table_file;
+mod validation;
 mod yaml_file;
 
 #[cfg(test)]
@@ -22,3 +24,4 @@ pub use limit::{Limit, LimitError};
 pub use model::{Inventory, PlanPath, Target};
 pub use raw::{Format, InventoryFile};
 pub use resolve::{KnownPlan, Plans, Resolution, resolve};
+pub use schema::inventory_schema;

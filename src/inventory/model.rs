@@ -1,5 +1,6 @@
 //! `Inventory`: the targets, checked against their plans.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::scope::Scope;
+use super::validation::validation_names;
 use crate::document::{SourceFile, Span};
 use crate::types::{DomainName, GroupName, TargetName};
 
@@ -75,7 +77,20 @@ impl Target {
     }
 }
 
+impl Target {
+    /// The names at which DNS records prove its certificate's names, as documented: below the base
+    /// domain of each (contract A.7). Sorted; runs that share one take turns.
+    pub fn validation_names(&self) -> BTreeSet<String> {
+        validation_names(&self.names)
+    }
+}
+
 impl Inventory {
+    /// The targets of one file, by its place among the files.
+    pub fn targets_of(&self, file: usize) -> impl Iterator<Item = &Target> {
+        self.targets.iter().filter(move |target| target.place.0 == file)
+    }
+
     /// Where a target stands: file, line and column.
     pub fn place_of(&self, target: &Target) -> String {
         let (file, span) = target.place;

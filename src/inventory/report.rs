@@ -26,7 +26,7 @@ impl Place {
 }
 
 /// Adds a second place, in the same file or in another.
-fn also(
+pub(super) fn also(
     diagnostic: Diagnostic,
     here: usize,
     place: Place,

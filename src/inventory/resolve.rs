@@ -15,6 +15,7 @@ use super::raw::{Format, InventoryFile, RawGroup, RawTarget};
 use super::report;
 use super::scope::{Contradiction, PreparedPlan, Said, Scope, given, names};
 use super::table_file::LIST_SEPARATOR;
+use super::validation;
 use crate::document::Diagnostics;
 use crate::document::decode::{Decoder, Located};
 use crate::document::node::{Key, Kind, Node, mask, may_hold_secret};
@@ -85,6 +86,9 @@ pub fn resolve(mut files: Vec<InventoryFile>, plans: &Plans) -> Resolution {
     let sources: Vec<SourceFile> = files.iter().map(|file| file.source.clone()).collect();
     let mut found = resolver.found;
     report::same_names(&targets, &mut found);
+    if !found.iter().any(Diagnostics::has_errors) {
+        validation::warn(&targets, plans, &mut found);
+    }
     let groups = files.iter().flat_map(|file| &file.groups);
     let groups = groups.map(|group| group.name.value.clone()).collect();
     Resolution { inventory: Inventory { targets, groups, files: sources }, found }
@@ -160,6 +164,8 @@ impl<'f> Resolver<'f> {
                 if let Some((first, other)) = seen.get(name) {
                     let first = report::Place::new(*first, other.name.span);
                     report::duplicate_target(&raw.name, index, first, &mut self.found);
+                    // Whatever else is wrong with it is said now, too.
+                    self.target(index, raw);
                     continue;
                 }
                 seen.insert(name, (index, raw));

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::document::{FileLimits, Severity, SourceFile};
+use crate::document::{Diagnostics, FileLimits, Severity, SourceFile, yaml};
 use crate::plan::parse_plan;
 
 /// A plan with inputs of many kinds.
@@ -226,6 +226,119 @@ fn more_mistakes_than_anybody_reads_are_counted() {
     }
     let resolution = put_together(&[("i.yaml", &text)]);
     assert_eq!(resolution.found[0].count(Severity::Error), 1_000);
+}
+
+/// Mistakes that only the parser sees: a schema knows shapes, not plans and what names refer to.
+const ONLY_THE_PARSER: &[&str] = &[
+    "common_name_missing",
+    "default_unknown",
+    "group_contradiction",
+    "group_contradiction_plan",
+    "group_named_like_a_target",
+    "group_none",
+    "group_unknown",
+    "group_unused",
+    "input_missing",
+    "input_types",
+    "input_unknown",
+    "plan_missing",
+    "plan_unknown",
+    "plan_with_mistakes",
+    "same_names",
+];
+
+fn complaints(text: &str) -> Option<Vec<String>> {
+    static VALIDATOR: LazyLock<jsonschema::Validator> =
+        LazyLock::new(|| jsonschema::draft202012::new(&inventory_schema()).unwrap());
+    let file = SourceFile::new("i.yaml", text);
+    let mut diagnostics = Diagnostics::new(&file);
+    // What is no YAML, or has a key twice, never reaches a schema.
+    let value = yaml::parse(&file, &mut diagnostics)?.to_value();
+    let complaints = VALIDATOR.iter_errors(&value);
+    let complaints = complaints.map(|error| format!("{}: {error}", error.instance_path()));
+    let complaints: Vec<String> = complaints.collect();
+    (!diagnostics.has_errors()).then_some(complaints)
+}
+
+#[test]
+fn the_schema_file_is_that_of_the_program() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/inventory.schema.json");
+    let text = serde_json::to_string_pretty(&inventory_schema()).unwrap() + "\n";
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == text, "schemas/inventory.schema.json is stale: UPDATE_GOLDEN=1 writes it");
+    assert!(jsonschema::draft202012::meta::is_valid(&inventory_schema()));
+}
+
+#[test]
+fn what_the_schema_overlooks_is_known() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inventories_invalid");
+    let mut overlooked = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        if path.extension().is_some_and(|ending| ending == "yaml")
+            && complaints(&text).is_some_and(|complaints| complaints.is_empty())
+        {
+            overlooked.push(path.file_stem().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    overlooked.sort();
+    assert_eq!(overlooked, ONLY_THE_PARSER);
+}
+
+#[test]
+fn targets_that_prove_their_names_at_one_place_are_told_to_take_turns() {
+    let text = "certplan_inventory: 1
+plan: dv.yaml
+targets:
+  www.example.com:
+  other.example.net:
+  shop.example.com: { inputs: { dns_names: [\"*.shop.example.com\"] } }
+  a.b.example.co.uk:
+  example.co.uk:
+  x.github.io:
+  y.github.io:
+";
+    let resolution = put_together(&[("i.yaml", text)]);
+    assert!(!resolution.has_errors());
+    let warnings: Vec<&str> =
+        resolution.found[0].iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(
+        warnings,
+        [
+            "2 targets prove their names at `_dnsauth.example.com` and take turns",
+            "2 targets prove their names at `_dnsauth.example.co.uk` and take turns",
+        ]
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn what_the_parser_accepts_the_schema_accepts(
+        key in "[a-z.*@+-]{1,6}|plan|groups|inputs|all",
+        value in r#"|\{\}|\[\]|\[s\]|s|dv.yaml|1|true|\{ validity_days: 9 \}|\{ inputs: \{ \} \}|\{ groups: \[s\] \}|\{ plan: dv.yaml, groups: \}"#,
+        place in 0..5_usize,
+    ) {
+        let key = match key.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            true => key,
+            false => format!("'{key}'"),
+        };
+        let entry = |at: usize| if at == place { format!("{key}: {value}") } else { String::new() };
+        let text = format!(
+            "certplan_inventory: 1\nplan: dv.yaml\ndefaults:\n  {}\ngroups:\n  s:\n  {}\n\
+             targets:\n  a.example:\n    {}\n  {}\n{}\n",
+            entry(0), entry(1), entry(2), entry(3), entry(4),
+        );
+        let resolution = put_together(&[("i.yaml", &text)]);
+        if !resolution.has_errors() {
+            prop_assert_eq!(complaints(&text), Some(Vec::new()), "{}", text);
+        }
+    }
 }
 
 proptest! {

@@ -91,7 +91,7 @@ fn is_inventory(entries: &[(Key, Node)], root: &Node, decoder: &mut Decoder<'_>)
     decoder.push(
         Diagnostic::error("not-an-inventory", "the file is YAML, but no inventory")
             .at(start, "an inventory begins with `certplan_inventory: 1`")
-            .help("`certplan init --inventory` writes an inventory to start from"),
+            .help("`certplan schema inventory` prints all that an inventory can say"),
     );
     false
 }

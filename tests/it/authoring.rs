@@ -53,8 +53,33 @@ fn a_folder_is_checked_in_one_go_with_every_mistake_of_every_file() {
     assert_eq!(data, "plans/dv.yaml: ok, 7 steps\n");
     assert!(talk.contains("plans/typo.yaml:57:26"), "{talk}");
     assert!(talk.contains("plans/old/year.yml:30:14"), "{talk}");
-    assert!(talk.contains("no plans: `deploy/app.yaml`"), "{talk}");
-    assert!(talk.ends_with("error: 2 of 3 plans cannot be run: 2 mistakes\n"), "{talk}");
+    assert!(talk.contains("neither plans nor inventories: `deploy/app.yaml`"), "{talk}");
+    assert!(talk.ends_with("error: 2 of 3 files cannot be run: 2 mistakes\n"), "{talk}");
+}
+
+#[test]
+fn inventories_are_checked_against_their_plans_before_anything_is_sent() {
+    let folder = project();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "good.yaml",
+        "certplan_inventory: 1\nplan: plans/dv.yaml\ntargets:\n  a.example.com:\n  b.example.com:\n",
+    );
+    write("bad.csv", "target,plan,validity_days\na.example.com,plans/dv.yaml,900\n");
+    let output = certplan(folder.path(), &["check", "good.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "good.yaml: ok, 2 targets\n");
+    assert!(text(&output.stderr).contains("take turns"), "{}", text(&output.stderr));
+    let output = certplan(folder.path(), &["check", "good.yaml", "--deny-warnings"]);
+    assert_eq!(output.status.code(), Some(2));
+    // Each is right or wrong by itself; together they name one target twice.
+    let together = ["check", "--inventory", "good.yaml", "--inventory", "bad.csv"];
+    let output = certplan(folder.path(), &together);
+    let talk = text(&output.stderr);
+    assert!(
+        talk.contains("bad.csv:2:29") && talk.contains("`a.example.com` is given twice"),
+        "{talk}"
+    );
 }
 
 #[test]

@@ -1,0 +1,88 @@
+//! Reading inventories and the plans that they name, and showing what is wrong with them.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::CliError;
+use super::plan_file::{read, read_within};
+use super::plan_search::files_below;
+use crate::document::{Diagnostic, Diagnostics, FileLimits, SourceFile};
+use crate::inventory::{Format, InventoryFile, KnownPlan, PlanPath, Plans};
+use crate::plan::parse_plan;
+
+/// The files of one inventory: those that are named, and in folders every YAML file that is an
+/// inventory, every table and every list.
+pub(super) fn inventory_files(paths: &[PathBuf]) -> Result<Vec<InventoryFile>, CliError> {
+    let mut files = Vec::new();
+    let mut seen = HashSet::new();
+    for path in paths {
+        if !path.is_dir() {
+            if seen.insert(path.clone()) {
+                files.push(inventory_file(path));
+            }
+            continue;
+        }
+        let below = files_below(path, &["yaml", "yml", "csv", "tsv", "txt"])?;
+        let meant = |path: &PathBuf| Format::of(path) != Format::Yaml || is_yaml_inventory(path);
+        let before = files.len();
+        for path in below.into_iter().filter(meant) {
+            if seen.insert(path.clone()) {
+                files.push(inventory_file(&path));
+            }
+        }
+        if files.len() == before {
+            return Err(CliError::usage(format!("there is no inventory in `{}`", path.display()))
+                .hint("inventories are YAML with `certplan_inventory: 1`, `.csv` or `.txt`"));
+        }
+    }
+    Ok(files)
+}
+
+/// Reads one file. A file that cannot be read is a mistake like any other.
+pub(super) fn inventory_file(path: &Path) -> InventoryFile {
+    let name = path.display().to_string();
+    let source = match read_within(path, FileLimits::INVENTORY) {
+        Ok(bytes) => SourceFile::from_bytes_within(&name, &bytes, FileLimits::INVENTORY),
+        Err(error) => {
+            let mut found = Diagnostics::new(&SourceFile::new(&name, ""));
+            let message = format!("cannot read the file: {error}");
+            found.push(Diagnostic::error("unreadable-file", message));
+            Err(found)
+        }
+    };
+    match source {
+        Ok(source) => InventoryFile::parse(&source, Format::of(path)),
+        Err(found) => InventoryFile::unreadable(found),
+    }
+}
+
+/// Whether a YAML file is meant as an inventory.
+pub(super) fn is_yaml_inventory(path: &Path) -> bool {
+    read_within(path, FileLimits::INVENTORY)
+        .is_ok_and(|bytes| InventoryFile::is_meant_by(&String::from_utf8_lossy(&bytes)))
+}
+
+/// Compiles every plan that the files name, each once.
+pub(super) fn plans_of(files: &[InventoryFile], plan: Option<&Path>, required: bool) -> Plans {
+    let fallback = plan.map(PlanPath::new);
+    let mut known = HashMap::new();
+    for path in files.iter().flat_map(InventoryFile::plans).chain(fallback.clone()) {
+        known.entry(path.clone()).or_insert_with(|| known_plan(path.as_path()));
+    }
+    Plans { known, fallback, required }
+}
+
+fn known_plan(path: &Path) -> KnownPlan {
+    let name = path.display().to_string();
+    let bytes = match read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => return KnownPlan::Refused(format!("it cannot be read: {error}")),
+    };
+    match SourceFile::from_bytes(&name, &bytes).and_then(|source| parse_plan(&source)) {
+        Ok((plan, _)) => KnownPlan::Ready(Arc::new(plan)),
+        Err(_) => KnownPlan::Refused(format!(
+            "it has mistakes of its own; `certplan check {name}` shows them"
+        )),
+    }
+}

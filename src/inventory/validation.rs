@@ -1,0 +1,102 @@
+//! Validation names: which targets have to wait for one another, told before anything is ordered.
+//!
+//! The CA proves names by a CNAME at `_dnsauth` below their base domain (contract A.7), and two open
+//! orders want different records at one such name (contract A.15). So the runs take turns.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::model::{PlanPath, Target};
+use super::report::{Place, also};
+use super::resolve::{KnownPlan, Plans};
+use crate::document::diagnostic::{Diagnostic, Diagnostics};
+use crate::document::suggest::list;
+use crate::plan::{Plan, Template};
+use crate::types::DomainName;
+
+/// A suggestion names so many domains; more than that nobody copies.
+const MOST_SUGGESTED: usize = 10;
+
+/// The names at which a certificate's names are proved by DNS, sorted.
+pub(super) fn validation_names(names: &[DomainName]) -> BTreeSet<String> {
+    let base = |name: &DomainName| {
+        let name = name.without_wildcard();
+        format!("_dnsauth.{}", psl::domain_str(name).unwrap_or(name))
+    };
+    names.iter().map(base).collect()
+}
+
+/// Whether the orders of a plan are proved by DNS records, as far as can be known before it runs.
+fn proves_by_dns(plan: &Plan) -> bool {
+    let is_email = |template: &Template| *template == Template::Literal("email".into());
+    plan.steps
+        .values()
+        .filter(|step| step.uses == "regfish.create_order")
+        .any(|step| !step.with.get("dcv_method").is_some_and(is_email))
+}
+
+/// Warns of targets that share a validation name: once for each name, at the second target.
+pub(super) fn warn(targets: &[Target], plans: &Plans, found: &mut [Diagnostics]) {
+    let by_dns: HashMap<&PlanPath, bool> = plans
+        .known
+        .iter()
+        .map(|(path, plan)| match plan {
+            KnownPlan::Ready(plan) => (path, proves_by_dns(plan)),
+            KnownPlan::Refused(_) => (path, false),
+        })
+        .collect();
+    let mut order: Vec<String> = Vec::new();
+    let mut sharing: HashMap<String, Vec<&Target>> = HashMap::new();
+    let waits =
+        |target: &&Target| target.plan.as_ref().is_some_and(|plan| by_dns.get(plan) == Some(&true));
+    for target in targets.iter().filter(waits) {
+        for name in validation_names(&target.names) {
+            let others = sharing.entry(name.clone()).or_default();
+            others.push(target);
+            if others.len() == 2 {
+                order.push(name);
+            }
+        }
+    }
+    for name in order {
+        if let Some([first, second, rest @ ..]) = sharing.get(&name).map(Vec::as_slice) {
+            push(&name, first, second, rest, found);
+        }
+    }
+}
+
+fn push(name: &str, first: &Target, second: &Target, rest: &[&Target], found: &mut [Diagnostics]) {
+    let count = 2 + rest.len();
+    let (file, span) = second.place;
+    let remark = match rest.len() {
+        0 => format!("waits until `{}` is issued", first.name),
+        more => format!("waits until `{}` is issued, and {more} more wait with it", first.name),
+    };
+    let diagnostic = Diagnostic::warning(
+        "shared-validation-name",
+        format!("{count} targets prove their names at `{name}` and take turns"),
+    )
+    .at(span, remark);
+    let place = Place::new(first.place.0, first.place.1);
+    let diagnostic = also(diagnostic, file, place, "comes first", found);
+    let targets = || [first, second].into_iter().chain(rest.iter().copied());
+    let names: BTreeSet<&str> =
+        targets().flat_map(|target| &target.names).map(DomainName::as_str).collect();
+    let help = if names.len() <= MOST_SUGGESTED {
+        let common_name = first.names.first().map(DomainName::as_str).unwrap_or_default();
+        let others = names.iter().filter(|name| **name != common_name).map(|name| {
+            match name.starts_with('*') {
+                true => format!("\"{name}\""),
+                false => (*name).to_owned(),
+            }
+        });
+        let others: Vec<String> = others.collect();
+        format!(
+            "one certificate can hold all these names: `{common_name}` with `dns_names: [{}]`",
+            others.join(", ")
+        )
+    } else {
+        let shown = list(targets().map(|target| target.name.as_str()).take(MOST_SUGGESTED));
+        format!("one certificate with several `dns_names` needs no turns; among them: {shown}")
+    };
+    found[file].push(diagnostic.help(help));
+}
