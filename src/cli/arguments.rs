@@ -42,6 +42,8 @@ pub(super) enum Command {
     Events(EventsArguments),
     /// Check plans and inventories; show every mistake with its place
     Check(CheckArguments),
+    /// Play the test cases of plans in imitated worlds: no network, no money, no waiting
+    Test(TestArguments),
     /// Write a commented plan to start from
     Init(InitArguments),
     /// List what steps can do, or explain one action
@@ -274,6 +276,35 @@ pub(super) enum CheckFormat {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct TestArguments {
+    /// Test files (`NAME.test.yaml`), plans with a test file beside them, and folders with such
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// Play only cases whose file or name contains this text, in any case
+    #[arg(long, value_name = "TEXT")]
+    pub(super) filter: Option<String>,
+
+    /// How the result is written to standard output
+    #[arg(short, long, value_enum, default_value_t = TestFormat::Text)]
+    pub(super) output: TestFormat,
+
+    /// How many worlds there are at once [default: as many as processors]
+    #[arg(short, long, value_name = "N")]
+    pub(super) jobs: Option<std::num::NonZeroUsize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum TestFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// For CI systems: JUnit XML
+    Junit,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct InitArguments {
     /// The file to write; `-` shows the plan instead
     #[arg(default_value = "plan.yaml")]
@@ -319,6 +350,8 @@ pub(super) enum SchemaOf {
     Inventory,
     /// A scenario of the sandbox
     Scenario,
+    /// A test file
+    Test,
 }
 
 #[derive(Debug, Args)]

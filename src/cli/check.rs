@@ -104,6 +104,9 @@ fn show(file: &CheckedFile, console: &Console) {
             }
         }
         Some(Content::Scenario) => console.data(&format!("{}: ok, a scenario", file.name)),
+        Some(Content::Tests(cases)) => {
+            console.data(&format!("{}: ok, {}", file.name, counted(*cases, "case")));
+        }
         None => {}
     }
 }
@@ -138,6 +141,7 @@ fn last_word(file: &CheckedFile) -> String {
             format!("`{}` is no inventory that can be run; nothing was sent", file.name)
         }
         FileKind::Scenario => format!("`{}` is no scenario that can be used", file.name),
+        FileKind::Tests => format!("`{}` is no test file that can be used", file.name),
     }
 }
 

@@ -6,10 +6,12 @@ use serde::Serialize;
 
 use super::inventory_files::plans_of;
 use super::plan_file::read;
+use super::test::Beside;
 use crate::document::{Diagnostic, Diagnostics, Entry, Severity, SourceFile};
 use crate::inventory::{InventoryFile, Resolution, resolve};
 use crate::plan::{Plan, ValidityLimit, check_plan};
 use crate::sandbox::{SCENARIO_VERSION_KEY, Scenario};
+use crate::trial::{looks_like_tests, parse_tests};
 
 /// The outcome of checking one file.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(super) enum FileKind {
     Inventory,
     /// A scenario of the sandbox.
     Scenario,
+    /// Test cases of a plan.
+    Tests,
 }
 
 /// What a file is.
@@ -40,6 +44,8 @@ pub(super) enum FileKind {
 pub(super) enum Content {
     /// A scenario of the sandbox.
     Scenario,
+    /// So many test cases of a plan.
+    Tests(usize),
     /// A plan.
     Plan(Box<Plan>),
     /// An inventory, or a part of one.
@@ -60,6 +66,8 @@ pub(super) struct FileView<'a> {
     steps: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     targets: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cases: Option<usize>,
     diagnostics: Vec<Entry<'a>>,
     /// Mistakes that are counted but not listed.
     omitted: usize,
@@ -78,14 +86,16 @@ impl CheckedFile {
                 Err(found)
             }
         };
-        let is_scenario = source.as_ref().is_ok_and(says_scenario);
-        let kind = if is_scenario { FileKind::Scenario } else { FileKind::Plan };
-        let checked = source.and_then(|source| {
-            if is_scenario {
+        let kind = source.as_ref().map_or(FileKind::Plan, kind_of);
+        let checked = source.and_then(|source| match kind {
+            FileKind::Tests => parse_tests(&source, &Beside::of(path))
+                .map(|(tests, found)| (Content::Tests(tests.cases.len()), found)),
+            FileKind::Scenario => {
                 let found = Diagnostics::new(&source);
-                return Scenario::parse(&source).map(|_| (Content::Scenario, found));
+                Scenario::parse(&source).map(|_| (Content::Scenario, found))
             }
-            check_plan(&source, limit).map(|(plan, found)| (Content::Plan(Box::new(plan)), found))
+            FileKind::Plan | FileKind::Inventory => check_plan(&source, limit)
+                .map(|(plan, found)| (Content::Plan(Box::new(plan)), found)),
         });
         match checked {
             Ok((content, found)) => Self { name, content: Some(content), kind, found },
@@ -130,9 +140,24 @@ impl CheckedFile {
                 Some(Content::Inventory { targets, .. }) => Some(*targets),
                 _ => None,
             },
+            cases: match &self.content {
+                Some(Content::Tests(cases)) => Some(*cases),
+                _ => None,
+            },
             diagnostics: self.found.entries().collect(),
             omitted: self.found.omitted(),
         }
+    }
+}
+
+/// What a file that is no inventory is meant as.
+fn kind_of(source: &SourceFile) -> FileKind {
+    if looks_like_tests(source.name(), source.text()) {
+        FileKind::Tests
+    } else if says_scenario(source) {
+        FileKind::Scenario
+    } else {
+        FileKind::Plan
     }
 }
 

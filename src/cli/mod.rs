@@ -41,6 +41,7 @@ mod session;
 mod show;
 mod state_directory;
 mod status;
+mod test;
 
 use std::ffi::OsString;
 
@@ -96,6 +97,7 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
         Command::Check(arguments) => check::check(&arguments, console),
         Command::Init(arguments) => init::init(&arguments, console),
         Command::Actions(arguments) => actions::actions(&arguments, console),
+        Command::Test(arguments) => test::test(arguments, console).await,
         Command::Schema(arguments) => schema::schema(&arguments, console),
         Command::Pause(arguments) => pause::pause(arguments, console),
         Command::Unpause(arguments) => pause::unpause(arguments, console),

@@ -134,7 +134,7 @@ fn looks_like_an_inventory(path: &Path) -> bool {
 
 /// Whether a file in a folder was probably meant as a plan, right or wrong: it says `certplan`, or
 /// it uses one of the actions. What cannot be read is reported, so it counts.
-fn looks_like_a_plan(path: &Path) -> bool {
+pub(super) fn looks_like_a_plan(path: &Path) -> bool {
     let Ok(bytes) = read(path) else { return true };
     let text = String::from_utf8_lossy(&bytes);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);

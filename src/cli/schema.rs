@@ -7,6 +7,7 @@ use super::exit::ExitCode;
 use crate::inventory::inventory_schema;
 use crate::plan::plan_schema;
 use crate::sandbox::scenario_schema;
+use crate::trial::test_schema;
 use serde_json::Value;
 
 pub(super) fn schema(arguments: &SchemaArguments, console: &Console) -> Result<ExitCode, CliError> {
@@ -14,6 +15,7 @@ pub(super) fn schema(arguments: &SchemaArguments, console: &Console) -> Result<E
         SchemaOf::Plan => schema_text(&plan_schema())?,
         SchemaOf::Inventory => schema_text(&inventory_schema())?,
         SchemaOf::Scenario => schema_text(&scenario_schema())?,
+        SchemaOf::Test => schema_text(&test_schema())?,
     };
     console.data(text.trim_end());
     Ok(ExitCode::Success)

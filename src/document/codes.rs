@@ -11,7 +11,7 @@ pub struct Code {
 
 /// All codes, in the order of their names.
 pub const CODES: &[Code] = &[
-    code("bad-call", "the call of a fault is not a method and a path"),
+    code("bad-call", "a call is not written as a method and a path"),
     code("bad-duration", "a duration is not written as `15s`, `30m`, `1h30m` or `7d`"),
     code("bad-name", "a name has characters that names of its kind cannot have"),
     code("bad-pattern", "the pattern of an input is no regular expression"),
@@ -20,6 +20,7 @@ pub const CODES: &[Code] = &[
     code("braces-in-when", "a condition is written in braces, though it is an expression already"),
     code("contradiction", "two groups of a target say different things"),
     code("cycle", "steps need one another in a circle"),
+    code("duplicate-case", "two cases have the same name"),
     code("duplicate-group", "a group is defined twice, or a target names it twice"),
     code("duplicate-key", "a key of a map is given twice"),
     code("duplicate-step", "two steps have the same id"),
@@ -34,14 +35,17 @@ pub const CODES: &[Code] = &[
     code("finally-orders", "a step that runs whatever happened would cost money"),
     code("key-not-text", "a key of a map is no text"),
     code("literal-secret", "a secret is written into the plan"),
-    code("missing-input", "a target does not give an input that its plan needs"),
+    code("missing-input", "a target or a case does not give an input that its plan needs"),
     code("missing-key", "a key that is needed is not there"),
     code("missing-parameter", "a parameter that the action needs is not there"),
     code("missing-version", "the file does not say its format version"),
     code("name-taken", "a target and a group have the same name"),
     code("newer-version", "the file is written in a later version of its format"),
+    code("no-cases", "a test file has no cases"),
+    code("no-expectation", "a case expects nothing"),
     code("no-field", "a step is read as a whole, without a field"),
-    code("no-plan", "a target has no plan"),
+    code("no-plan", "a target or a test file has no plan that can be run"),
+    code("no-scenario", "a case names no scenario that can be used"),
     code("no-steps", "the plan has no steps"),
     code("no-targets", "the inventory has no targets"),
     code("not-a-plan", "the file is YAML, but no plan"),
@@ -126,7 +130,7 @@ mod tests {
     fn the_table_has_every_code_that_is_used_and_no_other() {
         let mut source = String::new();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        for module in ["document", "plan", "inventory", "sandbox", "cli"] {
+        for module in ["document", "plan", "inventory", "sandbox", "trial", "cli"] {
             collect(&root.join(module), &mut source);
         }
         for code in CODES {

@@ -257,9 +257,7 @@ impl<'a> Decoder<'a> {
 
     /// Reports that `name` is missing, when it is.
     pub(crate) fn require(&mut self, fields: &Fields<'_>, name: &str, help: &str) {
-        // A slip of the name is reported as an unknown key.
-        let slip = |(key, _): &(Key, Node)| nearest(&key.name, [name]).is_some();
-        if fields.get(name).is_none() && !fields.entries.iter().any(slip) {
+        if fields.get(name).is_none() && !fields.has_slip_of(name) {
             self.push(
                 Diagnostic::error("missing-key", format!("{} has no `{name}`", fields.what))
                     .at(fields.span, format!("`{name}` is missing here"))
@@ -272,6 +270,11 @@ impl<'a> Decoder<'a> {
 impl<'n> Fields<'n> {
     pub(crate) fn get(&self, name: &str) -> Option<(&'n Key, &'n Node)> {
         self.entries.iter().find(|(key, _)| key.name == name).map(|(key, node)| (key, node))
+    }
+
+    /// Whether a key looks like a slip of `name`; it is reported as an unknown key.
+    pub(crate) fn has_slip_of(&self, name: &str) -> bool {
+        self.entries.iter().any(|(key, _)| nearest(&key.name, [name]).is_some())
     }
 
     /// How messages call the value of `name`.

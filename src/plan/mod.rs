@@ -31,6 +31,7 @@ mod tests;
 
 use crate::document::decode::Decoder;
 use crate::document::{Diagnostics, SourceFile, yaml};
+pub(crate) use compile::value::explain_mismatches;
 pub use filters::{FilterDoc, builtin_filters, own_filters};
 pub use inputs::{GivenValue, InputError, resolve_inputs};
 pub use manual::{ActionDoc, FieldDoc, actions_markdown, filters_markdown};

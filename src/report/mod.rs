@@ -24,6 +24,6 @@ pub use progress::Progress;
 pub use recap::{Recap, RecapResult, RecapRow, recap_junit, recap_markdown, recap_table};
 pub use remains::remains;
 pub use result::{RunResultView, StepView};
-pub use run_page::run_page;
+pub use run_page::{run_page, timeline};
 pub use run_table::{RunLine, run_table};
 pub use style::Style;

@@ -50,20 +50,30 @@ pub fn run_page(
 
     page.push(String::new());
     page.push(style.strong("Timeline"));
-    let mut progress = Progress::new(style, state.steps.keys().map(|step| step.as_str().len()));
+    page.extend(timeline(events, style));
+    page.push(String::new());
+    page.push(style.faint(&format!("All details: certplan events {run}")));
+    page
+}
+
+/// What happened when: a line or more for each event, with the time since the first.
+pub fn timeline(events: &[Event], style: Style) -> Vec<String> {
+    let Some(first) = events.first() else { return Vec::new() };
+    let steps = || events.iter().filter_map(|event| event.kind.step());
+    let widths = || steps().map(|step| step.as_str().len());
+    let (mut progress, width) = (Progress::new(style, widths()), widths().max().unwrap_or(0));
+    let mut timeline = Vec::new();
     for event in events {
         let mut lines = progress.lines(event);
         if lines.is_empty() {
             lines.extend(quiet_line(event, width));
         }
         for line in lines {
-            let offset = format!("+{}", between(state.started_at, event.at));
-            page.push(format!("  {offset:>9} {line}"));
+            let offset = format!("+{}", between(first.at, event.at));
+            timeline.push(format!("  {offset:>9} {line}"));
         }
     }
-    page.push(String::new());
-    page.push(style.faint(&format!("All details: certplan events {run}")));
-    page
+    timeline
 }
 
 /// Where a step stands.

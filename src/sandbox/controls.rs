@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::happening::Happening;
-use super::observed::{LoggedHappening, LoggedRequest, OrderSnapshot};
+use super::observed::{LoggedHappening, LoggedRequest, OrderSnapshot, RecordSnapshot};
 use super::server::SandboxError;
 use super::shared::Shared;
 use super::world::{
@@ -74,6 +74,15 @@ impl Controls {
         drop(turn);
         self.shared.save(version).await?;
         Ok(notes)
+    }
+
+    /// All DNS records that somebody put, zone by zone; those that the vendor keeps itself aside.
+    pub fn records(&self) -> Vec<RecordSnapshot> {
+        self.shared.read_world(|world| {
+            let zones = world.zone_names().into_iter();
+            let records = zones.filter_map(|zone| world.stored_zone(&zone));
+            records.flat_map(|zone| zone.records.iter().map(RecordSnapshot::of)).collect()
+        })
     }
 
     /// Makes something go wrong from now on.

@@ -120,3 +120,27 @@ impl ZoneSnapshot {
         world.zone_names().into_iter().filter_map(one).collect()
     }
 }
+
+/// A DNS record as the vendor keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordSnapshot {
+    /// The vendor's number of it.
+    pub id: u64,
+    /// Its full name, in lower case, without a dot at its end.
+    pub name: String,
+    /// Its type, such as `CNAME`.
+    pub kind: String,
+    /// Its data.
+    pub data: String,
+}
+
+impl RecordSnapshot {
+    pub(super) fn of(record: &Record) -> Self {
+        Self {
+            id: record.id,
+            name: record.name.clone(),
+            kind: record.kind.as_str().to_owned(),
+            data: record.data.clone(),
+        }
+    }
+}

@@ -144,6 +144,10 @@ impl VirtualClock {
     fn wake_next(&self, inner: &mut Inner) {
         while inner.busy == 0 {
             let Some(((at, _), sleeper)) = inner.sleepers.pop_first() else { return };
+            // Time does not pass for somebody who is gone.
+            if sleeper.is_closed() {
+                continue;
+            }
             inner.now = inner.now.max(at);
             inner.busy += 1;
             match sleeper.send(Busy(Some(self.clone()))) {
@@ -262,5 +266,17 @@ mod tests {
         drop(gate);
         task.await.unwrap();
         assert_eq!(clock.now(), second(7));
+    }
+
+    #[tokio::test]
+    async fn time_does_not_pass_for_a_sleeper_that_gave_up() {
+        let clock = VirtualClock::starting_at(second(0));
+        let gate = clock.busy();
+        let mut sleep = clock.sleep_until(second(5));
+        let waker = std::task::Waker::noop();
+        assert!(sleep.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending());
+        drop(sleep);
+        drop(gate);
+        assert_eq!(clock.now(), second(0));
     }
 }

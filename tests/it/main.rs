@@ -27,4 +27,5 @@ mod scene;
 mod settling;
 mod taking_up;
 mod tidy;
+mod trials;
 mod vendor;

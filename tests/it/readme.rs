@@ -86,7 +86,11 @@ fn the_table_of_plans_lists_every_plan() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans");
     for entry in std::fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(text.contains(&format!("(plans/{name})")), "{name} is not in the README");
+        let is_test = name.ends_with(".test.yaml");
+        assert!(
+            is_test || text.contains(&format!("(plans/{name})")),
+            "{name} is not in the README"
+        );
     }
 }
 

@@ -24,6 +24,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("driver", &["types", "plan", "engine", "run", "store", "action"]),
     ("report", &["types", "run"]),
     ("sandbox", &["types", "document"]),
+    ("trial", &["types", "document", "plan", "run", "sandbox"]),
+    (
+        "rehearsal",
+        &[
+            "types", "document", "run", "engine", "store", "api", "pki", "action", "driver",
+            "sandbox", "trial",
+        ],
+    ),
     (
         "cli",
         &[
@@ -43,12 +51,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "report",
             "sandbox",
             "upkeep",
+            "trial",
+            "rehearsal",
         ],
     ),
 ];
 
 /// Modules that decide and do nothing.
-const PURE: &[&str] = &["graph", "document", "plan", "inventory", "run", "engine", "upkeep"];
+const PURE: &[&str] =
+    &["graph", "document", "plan", "inventory", "run", "engine", "upkeep", "trial"];
 
 /// What a pure module must not mention.
 const IMPURE: &[&str] = &[

@@ -159,7 +159,7 @@ fn literal(template: &Template) -> Option<Value> {
 }
 
 /// Checks a literal; each mistake is reported at the part of the value that has it.
-pub(in crate::plan) fn explain_mismatches(
+pub(crate) fn explain_mismatches(
     node: &Node,
     value_type: &ValueType,
     what: &str,

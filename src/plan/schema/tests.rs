@@ -101,6 +101,9 @@ fn every_plan_that_ships_fits_the_schema() {
     let validator = validator();
     for entry in fs::read_dir(folder("plans")).unwrap() {
         let path = entry.unwrap().path();
+        if path.to_string_lossy().ends_with(".test.yaml") {
+            continue;
+        }
         let file = SourceFile::from_bytes("plan.yaml", &fs::read(&path).unwrap()).unwrap();
         let wrong = complaints(&validator, &value_of(&file).unwrap());
         assert!(wrong.is_empty(), "{}: {wrong:#?}", path.display());

@@ -21,6 +21,11 @@ impl World {
         Ok((name, zone))
     }
 
+    /// The zone of exactly that name as it is stored, if it holds or held records.
+    pub(crate) fn stored_zone(&self, name: &str) -> Option<&Zone> {
+        self.zones.get(name)
+    }
+
     /// The zones that are listed or hold records.
     pub(crate) fn zone_names(&self) -> Vec<String> {
         let listed = self.rules.zones.managed.iter().map(ToString::to_string);
