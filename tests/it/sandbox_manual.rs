@@ -112,7 +112,7 @@ fn the_control_port_stays_on_loopback_unless_told_otherwise() {
 
 #[test]
 fn the_same_scenario_gives_the_same_events() {
-    let text = "certplan_scenario: 1\nseed: 7\nstart: 2031-03-02T09:00:00Z\n\
+    let text = "certplan_scenario: 1\nseed: 7\nstart: 2026-03-02T09:00:00Z\n\
                 timing: { vetting: 3d }\nrandom_faults: { share: 8%, seed: 11 }\n";
     let play = || {
         let project = Project::new();
