@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::batch_arguments::{BatchArguments, ListArguments};
 use super::sandbox_arguments::SandboxArguments;
 
 /// Declarative plans for TLS certificates: ordered once, resumed anywhere, proved on arrival
@@ -34,6 +35,8 @@ pub(super) enum Command {
     Unpause(UnpauseArguments),
     /// List the runs and where they stand
     Status(StatusArguments),
+    /// List the certificates: when each ends, and what comes next
+    List(ListArguments),
     /// Show one run: its steps, and what happened when
     Show(ShowArguments),
     /// Explain in words where a run stands, whose turn it is, and what was decided why
@@ -62,8 +65,9 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct RunArguments {
-    /// The plan file
-    pub(super) plan: PathBuf,
+    /// The plan file; with an inventory, the plan of targets that name none
+    #[arg(required_unless_present = "inventory")]
+    pub(super) plan: Option<PathBuf>,
 
     /// Give an input of the plan a value
     #[arg(short, long = "input", value_name = "NAME=VALUE")]
@@ -86,6 +90,9 @@ pub(super) struct RunArguments {
     pub(super) again: bool,
 
     #[command(flatten)]
+    pub(super) batch: BatchArguments,
+
+    #[command(flatten)]
     pub(super) wait: WaitArguments,
 
     #[command(flatten)]
@@ -101,10 +108,14 @@ pub(super) struct RunArguments {
 #[derive(Debug, Args)]
 pub(super) struct ResumeArguments {
     /// The run, or the beginning of its id; without it, the runs that can go on are listed
-    #[arg(conflicts_with_all = ["all", "parked", "failed"])]
+    #[arg(conflicts_with_all = ["all", "parked", "failed", "batch"])]
     pub(super) run: Option<String>,
 
-    /// Go on with every run that has not succeeded, one after the other
+    /// Only runs of this batch; without `--failed` or `--parked` all of them that can go on
+    #[arg(long, value_name = "ID")]
+    pub(super) batch: Option<String>,
+
+    /// Go on with every run that has not succeeded
     #[arg(long, conflicts_with_all = ["parked", "failed"])]
     pub(super) all: bool,
 

@@ -1,6 +1,7 @@
 //! `Console`: the one place that prints.
 
 use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::CliError;
 use super::exit::ExitCode;
@@ -11,6 +12,8 @@ use crate::report::Style;
 pub(super) struct Console {
     out: Style,
     talk: Style,
+    /// What is drawn again and again at the bottom of standard error.
+    frame: Arc<Mutex<Vec<String>>>,
 }
 
 impl Console {
@@ -34,6 +37,7 @@ impl Console {
         Self {
             out: Style::new(colours(&std::io::stdout())),
             talk: Style::new(colours(&std::io::stderr())),
+            frame: Arc::default(),
         }
     }
 
@@ -47,14 +51,48 @@ impl Console {
         self.talk
     }
 
+    /// The room for a line of data, in columns. What is no terminal has room for everything.
+    pub(super) fn out_width(&self) -> usize {
+        width(std::io::stdout())
+    }
+
+    /// The same for a line of talk.
+    pub(super) fn talk_width(&self) -> usize {
+        width(std::io::stderr())
+    }
+
+    /// Whether talk can be drawn over.
+    pub(super) fn can_draw(&self) -> bool {
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        std::io::stderr().is_terminal() && !dumb
+    }
+
     /// Writes a line of data. A reader that has gone away has seen enough.
     pub(super) fn data(&self, line: &str) {
         let _ = writeln!(std::io::stdout().lock(), "{line}");
     }
 
-    /// Writes a line of talk.
+    /// Writes a line of talk, above what is drawn.
     pub(super) fn talk(&self, line: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{line}");
+        let frame = self.frame();
+        let mut text = erasure(frame.len());
+        text.push_str(line);
+        text.push('\n');
+        write_frame(text, &frame);
+    }
+
+    /// Draws lines at the bottom of standard error, in the place of those that were drawn before.
+    /// They must fit into the width of the terminal.
+    pub(super) fn draw(&self, lines: Vec<String>) {
+        let mut frame = self.frame();
+        let text = erasure(frame.len());
+        *frame = lines;
+        write_frame(text, &frame);
+    }
+
+    fn frame(&self) -> MutexGuard<'_, Vec<String>> {
+        // A frame is whole after every statement.
+        self.frame.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes a value as JSON.
@@ -73,6 +111,34 @@ impl Console {
         }
         error.code
     }
+}
+
+/// Terminals that do not tell their width get this one.
+const USUAL_WIDTH: usize = 80;
+
+/// One less than a terminal has, since some wrap when the last column is written.
+fn width(stream: impl IsTerminal + std::os::fd::AsFd) -> usize {
+    if !stream.is_terminal() {
+        return usize::MAX;
+    }
+    let size = terminal_size::terminal_size_of(stream);
+    size.map_or(USUAL_WIDTH, |(terminal_size::Width(columns), _)| usize::from(columns))
+        .saturating_sub(1)
+}
+
+/// Up to the first of so many lines, and everything below it away.
+fn erasure(lines: usize) -> String {
+    if lines == 0 { String::new() } else { format!("\u{1b}[{lines}F\u{1b}[J") }
+}
+
+fn write_frame(mut text: String, frame: &[String]) {
+    for line in frame {
+        text.push_str(line);
+        text.push('\n');
+    }
+    // One write, so that nothing can come between. A reader that has gone away has seen enough.
+    let mut stream = std::io::stderr().lock();
+    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
 }
 
 /// Colours are for terminals whose owner does not object (`NO_COLOR`, `CLICOLOR_FORCE`).

@@ -4,12 +4,52 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::console::Console;
 use super::error::CliError;
 use super::plan_file::{read, read_within};
 use super::plan_search::files_below;
 use crate::document::{Diagnostic, Diagnostics, FileLimits, SourceFile};
-use crate::inventory::{Format, InventoryFile, KnownPlan, PlanPath, Plans};
-use crate::plan::parse_plan;
+use crate::inventory::{
+    Format, Inventory, InventoryFile, KnownPlan, PlanPath, Plans, Resolution, resolve,
+};
+use crate::plan::{Plan, parse_plan};
+
+/// An inventory that can be run, with its plans.
+#[derive(Debug)]
+pub(super) struct LoadedInventory {
+    pub(super) inventory: Inventory,
+    pub(super) plans: HashMap<PlanPath, Arc<Plan>>,
+}
+
+/// Reads files and folders into one inventory; `plan` is for targets that name none. What is wrong
+/// is shown; the error only sums up.
+pub(super) fn load_inventory(
+    paths: &[PathBuf],
+    plan: Option<&Path>,
+    console: &Console,
+) -> Result<LoadedInventory, CliError> {
+    let files = inventory_files(paths)?;
+    let plans = plans_of(&files, plan, true);
+    if let (Some(path), Some(KnownPlan::Refused(reason))) =
+        (plan, plans.fallback.as_ref().and_then(|path| plans.known.get(path)))
+    {
+        return Err(CliError::usage(format!("the plan `{}`: {reason}", path.display())));
+    }
+    let Resolution { inventory, found } = resolve(files, &plans);
+    for diagnostics in &found {
+        for line in diagnostics.render(console.talk_style().is_coloured()).lines() {
+            console.talk(line);
+        }
+    }
+    if found.iter().any(Diagnostics::has_errors) {
+        return Err(CliError::usage("the inventory has mistakes; nothing was sent"));
+    }
+    let ready = plans.known.into_iter().filter_map(|(path, plan)| match plan {
+        KnownPlan::Ready(plan) => Some((path, plan)),
+        KnownPlan::Refused(_) => None,
+    });
+    Ok(LoadedInventory { inventory, plans: ready.collect() })
+}
 
 /// The files of one inventory: those that are named, and in folders every YAML file that is an
 /// inventory, every table and every list.

@@ -6,6 +6,8 @@
 mod actions;
 mod adopt;
 mod arguments;
+mod batch;
+mod batch_arguments;
 mod budget;
 mod cancel;
 mod check;
@@ -23,6 +25,8 @@ mod init;
 mod inputs;
 mod interrupt;
 mod inventory_files;
+mod list;
+mod open_files;
 mod outcome;
 mod pause;
 mod plan_edits;
@@ -89,6 +93,7 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
         Command::Adopt(arguments) => adopt::adopt(arguments, console).await,
         Command::Cancel(arguments) => cancel::cancel(arguments, console).await,
         Command::Status(arguments) => status::status(arguments, console).await,
+        Command::List(arguments) => list::list(arguments, console).await,
         Command::Show(arguments) => show::show(arguments, console).await,
         Command::Explain(arguments) => explain::explain(arguments, console).await,
         Command::Events(arguments) => events::events(arguments, console).await,

@@ -10,7 +10,7 @@ use crate::types::RunId;
 
 /// Where a run stands when the program is done with it.
 pub(super) struct Ending {
-    view: Option<RunResultView>,
+    view: RunResultView,
     hints: Vec<String>,
     code: ExitCode,
 }
@@ -18,15 +18,10 @@ pub(super) struct Ending {
 impl Ending {
     pub(super) fn new(run: &RunId, state: &RunState, sandbox_root: Option<String>) -> Self {
         Self {
-            view: Some(RunResultView::new(run, state, sandbox_root)),
+            view: RunResultView::new(run, state, sandbox_root),
             hints: hints(run, state),
             code: exit_code(state.phase),
         }
-    }
-
-    /// A run that could not be worked on at all; the reason has been said.
-    pub(super) fn refused(code: ExitCode) -> Self {
-        Self { view: None, hints: Vec::new(), code }
     }
 }
 
@@ -36,10 +31,9 @@ pub(super) fn conclude(
     format: OutputFormat,
     console: &Console,
 ) -> Result<ExitCode, CliError> {
-    match (&ending.view, format) {
-        (None, _) => {}
-        (Some(view), OutputFormat::Json) => console.json(view)?,
-        (Some(view), OutputFormat::Text) => print(view, console),
+    match format {
+        OutputFormat::Json => console.json(&ending.view)?,
+        OutputFormat::Text => print(&ending.view, console),
     }
     for hint in &ending.hints {
         console.talk(&format!("{} {hint}", console.talk_style().strong("hint:")));
@@ -47,44 +41,10 @@ pub(super) fn conclude(
     Ok(ending.code)
 }
 
-/// Prints the results of several runs and gives the exit code that sums them up.
-pub(super) fn conclude_all(
-    endings: Vec<Ending>,
-    format: OutputFormat,
-    console: &Console,
-) -> Result<ExitCode, CliError> {
-    let views: Vec<&RunResultView> =
-        endings.iter().filter_map(|ending| ending.view.as_ref()).collect();
-    match format {
-        OutputFormat::Json => console.json(&views)?,
-        OutputFormat::Text => views.iter().for_each(|view| print(view, console)),
-    }
-    Ok(sum_up(endings.iter().map(|ending| ending.code)))
-}
-
 fn print(view: &RunResultView, console: &Console) {
     console.talk("");
     for line in view.lines() {
         console.data(&line);
-    }
-}
-
-/// One exit code for several runs: what a person must look at first comes first.
-fn sum_up(codes: impl Iterator<Item = ExitCode> + Clone) -> ExitCode {
-    let any = |code: ExitCode| codes.clone().any(|other| other == code);
-    let failed =
-        |code: &ExitCode| matches!(code, ExitCode::Failed | ExitCode::Usage | ExitCode::Locked);
-    let failures = codes.clone().filter(failed).count();
-    if any(ExitCode::Interrupted) {
-        ExitCode::Interrupted
-    } else if any(ExitCode::InDoubt) {
-        ExitCode::InDoubt
-    } else if failures > 0 {
-        if failures == codes.count() { ExitCode::Failed } else { ExitCode::Partly }
-    } else if any(ExitCode::Parked) {
-        ExitCode::Parked
-    } else {
-        ExitCode::Success
     }
 }
 

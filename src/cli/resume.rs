@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::PROGRAM;
 use super::arguments::{OutputFormat, ResumeArguments};
+use super::batch::{go_on_with_many, runs_of_batch};
 use super::connections::Settings;
 use super::console::Console;
 use super::error::CliError;
@@ -38,32 +39,22 @@ pub(super) async fn resume(
         let ending = go_on(&run, &store, &state, &settings, &arguments, stop, console).await?;
         return outcome::conclude(ending, format, console);
     }
-    let selected = select(store.list_runs().await?, &arguments);
+    let runs = store.list_runs().await?;
+    let selected = match &arguments.batch {
+        // In the order of the batch, and without what is done.
+        Some(batch) => {
+            let members = runs_of_batch(store.as_ref(), batch, runs).await?;
+            Some(members.into_iter().filter(|run| wanted(run, &arguments)).collect())
+        }
+        None => select(runs, &arguments),
+    };
     match selected {
         None => offer(&store, &state, format, console).await,
         Some(runs) if runs.is_empty() => {
             console.talk("there is no such run to go on with");
             Ok(ExitCode::Success)
         }
-        Some(runs) => {
-            let stop = watch_signals(console)?;
-            let mut endings = Vec::new();
-            for run in runs {
-                if *stop.borrow() {
-                    break;
-                }
-                let stop = stop.clone();
-                match go_on(&run.id, &store, &state, &settings, &arguments, stop, console).await {
-                    Ok(ending) => endings.push(ending),
-                    // One run that cannot go on must not stop the others.
-                    Err(error) => {
-                        console.fail(&error);
-                        endings.push(Ending::refused(error.code));
-                    }
-                }
-            }
-            outcome::conclude_all(endings, format, console)
-        }
+        Some(runs) => go_on_with_many(runs, &arguments, &settings, &state, &store, console).await,
     }
 }
 
@@ -72,15 +63,18 @@ fn select(runs: Vec<RunSummary>, arguments: &ResumeArguments) -> Option<Vec<RunS
     if !(arguments.all || arguments.parked || arguments.failed) {
         return None;
     }
+    // The oldest first: who has waited longest is served first.
+    Some(runs.into_iter().rev().filter(|run| wanted(run, arguments)).collect())
+}
+
+/// Whether a run is of a kind that was asked for; of any that can go on when none was.
+fn wanted(run: &RunSummary, arguments: &ResumeArguments) -> bool {
     let parked = RunPhase::Paused(PauseReason::Parked).name();
     let failed = RunPhase::Finished(RunResult::Failed).name();
-    let wanted = |run: &RunSummary| {
-        (arguments.all && can_go_on(run))
-            || (arguments.parked && run.phase == parked)
-            || (arguments.failed && run.phase == failed)
-    };
-    // The oldest first: who has waited longest is served first.
-    Some(runs.into_iter().rev().filter(wanted).collect())
+    let all = arguments.all || !(arguments.parked || arguments.failed);
+    (all && can_go_on(run))
+        || (arguments.parked && run.phase == parked)
+        || (arguments.failed && run.phase == failed)
 }
 
 /// Whether there is something left to do for it.
@@ -110,11 +104,9 @@ async fn go_on(
         let root = recorded.header.sandbox.then(|| state.sandbox_root().display().to_string());
         return Ok(Ending::new(run, recorded, root));
     }
-    if recorded.phase == RunPhase::Cancelled {
-        return Err(CliError::usage(format!("run `{run}` was cancelled; it is not gone on with"))
-            .hint(begin_anew(recorded)));
+    if let Some(error) = obstacle(store, run, recorded).await? {
+        return Err(error);
     }
-    refuse_second_order(store, run, recorded).await?;
 
     let header = &recorded.header;
     console.talk(&format!("{} for {}: run {run}", header.plan.name, header.target));
@@ -142,14 +134,19 @@ pub(super) fn begin_anew(cancelled: &RunState) -> String {
     }
 }
 
-/// A run that has not ordered yet must not do so after another one did for the same target.
-async fn refuse_second_order(
+/// Why a run must not go on: it was cancelled, or it has not ordered yet and another one has for the
+/// same target.
+pub(super) async fn obstacle(
     store: &SqliteStore,
     run: &RunId,
     recorded: &RunState,
-) -> Result<(), CliError> {
+) -> Result<Option<CliError>, CliError> {
+    if recorded.phase == RunPhase::Cancelled {
+        let error = CliError::usage(format!("run `{run}` was cancelled; it is not gone on with"));
+        return Ok(Some(error.hint(begin_anew(recorded))));
+    }
     if recorded.may_have_ordered() {
-        return Ok(());
+        return Ok(None);
     }
     let header = &recorded.header;
     for other in runs_of_target(store, header).await? {
@@ -164,10 +161,10 @@ async fn refuse_second_order(
                 other.id
             );
             let hint = format!("`certplan show {}` says what became of it", other.id);
-            return Err(CliError::usage(message).hint(hint));
+            return Ok(Some(CliError::usage(message).hint(hint)));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// All runs of the same plan and target, in the same world.

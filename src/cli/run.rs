@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::arguments::{OutputFormat, RunArguments};
+use super::batch::run_inventory;
 use super::budget::Budgets;
 use super::connections::{self, Settings};
 use super::console::Console;
@@ -26,8 +27,14 @@ use crate::store::{Store, TargetKey};
 use crate::types::{RunId, Timestamp};
 
 pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<ExitCode, CliError> {
+    if !arguments.batch.inventory.is_empty() {
+        return run_inventory(arguments, console).await;
+    }
     // Everything that can be wrong is found before anything is made or sent.
-    let loaded = load_plan(&arguments.plan, console)?;
+    let Some(plan) = &arguments.plan else {
+        return Err(CliError::usage("neither a plan nor an inventory is named"));
+    };
+    let loaded = load_plan(plan, console)?;
     let settings = Settings::parse(&arguments.settings.set)?;
     let scenario = match &arguments.sandbox_scenario {
         Some(path) => read_scenario(path, console)?,
@@ -102,7 +109,7 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
 
 /// Where relative paths start from. What the sandbox issues must never lie where a web server looks
 /// for the real thing.
-fn output_directory(sandbox: bool, state: &StateDirectory) -> Result<String, CliError> {
+pub(super) fn output_directory(sandbox: bool, state: &StateDirectory) -> Result<String, CliError> {
     let path = if sandbox {
         let path = state.sandbox_files();
         create_private_directory(&path).map_err(|error| CliError::usage(error.to_string()))?;

@@ -24,6 +24,7 @@ use crate::types::{Clock, RunId, StepId, SystemClock, Timestamp, VirtualClock, p
 pub(super) struct Session {
     pub(super) driver: Driver,
     pub(super) base_url: Option<BaseUrl>,
+    actions: Actions,
     sandbox: Option<Sandbox>,
     sandbox_root: Option<String>,
     _world_lock: Option<TargetLock>,
@@ -50,7 +51,8 @@ impl Session {
         let actions =
             Actions { regfish, clock: Arc::clone(&clock), key_directory: state.keys(), desk: None };
         Ok(Self {
-            driver: driver(state, store, clock, actions, observer)?,
+            driver: driver(state, store, clock, actions.clone(), observer)?,
+            actions,
             base_url,
             sandbox: None,
             sandbox_root: None,
@@ -112,7 +114,8 @@ impl Session {
             desk: None,
         };
         Ok(Self {
-            driver: driver(state, store, clock, actions, observer)?,
+            driver: driver(state, store, clock, actions.clone(), observer)?,
+            actions,
             base_url: Some(base_url),
             sandbox: Some(sandbox),
             sandbox_root: Some(root.display().to_string()),
@@ -128,8 +131,20 @@ impl Session {
         settings: &Settings,
         console: &Console,
     ) -> Result<Self, CliError> {
+        let observer = progress(console, engine.state().steps.keys());
+        Self::of_world(state, store, engine, settings, observer, console).await
+    }
+
+    /// The same, with another observer: for many runs in one world.
+    pub(super) async fn of_world(
+        state: &StateDirectory,
+        store: &Arc<SqliteStore>,
+        engine: &Engine,
+        settings: &Settings,
+        observer: Observer,
+        console: &Console,
+    ) -> Result<Self, CliError> {
         let recorded = engine.state();
-        let observer = progress(console, recorded.steps.keys());
         if recorded.header.sandbox {
             let latest = Some(recorded.updated_at);
             let usual = Scenario::default();
@@ -141,6 +156,20 @@ impl Session {
         };
         let budgets = Budgets::new(state, settings, console)?;
         Self::real(state, store, engine.plan(), base_url, observer, &budgets).await
+    }
+
+    /// The same world for many runs at the same time: they share what they ask, and need not ask
+    /// one by one. So many actions are performed at once, and no more orders sent than that.
+    pub(super) fn in_batch(
+        mut self,
+        state: &StateDirectory,
+        jobs: usize,
+        max_orders: Option<usize>,
+    ) -> Self {
+        let shared = Shared::in_batch(jobs, max_orders);
+        self.driver.shared = Arc::new(shared.with_names(NameLocks::new(state.locks())));
+        self.driver.performer = Arc::new(self.actions.clone().in_batch());
+        self
     }
 
     /// Where the sandbox's root certificate is, when there is a sandbox.

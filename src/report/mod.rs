@@ -3,6 +3,7 @@
 //! Live or replayed, the same events give the same text. Reporters make texts; who prints them is
 //! the command line.
 
+mod certificate_table;
 mod explanation;
 pub mod graph;
 mod live;
@@ -17,11 +18,14 @@ mod run_table;
 mod style;
 mod wording;
 
+pub use certificate_table::{CertificateLine, certificate_table};
 pub use explanation::explanation;
 pub use live::{Gauges, LiveView};
 pub use metrics::{BudgetMetric, CertificateMetric, Metrics, metrics_text};
 pub use progress::Progress;
-pub use recap::{Recap, RecapResult, RecapRow, recap_junit, recap_markdown, recap_table};
+pub use recap::{
+    Recap, RecapResult, RecapRow, recap_junit, recap_markdown, recap_table, standstill_reason,
+};
 pub use remains::remains;
 pub use result::{RunResultView, StepView};
 pub use run_page::{run_page, timeline};

@@ -5,6 +5,7 @@
 
 mod junit;
 mod markdown;
+mod reason;
 
 use serde::Serialize;
 
@@ -13,6 +14,7 @@ use crate::types::{CertificateId, RunId, Timestamp, printable, shorten};
 
 pub use junit::recap_junit;
 pub use markdown::recap_markdown;
+pub use reason::standstill_reason;
 
 /// What became of the targets of a batch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -134,7 +136,10 @@ impl Recap {
 /// Without `all` it shows only what is not simply done. `width` is the terminal's, in columns.
 pub fn recap_table(recap: &Recap, all: bool, width: usize, style: Style) -> Vec<String> {
     let done = |row: &RecapRow| matches!(row.result, RecapResult::Issued | RecapResult::Unchanged);
-    let rows: Vec<&RecapRow> = recap.targets.iter().filter(|row| all || !done(row)).collect();
+    let mut rows: Vec<&RecapRow> = recap.targets.iter().filter(|row| all || !done(row)).collect();
+    let hidden = recap.targets.len() - rows.len();
+    let beyond = rows.len().saturating_sub(MOST_ROWS);
+    rows.truncate(MOST_ROWS);
     let widest = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or(0);
     let target = widest(&mut rows.iter().map(|row| printable(&row.target).chars().count()));
     let result = widest(&mut rows.iter().map(|row| row.result.name().len()));
@@ -150,13 +155,18 @@ pub fn recap_table(recap: &Recap, all: bool, width: usize, style: Style) -> Vec<
             format!("{name:target$}  {word}  {run:RUN_WIDTH$}  {reason}").trim_end().to_owned()
         })
         .collect();
-    let hidden = recap.targets.len() - rows.len();
+    if beyond > 0 {
+        lines.push(style.faint(&format!("and {beyond} more that are not simply done")));
+    }
     if hidden > 0 && !rows.is_empty() {
         lines.push(style.faint(&format!("and {hidden} that are issued or unchanged")));
     }
     lines.push(recap.summary(style));
     lines
 }
+
+/// Nobody reads further; `--output json` has all of them.
+const MOST_ROWS: usize = 60;
 
 /// Longer names of targets are cut.
 const LONGEST_TARGET: usize = 50;

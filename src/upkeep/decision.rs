@@ -13,7 +13,7 @@ use super::due::DuePolicy;
 use super::issued::Issued;
 use crate::plan::Plan;
 use crate::run::{RunPhase, RunResult, RunState};
-use crate::types::{RunId, Timestamp, format_duration};
+use crate::types::{CertificateId, RunId, Timestamp, format_duration};
 
 /// A run that the target has had, under the same plan and in the same world.
 #[derive(Debug, Clone, Copy)]
@@ -56,11 +56,15 @@ pub enum Decision {
         run: RunId,
         /// Where it stands.
         phase: RunPhase,
+        /// Whether it has ordered, or may have: then it orders nothing any more.
+        has_ordered: bool,
     },
     /// Nothing: what is there is still good.
     Keep {
         /// The run that brought it.
         run: RunId,
+        /// The certificate.
+        certificate_id: Option<CertificateId>,
         /// Until when it is valid.
         valid_until: Timestamp,
         /// From when on it is due.
@@ -126,7 +130,7 @@ impl fmt::Display for Decision {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start { reason } => reason.fmt(formatter),
-            Self::Resume { run, phase } => write!(formatter, "run {run} is {}", phase.name()),
+            Self::Resume { run, phase, .. } => write!(formatter, "run {run} is {}", phase.name()),
             Self::Keep { valid_until, due_at, drift, .. } => {
                 let (end, due) = (day(*valid_until), day(*due_at));
                 write!(formatter, "valid until {end}, due on {due}")?;
@@ -177,9 +181,11 @@ fn without_order(run: &PastRun<'_>, wanted: &Wanted<'_>) -> Option<Decision> {
     let header = &run.state.header;
     let same = header.plan.digest == wanted.digest && header.inputs == *wanted.inputs;
     match run.state.phase {
-        RunPhase::Running | RunPhase::Paused(_) if same => {
-            Some(Decision::Resume { run: run.id.clone(), phase: run.state.phase })
-        }
+        RunPhase::Running | RunPhase::Paused(_) if same => Some(Decision::Resume {
+            run: run.id.clone(),
+            phase: run.state.phase,
+            has_ordered: false,
+        }),
         _ => None,
     }
 }
@@ -200,7 +206,7 @@ fn after_order(
         return Decision::Ask { run: id, problem };
     }
     if run.state.phase != RunPhase::Finished(RunResult::Succeeded) {
-        return Decision::Resume { run: id, phase: run.state.phase };
+        return Decision::Resume { run: id, phase: run.state.phase, has_ordered: true };
     }
     let Some(issued) = Issued::of(run.state) else {
         let problem = format!(
@@ -232,7 +238,8 @@ fn after_order(
         let problem = format!("the files of run {id} are gone, and its certificate is still good");
         return Decision::Ask { run: id, problem };
     }
-    Decision::Keep { run: id, valid_until, due_at, drift }
+    let certificate_id = issued.certificate_id;
+    Decision::Keep { run: id, certificate_id, valid_until, due_at, drift }
 }
 
 #[cfg(test)]
@@ -243,7 +250,7 @@ mod tests {
     use crate::run::{
         BindingKind, Event, EventKind, Intent, PauseReason, PlanReference, RunHeader,
     };
-    use crate::types::{CertificateId, DomainName, StepId};
+    use crate::types::{DomainName, StepId};
     use serde_json::{Value, json};
     use std::collections::{BTreeMap, BTreeSet};
 

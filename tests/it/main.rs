@@ -16,6 +16,7 @@ mod golden;
 mod graph;
 mod harness;
 mod interruption;
+mod many_targets;
 mod outage;
 mod pause;
 mod preview;

@@ -37,8 +37,13 @@ fn three_runs(world: &World, project: &Project) -> [String; 3] {
 }
 
 fn ids(finished: &Finished) -> Vec<String> {
-    let runs = finished.json();
-    runs.as_array().unwrap().iter().map(|run| run["run"].as_str().unwrap().to_owned()).collect()
+    let recap = finished.json();
+    recap["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| run["run"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]

@@ -42,6 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "inventory",
             "run",
             "engine",
+            "upkeep",
             "files",
             "store",
             "api",

@@ -1,0 +1,238 @@
+//! `Choices`: for each target that is meant, what is to be done about it.
+//!
+//! Decided twice: once to know what is to be locked, and once more under the locks, because what was
+//! read before a lock may be old by the time it is held.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::super::console::Console;
+use super::super::error::CliError;
+use super::super::inventory_files::LoadedInventory;
+use super::super::plan_file::{LoadedPlan, load_plan};
+use super::super::session::holder;
+use super::super::state_directory::StateDirectory;
+use super::Request;
+use super::history::History;
+use crate::inventory::{PlanPath, Target};
+use crate::plan::{Plan, Repeat, find_signature};
+use crate::store::{LockError, Store, StoredPlan, TargetKey, TargetLock};
+use crate::types::{RunId, Timestamp};
+use crate::upkeep::{Decision, DuePolicy, StartReason, Wanted, decide};
+
+/// A plan of the inventory in the forms in which it is run and stored.
+#[derive(Debug, Clone)]
+pub(super) struct BatchPlan {
+    pub(super) plan: Arc<Plan>,
+    pub(super) stored: Arc<StoredPlan>,
+    pub(super) file: String,
+}
+
+/// The targets that are meant, in the order of the inventory.
+pub(super) struct Choices {
+    pub(super) choices: Vec<Choice>,
+    pub(super) sandbox: bool,
+    /// When the last event of any run of this world was recorded.
+    pub(super) latest: Option<Timestamp>,
+}
+
+/// A target and what is to be done about it.
+pub(super) struct Choice {
+    pub(super) target: String,
+    pub(super) inputs: Map<String, Value>,
+    pub(super) plan: BatchPlan,
+    pub(super) decision: Decision,
+    /// The runs that it has had, the newest first, and when each was written to last.
+    pub(super) past: Vec<(RunId, Timestamp)>,
+    pub(super) hold: Hold,
+    /// Where the run talks to that is to go on.
+    pub(super) endpoint: Option<String>,
+}
+
+/// Whether we may work on a target.
+pub(super) enum Hold {
+    /// Nothing is to be done, so nothing is locked.
+    NotNeeded,
+    /// It is ours.
+    Locked(TargetLock),
+    /// It is not; the reason.
+    Refused(String),
+}
+
+/// Every plan that the inventory names, with its stored form.
+pub(super) fn store_plans(
+    loaded: &LoadedInventory,
+    console: &Console,
+) -> Result<HashMap<PlanPath, BatchPlan>, CliError> {
+    let mut plans = HashMap::new();
+    for path in loaded.plans.keys() {
+        let LoadedPlan { plan, stored, file } = load_plan(path.as_path(), console)?;
+        plans.insert(path.clone(), BatchPlan { plan, stored: Arc::new(stored), file });
+    }
+    Ok(plans)
+}
+
+impl Choices {
+    pub(super) fn of(
+        loaded: &LoadedInventory,
+        plans: &HashMap<PlanPath, BatchPlan>,
+        request: &Request,
+        sandbox: bool,
+    ) -> Result<Self, CliError> {
+        let inventory = &loaded.inventory;
+        let picked = match &request.limit {
+            Some(limit) => limit
+                .pick(inventory)
+                .map_err(|error| CliError::usage(format!("`--limit`: {error}")))?,
+            None => (0..inventory.targets.len()).collect(),
+        };
+        let chosen = picked.iter().filter_map(|index| inventory.targets.get(*index));
+        let choice = |target: &Target| {
+            let plan = target.plan.as_ref().and_then(|path| plans.get(path))?;
+            Some(Choice {
+                target: target.name.to_string(),
+                inputs: target.inputs(),
+                plan: plan.clone(),
+                decision: Decision::Start { reason: StartReason::First },
+                past: Vec::new(),
+                hold: Hold::NotNeeded,
+                endpoint: None,
+            })
+        };
+        Ok(Self { choices: chosen.filter_map(choice).collect(), sandbox, latest: None })
+    }
+
+    /// Decides about every target from what is recorded.
+    pub(super) async fn decide(
+        &mut self,
+        store: &dyn Store,
+        policy: &DuePolicy,
+        apply_drift: bool,
+    ) -> Result<(), CliError> {
+        let mut history = History::read(store, self.sandbox).await?;
+        self.latest = history.latest();
+        let now = Timestamp::now();
+        for choice in &mut self.choices {
+            choice.past = history.seen(&choice.plan.plan.name, &choice.target);
+            choice.decide(&mut history, store, policy, apply_drift, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Locks every target that is to be worked on.
+    pub(super) fn lock(&mut self, state: &StateDirectory) {
+        let holder = holder("a batch");
+        let locks = state.locks();
+        for choice in self.choices.iter_mut().filter(|choice| choice.is_work()) {
+            let key = TargetKey {
+                plan: choice.plan.plan.name.clone(),
+                target: choice.target.clone(),
+                sandbox: self.sandbox,
+            };
+            choice.hold = match locks.lock(&key, &holder) {
+                Ok(lock) => Hold::Locked(lock),
+                Err(LockError::Held { holder, .. }) => {
+                    Hold::Refused(format!("{holder} works on it"))
+                }
+                Err(error) => Hold::Refused(error.to_string()),
+            };
+        }
+    }
+
+    /// Decides once more about what is locked now, where something was recorded meanwhile.
+    pub(super) async fn decide_again(
+        &mut self,
+        store: &dyn Store,
+        policy: &DuePolicy,
+        apply_drift: bool,
+    ) -> Result<(), CliError> {
+        let mut history = History::read(store, self.sandbox).await?;
+        let now = Timestamp::now();
+        for choice in &mut self.choices {
+            let seen = history.seen(&choice.plan.plan.name, &choice.target);
+            if seen != choice.past {
+                choice.past = seen;
+                choice.decide(&mut history, store, policy, apply_drift, now).await?;
+            }
+        }
+        // What has become somebody else's work meanwhile was never locked by us, and what has been
+        // done meanwhile needs no lock any more.
+        for choice in &mut self.choices {
+            match (&choice.hold, choice.is_work()) {
+                (Hold::NotNeeded, true) => {
+                    choice.hold = Hold::Refused("another process has just worked on it".to_owned());
+                }
+                (Hold::Locked(_), false) => choice.hold = Hold::NotNeeded,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whose turn it is: decided to be worked on, and ours.
+    pub(super) fn work(&self) -> impl Iterator<Item = &Choice> {
+        self.choices
+            .iter()
+            .filter(|choice| choice.is_work() && matches!(choice.hold, Hold::Locked(_)))
+    }
+
+    /// Target and plan of each, in the order of the inventory.
+    pub(super) fn names(&self) -> Vec<(String, String)> {
+        let name = |choice: &Choice| (choice.target.clone(), choice.plan.plan.name.clone());
+        self.choices.iter().map(name).collect()
+    }
+
+    /// How many orders may follow at most.
+    pub(super) fn orders(&self) -> usize {
+        self.work().filter(|choice| choice.may_order()).count()
+    }
+}
+
+impl Choice {
+    async fn decide(
+        &mut self,
+        history: &mut History,
+        store: &dyn Store,
+        policy: &DuePolicy,
+        apply_drift: bool,
+        now: Timestamp,
+    ) -> Result<(), CliError> {
+        let runs = history.runs_of(store, &self.plan.plan.name, &self.target).await?;
+        let past: Vec<_> = runs.iter().map(|run| run.past()).collect();
+        let wanted = Wanted {
+            plan: &self.plan.plan,
+            digest: &self.plan.stored.digest,
+            target: &self.target,
+            inputs: &self.inputs,
+        };
+        self.decision = decide(&past, &wanted, policy, apply_drift, now);
+        self.endpoint = match &self.decision {
+            Decision::Resume { run: open, .. } => runs
+                .iter()
+                .find(|run| run.id == *open)
+                .and_then(|run| run.state.header.endpoints.get("regfish").cloned()),
+            _ => None,
+        };
+        Ok(())
+    }
+
+    /// Whether a run starts or goes on.
+    pub(super) fn is_work(&self) -> bool {
+        matches!(self.decision, Decision::Start { .. } | Decision::Resume { .. })
+    }
+
+    /// Whether the run may send an order of its own.
+    fn may_order(&self) -> bool {
+        let paid = self.plan.plan.steps.values().any(|step| {
+            find_signature(&step.uses)
+                .is_some_and(|signature| signature.repeat == Repeat::Reconcile)
+        });
+        match &self.decision {
+            Decision::Start { .. } => paid,
+            Decision::Resume { has_ordered, .. } => paid && !has_ordered,
+            Decision::Keep { .. } | Decision::Ask { .. } => false,
+        }
+    }
+}

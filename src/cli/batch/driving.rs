@@ -1,0 +1,94 @@
+//! `Lineup`: runs that are driven together in one world, and what became of each.
+//!
+//! One session, one batch in the store. Who belongs to it was decided before.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::super::PROGRAM;
+use super::super::error::CliError;
+use super::super::session::Session;
+use super::display::Display;
+use super::outcome::{Outcome, RunDigest};
+use crate::driver::{BatchSettings, BatchTarget, Member, RunEnd, Unbegun};
+use crate::report::RecapResult;
+use crate::store::TargetLock;
+use crate::types::{BatchId, RunId};
+
+/// Requests that may be under way at the same time, unless somebody says otherwise.
+pub(super) const DEFAULT_JOBS: usize = 50;
+
+/// Runs that are driven together.
+#[derive(Default)]
+pub(super) struct Lineup {
+    targets: Vec<BatchTarget>,
+    /// For each of them: its place in the recap, and its run.
+    places: Vec<(usize, RunId)>,
+}
+
+impl Lineup {
+    /// Adds a run; `place` is where its row stands in the recap.
+    pub(super) fn add(&mut self, place: usize, member: Member, lock: Option<TargetLock>) {
+        let run = match &member {
+            Member::New { run, .. } | Member::Existing(run) => run.clone(),
+        };
+        self.places.push((place, run));
+        self.targets.push(BatchTarget { member, lock });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+
+    /// The last run that was added.
+    pub(super) fn newest(&self) -> Option<&RunId> {
+        self.places.last().map(|(_, run)| run)
+    }
+
+    /// Drives all of them to their standstill, in a session that was made for many; what became of each, by its place in the recap.
+    pub(super) async fn drive(
+        self,
+        batch: &BatchId,
+        session: Session,
+        settings: &BatchSettings,
+        display: &Display,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Vec<(usize, Outcome)>, CliError> {
+        let runs = session.driver.start_batch(batch.clone(), PROGRAM, self.targets).await?;
+        display.begin(Arc::clone(&session.driver.clock));
+        let digest = |_: &RunId, state: &_| RunDigest::of(state);
+        let report = session.driver.drive_batch(runs, settings, stop, digest).await;
+        display.end().await;
+        let outcomes = self
+            .places
+            .into_iter()
+            .zip(report.ends)
+            .map(|((place, run), end)| (place, outcome(run, end, &report.held_back)));
+        let outcomes = outcomes.collect();
+        session.end().await;
+        Ok(outcomes)
+    }
+}
+
+fn outcome(run: RunId, end: RunEnd<RunDigest>, held_back: &BTreeSet<RunId>) -> Outcome {
+    let settled = |result, reason: String| Outcome {
+        run: Some(run.clone()),
+        ..Outcome::settled(result, reason)
+    };
+    match end {
+        RunEnd::Standstill(digest) if digest.is_interrupted() && held_back.contains(&run) => {
+            settled(RecapResult::NotStarted, "`--max-orders` held its order back".to_owned())
+        }
+        RunEnd::Standstill(digest) => digest.outcome(run),
+        RunEnd::NotBegun(why) => {
+            let reason = match why {
+                Unbegun::Stopped => "the batch was stopped before its turn came",
+                Unbegun::TooManyFailures => "too many targets had failed (`--max-failures`)",
+            };
+            settled(RecapResult::NotStarted, reason.to_owned())
+        }
+        RunEnd::Broken(error) => settled(RecapResult::Failed, error.to_string()),
+    }
+}

@@ -1,0 +1,54 @@
+//! Writing the metrics file: what `--metrics-file` asks for, replaced in one step.
+
+use std::path::Path;
+
+use super::super::error::CliError;
+use super::super::state_directory::StateDirectory;
+use super::outlook::outlook;
+use super::recap::{Telling, parent_of};
+use crate::files::{FileMode, write_replace};
+use crate::report::{CertificateMetric, Metrics, Recap, metrics_text};
+use crate::run::{PauseReason, RunPhase};
+use crate::store::Store;
+use crate::types::Timestamp;
+
+/// Writes the metrics of everything in the state folder; `clean` says whether nothing failed.
+pub(super) async fn write_metrics(
+    path: &Path,
+    store: &dyn Store,
+    state: &StateDirectory,
+    telling: &Telling,
+    recap: &Recap,
+    clean: bool,
+) -> Result<(), CliError> {
+    let lines = outlook(store, telling.sandbox, &telling.policy, Timestamp::now()).await?;
+    let certificates = lines.into_iter().map(|line| CertificateMetric {
+        parked_since: (line.phase == RunPhase::Paused(PauseReason::Parked))
+            .then_some(line.updated_at),
+        valid_until: line.issued.as_ref().map(|issued| issued.valid_until),
+        due_at: line.due_at,
+        state: line.phase.name().to_owned(),
+        plan: line.plan,
+        target: line.target,
+    });
+    let last_success = state.path().join("last-success");
+    let ended_at = recap.ended_at;
+    let fail = |error: &dyn std::fmt::Display| {
+        CliError::failure(format!("cannot write the metrics to `{}`: {error}", path.display()))
+    };
+    if clean {
+        let text = ended_at.to_string();
+        write_replace(&last_success, text.as_bytes(), FileMode::Public)
+            .map_err(|error| fail(&error))?;
+    }
+    let recorded = std::fs::read_to_string(&last_success).ok();
+    let metrics = Metrics {
+        certificates: certificates.collect(),
+        last_run: Some(ended_at),
+        last_success: recorded.and_then(|text| text.trim().parse().ok()),
+        ..Metrics::default()
+    };
+    std::fs::create_dir_all(parent_of(path)).map_err(|error| fail(&error))?;
+    write_replace(path, metrics_text(&metrics).as_bytes(), FileMode::Public)
+        .map_err(|error| fail(&error))
+}

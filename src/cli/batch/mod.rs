@@ -1,0 +1,135 @@
+//! `certplan run --inventory`: a plan for every target of an inventory, in one batch.
+//!
+//! Read everything, decide about every target, ask where money is at stake, drive, sum up. Nothing
+//! is made or sent before the last of the first three is over.
+
+mod choice;
+mod confirmation;
+mod display;
+mod driving;
+mod going_on;
+mod history;
+mod launch;
+mod metrics;
+mod outcome;
+mod outlook;
+mod plan_of_work;
+mod recap;
+
+use super::arguments::RunArguments;
+use super::batch_arguments::BatchArguments;
+use super::connections::Settings;
+use super::console::Console;
+use super::error::CliError;
+use super::exit::ExitCode;
+use super::inventory_files::load_inventory;
+use super::open_files;
+use super::state_directory::StateDirectory;
+use crate::driver::{BatchSettings, FailureLimit, WaveSize};
+use crate::inventory::Limit;
+use crate::types::{BatchId, Timestamp};
+use crate::upkeep::DuePolicy;
+use choice::Choices;
+use display::Display;
+use launch::{Place, launch};
+use plan_of_work::plan_of_work;
+use recap::{Done, Telling, conclude};
+
+pub(super) use going_on::{go_on_with_many, runs_of_batch};
+pub(super) use outlook::outlook;
+
+/// What `--inventory` and the options around it ask for, read and checked.
+pub(super) struct Request {
+    pub(super) limit: Option<Limit>,
+    pub(super) policy: DuePolicy,
+    pub(super) settings: BatchSettings,
+}
+
+impl Request {
+    pub(super) fn parse(arguments: &BatchArguments) -> Result<Self, CliError> {
+        let usage = |option: &str, error: &dyn std::fmt::Display| {
+            CliError::usage(format!("`{option}`: {error}"))
+        };
+        let limit = arguments.limit.as_deref().map(Limit::parse).transpose();
+        let due = arguments.due.as_deref().map(DuePolicy::parse).transpose();
+        let waves: Result<Vec<WaveSize>, _> =
+            arguments.serial.iter().map(|part| part.trim().parse()).collect();
+        let failures = arguments.max_failures.as_deref().map(str::parse::<FailureLimit>);
+        Ok(Self {
+            limit: limit.map_err(|error| usage("--limit", &error))?,
+            policy: due.map_err(|error| usage("--due", &error))?.unwrap_or_default(),
+            settings: BatchSettings {
+                waves: waves.map_err(|error| usage("--serial", &error))?,
+                max_failures: failures
+                    .transpose()
+                    .map_err(|error| usage("--max-failures", &error))?,
+                program: super::PROGRAM.to_owned(),
+            },
+        })
+    }
+}
+
+pub(super) async fn run_inventory(
+    arguments: RunArguments,
+    console: &Console,
+) -> Result<ExitCode, CliError> {
+    let began_at = Timestamp::now();
+    let request = Request::parse(&arguments.batch)?;
+    let settings = Settings::parse(&arguments.settings.set)?;
+    refuse_single_run_options(&arguments)?;
+    let loaded = load_inventory(&arguments.batch.inventory, arguments.plan.as_deref(), console)?;
+    let plans = choice::store_plans(&loaded, console)?;
+    let state = StateDirectory::find(&arguments.state)?;
+    let store = state.open()?;
+    let mut choices = Choices::of(&loaded, &plans, &request, arguments.sandbox)?;
+    choices.decide(store.as_ref(), &request.policy, arguments.batch.apply_drift).await?;
+    choices.lock(&state);
+    choices.decide_again(store.as_ref(), &request.policy, arguments.batch.apply_drift).await?;
+    confirmation::confirm_orders(&choices, &arguments, console)?;
+
+    let batch = BatchId::from_random(uuid::Uuid::new_v4().as_u64_pair().0);
+    console.talk(&format!("batch {batch}: {}", plan_of_work(&choices)));
+    let (total, work) = (choices.choices.len(), choices.work().count());
+    open_files::allow_many(work);
+    let display = Display::new(console, total, total - work);
+    let names: Vec<(String, String)> = choices.names();
+    let place = Place { state: &state, store: &store, console };
+    let outcomes =
+        launch(&batch, choices, &arguments, &request, &settings, &place, &display).await?;
+    let rows = names.into_iter().zip(outcomes);
+    let rows = rows.map(|((target, plan), outcome)| outcome.row(target, plan)).collect();
+    let done = Done { batch: (work > 0).then_some(batch), rows, began_at };
+    let telling = Telling {
+        form: Telling::form(arguments.batch.recap, arguments.output.output),
+        metrics_file: arguments.batch.metrics_file,
+        policy: request.policy,
+        sandbox: arguments.sandbox,
+    };
+    conclude(done, &telling, &state, store.as_ref(), console).await
+}
+
+/// Options that are about one target have no meaning for many.
+fn refuse_single_run_options(arguments: &RunArguments) -> Result<(), CliError> {
+    let refuse = |option: &str, instead: &str| {
+        Err(CliError::usage(format!("`{option}` has no effect with `--inventory`")).hint(instead))
+    };
+    if !arguments.inputs.is_empty() {
+        return refuse(
+            "--input",
+            "write the value into the inventory, for example under `defaults:`",
+        );
+    }
+    if arguments.target.is_some() {
+        return refuse("--target", "`--limit NAME` picks a target of the inventory");
+    }
+    if arguments.again {
+        return refuse("--again", "`--apply-drift` and `--due` say when a target is ordered anew");
+    }
+    if arguments.wait.wait {
+        return refuse("--wait", "targets that another process works on are reported as `locked`");
+    }
+    if arguments.sandbox && !arguments.settings.set.is_empty() {
+        return refuse("--set", "leave out one of `--set` and `--sandbox`");
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! `outlook`: for every target of the state folder, what it has, when that is due, what is open.
+
+use super::super::error::CliError;
+use super::history::History;
+use crate::run::RunPhase;
+use crate::store::Store;
+use crate::types::{RunId, Timestamp};
+use crate::upkeep::{DuePolicy, Issued};
+
+/// A target, as its runs tell.
+#[derive(Debug)]
+pub(in crate::cli) struct OutlookLine {
+    pub(in crate::cli) plan: String,
+    pub(in crate::cli) target: String,
+    /// Its newest run.
+    pub(in crate::cli) run: RunId,
+    pub(in crate::cli) phase: RunPhase,
+    pub(in crate::cli) updated_at: Timestamp,
+    /// The newest certificate that any of its runs has put on disk.
+    pub(in crate::cli) issued: Option<Issued>,
+    pub(in crate::cli) due_at: Option<Timestamp>,
+    /// What comes next, in a few words.
+    pub(in crate::cli) next: String,
+}
+
+/// A line for each plan and target, in the order in which they become due.
+pub(in crate::cli) async fn outlook(
+    store: &dyn Store,
+    sandbox: bool,
+    policy: &DuePolicy,
+    now: Timestamp,
+) -> Result<Vec<OutlookLine>, CliError> {
+    let mut history = History::read(store, sandbox).await?;
+    let mut lines = Vec::new();
+    for (plan, target) in history.targets() {
+        let runs = history.runs_of(store, &plan, &target).await?;
+        let Some(newest) = runs.first() else { continue };
+        let issued = runs.iter().find_map(|run| Issued::of(&run.state));
+        let due_at =
+            issued.as_ref().map(|issued| policy.due_at(issued.valid_from, issued.valid_until));
+        lines.push(OutlookLine {
+            run: newest.id.clone(),
+            phase: newest.state.phase,
+            updated_at: newest.state.updated_at,
+            next: next(newest.state.phase, &newest.id, issued.as_ref(), due_at, now),
+            issued,
+            due_at,
+            plan,
+            target,
+        });
+    }
+    lines.sort_by(|one, other| {
+        let key = |line: &OutlookLine| (line.due_at.is_none(), line.due_at, line.target.clone());
+        key(one).cmp(&key(other))
+    });
+    Ok(lines)
+}
+
+fn next(
+    phase: RunPhase,
+    run: &RunId,
+    issued: Option<&Issued>,
+    due_at: Option<Timestamp>,
+    now: Timestamp,
+) -> String {
+    use crate::run::{PauseReason, RunResult};
+    match phase {
+        RunPhase::Paused(PauseReason::InDoubt) => format!("certplan adopt {run}"),
+        RunPhase::Paused(_) | RunPhase::Running | RunPhase::Finished(RunResult::Failed) => {
+            format!("certplan resume {run}")
+        }
+        RunPhase::Cancelled if issued.is_none() => "cancelled; order anew with --again".to_owned(),
+        RunPhase::Cancelled | RunPhase::Finished(RunResult::Succeeded) => match (issued, due_at) {
+            (Some(issued), _) if issued.valid_until <= now => "expired: order anew".to_owned(),
+            (Some(_), Some(due)) if due <= now => "due: order anew".to_owned(),
+            (Some(_), Some(due)) => format!("due on {}", due.strftime("%Y-%m-%d")),
+            _ => "nothing".to_owned(),
+        },
+    }
+}

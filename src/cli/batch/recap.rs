@@ -1,0 +1,131 @@
+//! The end of a batch: what became of every target, in which form, and which exit code.
+
+use std::path::{Path, PathBuf};
+
+use super::super::arguments::OutputFormat;
+use super::super::batch_arguments::RecapFormat;
+use super::super::console::Console;
+use super::super::error::CliError;
+use super::super::exit::ExitCode;
+use super::super::state_directory::StateDirectory;
+use super::metrics::write_metrics;
+use crate::report::{Recap, RecapResult, RecapRow, recap_junit, recap_markdown, recap_table};
+use crate::store::Store;
+use crate::types::{BatchId, Timestamp};
+use crate::upkeep::DuePolicy;
+
+/// A batch that is over.
+pub(super) struct Done {
+    /// None when nothing was to be done.
+    pub(super) batch: Option<BatchId>,
+    /// A row for each target, in the order of the inventory.
+    pub(super) rows: Vec<RecapRow>,
+    pub(super) began_at: Timestamp,
+}
+
+/// How the end is told.
+pub(super) struct Telling {
+    pub(super) form: RecapFormat,
+    pub(super) metrics_file: Option<PathBuf>,
+    pub(super) policy: DuePolicy,
+    pub(super) sandbox: bool,
+}
+
+impl Telling {
+    /// The form that was asked for; `--output json` is one way to ask.
+    pub(super) fn form(recap: Option<RecapFormat>, output: OutputFormat) -> RecapFormat {
+        match (recap, output) {
+            (Some(form), _) => form,
+            (None, OutputFormat::Json) => RecapFormat::Json,
+            (None, OutputFormat::Text) => RecapFormat::Text,
+        }
+    }
+}
+
+/// Shows what became of the batch, writes what was asked for, and gives the exit code.
+pub(super) async fn conclude(
+    done: Done,
+    telling: &Telling,
+    state: &StateDirectory,
+    store: &dyn Store,
+    console: &Console,
+) -> Result<ExitCode, CliError> {
+    let recap = Recap {
+        batch: done.batch.as_ref().map(ToString::to_string),
+        started_at: done.began_at,
+        ended_at: Timestamp::now(),
+        targets: done.rows,
+    };
+    show(&recap, telling.form, console)?;
+    let code = exit_code(&recap);
+    for hint in hints(&recap) {
+        console.talk(&format!("{} {hint}", console.talk_style().strong("hint:")));
+    }
+    if let Some(path) = &telling.metrics_file {
+        let clean = matches!(code, ExitCode::Success | ExitCode::Parked);
+        write_metrics(path, store, state, telling, &recap, clean).await?;
+    }
+    Ok(code)
+}
+
+/// Up to so many targets are listed one by one, whatever became of them.
+const LISTED: usize = 40;
+
+fn show(recap: &Recap, form: RecapFormat, console: &Console) -> Result<(), CliError> {
+    let printed = |text: &str| text.lines().for_each(|line| console.data(line));
+    match form {
+        RecapFormat::Junit => printed(&recap_junit(recap)),
+        RecapFormat::Markdown => printed(&recap_markdown(recap)),
+        RecapFormat::Json => console.json(recap)?,
+        RecapFormat::Text => {
+            console.talk("");
+            let all = recap.targets.len() <= LISTED;
+            for line in recap_table(recap, all, console.out_width(), console.out_style()) {
+                console.data(&line);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The exit code of a batch: what a person must look at first comes first.
+fn exit_code(recap: &Recap) -> ExitCode {
+    let count = |result| recap.count(result);
+    let failed = count(RecapResult::Failed) + count(RecapResult::Locked);
+    if count(RecapResult::InDoubt) > 0 {
+        ExitCode::InDoubt
+    } else if count(RecapResult::Interrupted) > 0 {
+        ExitCode::Interrupted
+    } else if failed > 0 || count(RecapResult::NotStarted) > 0 {
+        if failed == recap.targets.len() { ExitCode::Failed } else { ExitCode::Partly }
+    } else if count(RecapResult::Parked) > 0 {
+        ExitCode::Parked
+    } else {
+        ExitCode::Success
+    }
+}
+
+fn hints(recap: &Recap) -> Vec<String> {
+    let Some(batch) = &recap.batch else { return Vec::new() };
+    let any = |results: &[RecapResult]| results.iter().any(|result| recap.count(*result) > 0);
+    let mut hints = Vec::new();
+    if any(&[RecapResult::InDoubt]) {
+        hints.push(
+            "`certplan explain RUN` says what is in doubt, `certplan adopt` settles it".to_owned(),
+        );
+    }
+    if any(&[RecapResult::Failed]) {
+        hints.push(format!("`certplan resume --batch {batch} --failed` tries again what failed"));
+    }
+    if any(&[RecapResult::Parked, RecapResult::Interrupted, RecapResult::NotStarted]) {
+        hints.push(format!(
+            "the same command, or `certplan resume --batch {batch}`, goes on with what is open"
+        ));
+    }
+    hints
+}
+
+/// The folder of a file that is named by `path`.
+pub(super) fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}

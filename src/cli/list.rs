@@ -1,0 +1,86 @@
+//! `certplan list`: the certificates of a state folder, when each ends, and what comes next.
+
+use serde::Serialize;
+
+use super::arguments::OutputFormat;
+use super::batch::outlook;
+use super::batch_arguments::ListArguments;
+use super::console::Console;
+use super::error::CliError;
+use super::exit::ExitCode;
+use super::state_directory::StateDirectory;
+use crate::report::{CertificateLine, certificate_table};
+use crate::types::{CertificateId, RunId, Timestamp};
+use crate::upkeep::DuePolicy;
+
+/// A certificate, as `--output json` writes it.
+#[derive(Serialize)]
+struct View {
+    target: String,
+    plan: String,
+    run: RunId,
+    state: &'static str,
+    certificate_id: Option<CertificateId>,
+    names: Vec<String>,
+    valid_until: Option<Timestamp>,
+    due_at: Option<Timestamp>,
+    directory: Option<String>,
+    next: String,
+}
+
+pub(super) async fn list(
+    arguments: ListArguments,
+    console: &Console,
+) -> Result<ExitCode, CliError> {
+    let policy = match &arguments.due {
+        Some(text) => {
+            DuePolicy::parse(text).map_err(|error| CliError::usage(format!("`--due`: {error}")))?
+        }
+        None => DuePolicy::default(),
+    };
+    let state = StateDirectory::find(&arguments.state)?;
+    let now = Timestamp::now();
+    let lines = match state.open_for_looking()? {
+        Some(store) => outlook(store.as_ref(), arguments.sandbox, &policy, now).await?,
+        None => Vec::new(),
+    };
+    let views: Vec<View> = lines
+        .into_iter()
+        .filter(|line| !arguments.due_only || line.due_at.is_some_and(|due| due <= now))
+        .map(|line| View {
+            state: line.phase.name(),
+            certificate_id: line.issued.as_ref().and_then(|issued| issued.certificate_id.clone()),
+            valid_until: line.issued.as_ref().map(|issued| issued.valid_until),
+            directory: line.issued.as_ref().and_then(|issued| issued.directory.clone()),
+            names: line.issued.map(|issued| issued.names).unwrap_or_default(),
+            due_at: line.due_at,
+            target: line.target,
+            plan: line.plan,
+            run: line.run,
+            next: line.next,
+        })
+        .collect();
+    match arguments.output.output {
+        OutputFormat::Json => console.json(&views)?,
+        OutputFormat::Text if views.is_empty() => {
+            console.talk(&format!("no certificates in `{}`", state.path().display()));
+        }
+        OutputFormat::Text => {
+            let lines: Vec<CertificateLine<'_>> = views.iter().map(line).collect();
+            for line in certificate_table(&lines, now, console.out_style()) {
+                console.data(&line);
+            }
+        }
+    }
+    Ok(ExitCode::Success)
+}
+
+fn line(view: &View) -> CertificateLine<'_> {
+    CertificateLine {
+        target: &view.target,
+        plan: &view.plan,
+        state: view.state,
+        valid_until: view.valid_until,
+        next: &view.next,
+    }
+}
