@@ -109,7 +109,13 @@ impl HttpClient {
         let call = Call::new(request, &self.api_key);
         let span = tracing::debug_span!("http", method = %call.method, path = %call.path);
         let started = Instant::now();
+        let (method, path) = (call.method.to_string(), call.path.clone());
         let result = self.exchange(request, call).instrument(span.clone()).await;
+        let status = match &result {
+            Ok(answer) => Some(answer.status),
+            Err(error) => error.status,
+        };
+        self.gate.sent(&method, &path, status);
         let took = format_duration(started.elapsed());
         match &result {
             Ok(answer) => tracing::debug!(parent: &span, status = answer.status, took, "answered"),

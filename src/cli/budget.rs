@@ -1,6 +1,6 @@
 //! The request budget of a connection: what it is made of, and what people are told while all wait.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::connections::Settings;
@@ -24,7 +24,13 @@ pub(super) struct Budgets<'a> {
     state: &'a StateDirectory,
     console: &'a Console,
     windows: Windows,
+    jobs: usize,
+    /// The budgets that were opened, for whoever watches.
+    opened: Opened,
 }
+
+/// Budgets by the place that their requests go to.
+pub(super) type Opened = Arc<Mutex<Vec<(String, Budget)>>>;
 
 impl<'a> Budgets<'a> {
     /// Reads the limits: `--set`, the environment, the vendor's. They belong to an account, so no
@@ -34,7 +40,18 @@ impl<'a> Budgets<'a> {
         settings: &Settings,
         console: &'a Console,
     ) -> Result<Self, CliError> {
-        Ok(Self { state, console, windows: regfish_windows(settings)? })
+        let windows = regfish_windows(settings)?;
+        Ok(Self { state, console, windows, jobs: DEFAULT_JOBS, opened: Opened::default() })
+    }
+
+    /// The same with so many requests under way at the same time.
+    pub(super) fn with_jobs(self, jobs: usize) -> Self {
+        Self { jobs, ..self }
+    }
+
+    /// The budgets that were or will be opened.
+    pub(super) fn opened(&self) -> Opened {
+        Arc::clone(&self.opened)
     }
 
     /// The budget of the connection to `base_url`. Whoever waits for it is told so.
@@ -43,13 +60,15 @@ impl<'a> Budgets<'a> {
         let there = self.state.path().is_dir();
         let settings = BudgetSettings {
             windows: self.windows.clone(),
-            jobs: DEFAULT_JOBS,
+            jobs: self.jobs,
             file: there.then(|| budget_file(&self.state.budgets(), base_url, key)),
             pause: Some(self.state.pause_file()),
             ..BudgetSettings::default()
         };
         let budget = Budget::new(settings, clock, by_chance());
         tell(&budget, self.state.pause_file(), self.console.clone());
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.push((base_url.to_string(), budget.clone()));
         budget
     }
 }

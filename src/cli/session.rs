@@ -132,7 +132,8 @@ impl Session {
         console: &Console,
     ) -> Result<Self, CliError> {
         let observer = progress(console, engine.state().steps.keys());
-        Self::of_world(state, store, engine, settings, observer, console).await
+        let budgets = Budgets::new(state, settings, console)?;
+        Self::of_world(state, store, engine, settings, observer, &budgets, console).await
     }
 
     /// The same, with another observer: for many runs in one world.
@@ -142,6 +143,7 @@ impl Session {
         engine: &Engine,
         settings: &Settings,
         observer: Observer,
+        budgets: &Budgets<'_>,
         console: &Console,
     ) -> Result<Self, CliError> {
         let recorded = engine.state();
@@ -154,8 +156,7 @@ impl Session {
             Some(recorded) => Some(connections::recorded_base_url(recorded, settings)?),
             None => None,
         };
-        let budgets = Budgets::new(state, settings, console)?;
-        Self::real(state, store, engine.plan(), base_url, observer, &budgets).await
+        Self::real(state, store, engine.plan(), base_url, observer, budgets).await
     }
 
     /// The same world for many runs at the same time: they share what they ask, and need not ask

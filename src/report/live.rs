@@ -4,7 +4,7 @@
 //! failures and the longest waits. It reads events and the numbers it is given, and makes lines;
 //! who draws them, and when, is the command line.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::style::Style;
@@ -168,6 +168,7 @@ impl LiveView {
     pub fn frame(&self, gauges: &Gauges, now: Timestamp, width: usize) -> Vec<String> {
         let width = width.max(40);
         let mut lines = vec![self.bar(width), self.totals(width), self.pace(gauges, now, width)];
+        lines.extend(self.steps(width));
         lines.extend(gauges.standstill.iter().map(|why| self.style.bad(&shorten(why, width))));
         if !self.failures.is_empty() {
             lines.push(self.style.faint("newest failures"));
@@ -212,6 +213,27 @@ impl LiveView {
             }
         }
         fitting(&parts, "  ", width)
+    }
+
+    /// At which steps the open runs are, the most crowded first.
+    fn steps(&self, width: usize) -> Option<String> {
+        let mut crowds: BTreeMap<&str, usize> = BTreeMap::new();
+        for line in self.runs.values() {
+            if matches!(line.stage, Stage::Working | Stage::Waiting) {
+                let step = line.detail.split(':').next().unwrap_or_default();
+                *crowds.entry(step).or_default() += 1;
+            }
+        }
+        crowds.remove("");
+        let mut crowds: Vec<(&str, usize)> = crowds.into_iter().collect();
+        crowds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let parts: Vec<(String, String)> = crowds
+            .into_iter()
+            .map(|(step, count)| format!("{step} {count}"))
+            .map(|text| (text.clone(), self.style.faint(&text)))
+            .collect();
+        let room = width.saturating_sub(4);
+        (!parts.is_empty()).then(|| format!("at  {}", fitting(&parts, "  ", room)))
     }
 
     fn pace(&self, gauges: &Gauges, now: Timestamp, width: usize) -> String {
@@ -368,7 +390,8 @@ mod tests {
                 standstill: Some("the API is down since 12 s; all runs wait".to_owned()),
             };
             let frame = view.frame(&gauges, at(600), width);
-            assert!(frame.len() <= 16, "{frame:#?}");
+            assert!(frame.len() <= 17, "{frame:#?}");
+            assert_eq!(frame[3], "at  issued 160");
             assert!(frame.iter().all(|line| line.chars().count() <= width), "{frame:#?}");
             assert!(frame[0].ends_with(" 340/1000"), "{}", frame[0]);
             assert_eq!(frame[1], "200 issued  40 failed  160 waiting  100 unchanged  500 to come");

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use super::file::{FileTrouble, SharedFile};
 use super::ledger::{Decision, Ledger, Report, Rules, Ticket, Why};
 use super::queue::Queue;
-use super::{Micros, PauseFile, Standing, Usage, Windows};
+use super::{Micros, PauseFile, RequestCounts, Standing, Usage, Windows};
 use crate::api::http::{Gate, Pass, Timeouts, Turn, TurnedAway, Urgency, Verdict};
 use crate::types::{Busy, Clock, Rest, Timestamp, format_duration};
 
@@ -82,6 +82,7 @@ struct Shared {
     state: Mutex<State>,
     standing: watch::Sender<Standing>,
     rearm: Notify,
+    counts: Mutex<RequestCounts>,
 }
 
 struct State {
@@ -146,12 +147,18 @@ impl Budget {
             }),
             standing: watch::Sender::new(Standing::Flowing),
             rearm: Notify::new(),
+            counts: Mutex::default(),
         }))
     }
 
     /// Whether requests flow, now and whenever that changes.
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.0.standing.subscribe()
+    }
+
+    /// The requests that this program has sent through the gate.
+    pub fn counts(&self) -> RequestCounts {
+        self.0.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How much of the budget is used, as far as this program knows.
@@ -185,6 +192,11 @@ impl Gate for Budget {
                 None => self.0.wait(urgency).await,
             }
         })
+    }
+
+    fn sent(&self, method: &str, path: &str, status: Option<u16>) {
+        let mut counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.count(method, path, status);
     }
 }
 

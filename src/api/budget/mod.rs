@@ -6,6 +6,7 @@
 //! one timer. It delays requests; it never repeats one, and knows nothing of what they say.
 
 mod condition;
+mod counts;
 mod file;
 mod gate;
 mod ledger;
@@ -16,6 +17,7 @@ mod standing;
 mod tests;
 mod window;
 
+pub use counts::RequestCounts;
 pub use file::budget_file;
 pub use gate::{Budget, BudgetSettings, DEFAULT_JOBS, Jitter};
 pub use pause::{Pause, PauseFile};

@@ -66,6 +66,9 @@ pub trait Gate: fmt::Debug + Send + Sync {
         &self,
         urgency: Urgency,
     ) -> Pin<Box<dyn Future<Output = Result<Turn, TurnedAway>> + Send + '_>>;
+
+    /// Told of every request that was sent, and of the status that came back; for statistics.
+    fn sent(&self, _method: &str, _path: &str, _status: Option<u16>) {}
 }
 
 /// Leave to send one request. Dropped without a report, the request counts as abandoned.

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::super::budget::Opened;
 use super::super::console::Console;
+use crate::api::budget::{Standing, Window};
 use crate::driver::Observer;
 use crate::report::{Gauges, LiveView};
 use crate::run::Event;
-use crate::types::{Clock, RunId, Timestamp};
+use crate::types::{Clock, RunId, Timestamp, format_duration};
 
 /// How often the live view is drawn.
 const DRAW_INTERVAL: Duration = Duration::from_millis(200);
@@ -22,6 +24,7 @@ pub(super) struct Display {
     console: Console,
     view: Arc<Mutex<LiveView>>,
     live: bool,
+    budgets: Mutex<Opened>,
     stop: watch::Sender<bool>,
     drawing: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
@@ -36,9 +39,25 @@ impl Display {
             console: console.clone(),
             view: Arc::new(Mutex::new(view)),
             live,
+            budgets: Mutex::default(),
             stop: watch::Sender::new(false),
             drawing: Mutex::new(None),
         }
+    }
+
+    /// Shows what is left of these budgets, too.
+    pub(super) fn watch(&self, budgets: Opened) {
+        *lock(&self.budgets) = budgets;
+    }
+
+    /// The requests that were sent so far.
+    pub(super) fn counts(&self) -> Vec<((String, String), u64)> {
+        let opened = Arc::clone(&lock(&self.budgets));
+        let opened = lock(&opened);
+        let counts = opened.iter().map(|(_, budget)| budget.counts());
+        counts
+            .flat_map(|counts| counts.iter().map(|(key, n)| (key.clone(), n)).collect::<Vec<_>>())
+            .collect()
     }
 
     /// A run is about to be driven.
@@ -63,13 +82,13 @@ impl Display {
             return;
         }
         let (view, mut stop) = (Arc::clone(&self.view), self.stop.subscribe());
-        let console = self.console.clone();
+        let (console, budgets) = (self.console.clone(), Arc::clone(&lock(&self.budgets)));
         let task = tokio::spawn(async move {
             let mut tick = tokio::time::interval(DRAW_INTERVAL);
             loop {
                 tokio::select! {
                     _ = tick.tick() => {
-                        let frame = lock(&view).frame(&Gauges::default(), clock.now(), console.talk_width());
+                        let frame = lock(&view).frame(&gauges(&budgets), clock.now(), console.talk_width());
                         console.draw(frame);
                     }
                     _ = stop.wait_for(|stop| *stop) => {
@@ -96,4 +115,25 @@ impl Display {
 fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is shown is nothing that anybody acts on.
     value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the request budgets say, in a few words each.
+fn gauges(budgets: &Opened) -> Gauges {
+    let mut gauges = Gauges::default();
+    for (_, budget) in lock(budgets).iter() {
+        gauges.requests += budget.counts().total();
+        let usage = budget.usage();
+        // The tightest window is the one that matters.
+        let left = |(window, used): &(Window, usize)| window.requests.saturating_sub(*used);
+        if let Some((window, used)) = usage.windows.iter().min_by_key(|window| left(window)) {
+            let left = window.requests.saturating_sub(*used);
+            let span = format_duration(window.span);
+            gauges.budgets.push(format!("{left} of {} left in {span}", window.requests));
+        }
+        let standing = usage.standing;
+        if standing != Standing::Flowing {
+            gauges.standstill = Some(standing.to_string());
+        }
+    }
+    gauges
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::arguments::ResumeArguments;
+use super::super::budget::Budgets;
 use super::super::connections::Settings;
 use super::super::console::Console;
 use super::super::error::CliError;
@@ -93,9 +94,11 @@ pub(in crate::cli) async fn go_on_with_many(
     console.talk(&format!("batch {batch}: {} runs to go on with", expected.len()));
     let display = Display::new(console, runs.len(), settled);
     expected.iter().for_each(|(run, target)| display.expect(run, target));
+    let budgets = Budgets::new(state, settings, console)?;
+    display.watch(budgets.opened());
     let stop = watch_signals(console)?;
     let driven = worlds.into_values().enumerate().map(|(number, party)| {
-        let (display, stop) = (&display, stop.clone());
+        let (display, budgets, stop) = (&display, &budgets, stop.clone());
         // Each world is a batch of its own in the store; the first carries the name.
         let id = match number {
             0 => batch.clone(),
@@ -105,7 +108,8 @@ pub(in crate::cli) async fn go_on_with_many(
             let observer = display.observer();
             let Some(engine) = &party.latest else { return Ok(Vec::new()) };
             let session =
-                Session::of_world(state, store, engine, settings, observer, console).await?;
+                Session::of_world(state, store, engine, settings, observer, budgets, console)
+                    .await?;
             for (run, Replacement { stored, event }) in party.replacements {
                 let mut engine = session.driver.load(&run).await?;
                 session.driver.replace_plan(&run, &mut engine, stored, event).await?;
@@ -127,7 +131,7 @@ pub(in crate::cli) async fn go_on_with_many(
     }
     let rows = runs.into_iter().zip(outcomes);
     let rows = rows.map(|(run, outcome)| outcome.row(run.target, run.plan)).collect();
-    let done = Done { batch: Some(batch), rows, began_at };
+    let done = Done { batch: Some(batch), rows, began_at, requests: display.counts() };
     let telling = Telling {
         form: Telling::form(None, arguments.output.output),
         metrics_file: None,

@@ -113,7 +113,9 @@ async fn session(
         true => Some(connections::base_url(plan, settings)?),
         false => None,
     };
-    let budgets = Budgets::new(state, settings, console)?;
+    let jobs = arguments.batch.jobs.unwrap_or(DEFAULT_JOBS);
+    let budgets = Budgets::new(state, settings, console)?.with_jobs(jobs);
+    display.watch(budgets.opened());
     Session::real(state, store, plan, base_url, observer, &budgets).await
 }
 

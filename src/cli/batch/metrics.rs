@@ -1,5 +1,6 @@
 //! Writing the metrics file: what `--metrics-file` asks for, replaced in one step.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::super::error::CliError;
@@ -19,6 +20,7 @@ pub(super) async fn write_metrics(
     state: &StateDirectory,
     telling: &Telling,
     recap: &Recap,
+    requests: BTreeMap<(String, String), u64>,
     clean: bool,
 ) -> Result<(), CliError> {
     let lines = outlook(store, telling.sandbox, &telling.policy, Timestamp::now()).await?;
@@ -44,6 +46,7 @@ pub(super) async fn write_metrics(
     let recorded = std::fs::read_to_string(&last_success).ok();
     let metrics = Metrics {
         certificates: certificates.collect(),
+        requests,
         last_run: Some(ended_at),
         last_success: recorded.and_then(|text| text.trim().parse().ok()),
         ..Metrics::default()

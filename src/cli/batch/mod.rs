@@ -98,7 +98,8 @@ pub(super) async fn run_inventory(
         launch(&batch, choices, &arguments, &request, &settings, &place, &display).await?;
     let rows = names.into_iter().zip(outcomes);
     let rows = rows.map(|((target, plan), outcome)| outcome.row(target, plan)).collect();
-    let done = Done { batch: (work > 0).then_some(batch), rows, began_at };
+    let batch = (work > 0).then_some(batch);
+    let done = Done { batch, rows, began_at, requests: display.counts() };
     let telling = Telling {
         form: Telling::form(arguments.batch.recap, arguments.output.output),
         metrics_file: arguments.batch.metrics_file,

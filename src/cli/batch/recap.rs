@@ -21,6 +21,8 @@ pub(super) struct Done {
     /// A row for each target, in the order of the inventory.
     pub(super) rows: Vec<RecapRow>,
     pub(super) began_at: Timestamp,
+    /// How many requests went where, with which status.
+    pub(super) requests: Vec<((String, String), u64)>,
 }
 
 /// How the end is told.
@@ -63,7 +65,8 @@ pub(super) async fn conclude(
     }
     if let Some(path) = &telling.metrics_file {
         let clean = matches!(code, ExitCode::Success | ExitCode::Parked);
-        write_metrics(path, store, state, telling, &recap, clean).await?;
+        let requests = done.requests.into_iter().collect();
+        write_metrics(path, store, state, telling, &recap, requests, clean).await?;
     }
     Ok(code)
 }
