@@ -7,6 +7,7 @@
 pub mod action;
 pub mod api;
 pub mod cli;
+pub mod dns;
 pub mod document;
 pub mod driver;
 pub mod engine;
@@ -19,7 +20,9 @@ pub mod rehearsal;
 pub mod report;
 pub mod run;
 pub mod sandbox;
+pub mod secrets;
 pub mod store;
+pub mod tls;
 pub mod trial;
 pub mod types;
 pub mod upkeep;

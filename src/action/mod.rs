@@ -4,9 +4,17 @@
 //! An action never waits and never repeats itself: it looks or acts once and says what happened.
 //! Waiting and repeating are the engine's, because they must be recorded.
 
+mod assert;
+mod command;
+mod dns;
+mod files;
 mod perform;
 pub mod preview;
 mod regfish;
+#[cfg(test)]
+mod testing;
+mod tls;
+mod web;
 mod x509;
 
 use std::collections::BTreeSet;
@@ -21,8 +29,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
+use crate::plan::{SecretSource, find_signature};
 use crate::run::{Call, ErrorKind, Outcome, Retry, StepError};
-use crate::types::{Busy, CertificateId, RunId, StepId, Timestamp};
+use crate::secrets::read_secret;
+use crate::types::{Busy, CertificateId, RunId, Secret, StepId, Timestamp};
 
 /// One call of an action, with everything it may know.
 #[derive(Debug, Clone)]
@@ -90,6 +100,16 @@ fn parameters<P: DeserializeOwned>(call: &ActionCall) -> Result<P> {
     serde_json::from_value(Value::Object(call.parameters.clone())).or_else(|error| {
         fail(ErrorKind::Internal, format!("the parameters of `{}` misfit: {error}", call.uses))
     })
+}
+
+/// Whether the call may be made again when nobody knows what became of it.
+fn repeats_safely(call: &ActionCall) -> bool {
+    find_signature(&call.uses).is_some_and(|signature| signature.repeats_safely(&call.parameters))
+}
+
+/// A secret that a parameter points to.
+async fn secret(source: &SecretSource) -> Result<Secret> {
+    read_secret(source).await.or_else(|error| fail(ErrorKind::Credentials, error.to_string()))
 }
 
 /// A step that is done, with what other steps read; absent fields are left out.

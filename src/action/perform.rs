@@ -7,8 +7,12 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 pub use super::regfish::desk::CertificateDesk;
-use super::{ActionCall, Performer, Result, Waiting, fail, regfish, x509};
+use super::{
+    ActionCall, Performer, Result, Waiting, assert, command, dns, fail, files, regfish, tls, web,
+    x509,
+};
 use crate::api::regfish::RegfishClient;
+use crate::dns::Resolver;
 use crate::run::{Call, ErrorKind, Outcome};
 use crate::types::{Busy, CertificateId, Clock};
 
@@ -17,6 +21,9 @@ use crate::types::{Busy, CertificateId, Clock};
 pub struct Actions {
     /// The client of the connection `regfish`, when the plan needs it.
     pub regfish: Option<RegfishClient>,
+    /// Who is asked where a zone is kept, whatever a plan says; without one the plan decides, and
+    /// then the machine.
+    pub resolver: Option<Resolver>,
     /// Time, for what a certificate's dates are compared with.
     pub clock: Arc<dyn Clock>,
     /// Where private keys and requests are kept, a folder for each run.
@@ -80,6 +87,13 @@ impl Actions {
             "regfish.download" => {
                 regfish::download::download(self.regfish()?, desk, self.clock.now(), call).await
             }
+            "dns.preflight" => dns::preflight(self.resolver.as_ref(), call).await,
+            "dns.wait_propagated" => dns::wait_propagated(self.resolver.as_ref(), call).await,
+            "http.request" => web::request(self.clock.now(), call).await,
+            "command.run" => command::run(call).await,
+            "tls.check_served" => tls::check_served(call).await,
+            "files.rollback" => files::rollback(call).await,
+            "assert" => assert::assert(call),
             "x509.create_csr" => x509::create_csr(&self.key_directory, call).await,
             unknown => fail(ErrorKind::Internal, format!("the action `{unknown}` does not exist")),
         }

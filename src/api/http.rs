@@ -200,7 +200,7 @@ fn header_text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 }
 
 /// The innermost cause as a lower-case fragment; the layers above it only repeat each other.
-fn root_cause(error: &reqwest::Error) -> String {
+pub(in crate::api) fn root_cause(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {

@@ -8,3 +8,4 @@
 pub mod budget;
 pub mod http;
 pub mod regfish;
+pub mod web;

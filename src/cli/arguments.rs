@@ -55,6 +55,8 @@ pub(super) enum Command {
     Schema(SchemaArguments),
     /// Look whether state file, runs, keys and certificates are whole; changes nothing
     Doctor(DoctorArguments),
+    /// Make the former set of certificate files in a folder the current one again
+    Rollback(RollbackArguments),
     /// Show what a run would do: every request, what is bought, what is not known yet
     Preview(PreviewArguments),
     /// Draw a plan, or a run with the state of each step
@@ -369,6 +371,16 @@ pub(super) enum SchemaOf {
 pub(super) struct DoctorArguments {
     #[command(flatten)]
     pub(super) state: StateArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RollbackArguments {
+    /// The folder that a download filled, such as `certs/www.example.com`
+    #[arg(value_name = "DIRECTORY")]
+    pub(super) directory: PathBuf,
+    /// The set to go back to, a folder below `sets`; by default the one that was current before
+    #[arg(long, value_name = "SET")]
+    pub(super) to: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,9 +3,7 @@
 //! The key is read when it is needed and goes nowhere but into the connection.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::budget::Budgets;
 use super::error::CliError;
@@ -13,8 +11,11 @@ use super::inputs::name_and_value;
 use crate::api::budget::Budget;
 use crate::api::http::{BaseUrl, Connection};
 use crate::api::regfish::RegfishClient;
+use crate::dns::Resolver;
 use crate::plan::{Plan, SecretSource, find_signature};
-use crate::types::{Clock, Secret, format_duration};
+use crate::run::RunHeader;
+use crate::secrets::{SecretError, read_secret};
+use crate::types::{Clock, Secret};
 
 /// The vendor's API (contract A.0).
 const REGFISH_BASE_URL: &str = "https://api.regfish.com";
@@ -22,17 +23,18 @@ const REGFISH_BASE_URL: &str = "https://api.regfish.com";
 /// Overrides the base address, below `--set` and above the plan.
 const REGFISH_BASE_URL_VARIABLE: &str = "REGFISH_BASE_URL";
 
-/// A command that prints a secret may ask a person to unlock something.
-const SECRET_COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+/// Names the resolver, below `--set` and above the plan.
+const RESOLVER_VARIABLE: &str = "CERTPLAN_RESOLVER";
 
-/// No API key is longer, and a file that is was named by mistake.
-const LONGEST_SECRET: usize = 4096;
+/// Under what the resolver is recorded beside the addresses of APIs.
+pub(super) const DNS: &str = RunHeader::DNS;
 
 /// What `--set` changes.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
     base_urls: BTreeMap<String, String>,
     limits: Option<String>,
+    resolver: Option<String>,
 }
 
 impl Settings {
@@ -46,10 +48,13 @@ impl Settings {
                     settings.base_urls.insert("regfish".to_owned(), value.to_owned());
                 }
                 "connections.regfish.limits" => settings.limits = Some(value.to_owned()),
+                "dns.resolver" => settings.resolver = Some(value.to_owned()),
                 _ => {
                     let shown = crate::types::printable(key);
-                    return Err(CliError::usage(format!("there is no setting `{shown}`"))
-                        .hint("the settings are: connections.regfish.base_url, connections.regfish.limits"));
+                    return Err(CliError::usage(format!("there is no setting `{shown}`")).hint(
+                        "the settings are: connections.regfish.base_url, \
+                         connections.regfish.limits, dns.resolver",
+                    ));
                 }
             }
         }
@@ -97,6 +102,39 @@ pub(super) fn recorded_base_url(recorded: &str, settings: &Settings) -> Result<B
     }
 }
 
+/// The resolver for a new run, and its address: `--set` or the environment; without them the plan
+/// decides.
+pub(super) fn resolver(settings: &Settings) -> Result<Option<(Resolver, String)>, CliError> {
+    let (text, origin) = match (&settings.resolver, std::env::var_os(RESOLVER_VARIABLE)) {
+        (Some(text), _) => (text.clone(), "`--set`"),
+        (None, Some(text)) => {
+            let text = text.into_string().map_err(|_| {
+                CliError::usage(format!("the variable `{RESOLVER_VARIABLE}` is not text"))
+            })?;
+            (text, "the environment variable `CERTPLAN_RESOLVER`")
+        }
+        (None, None) => return Ok(None),
+    };
+    let resolver = parse_resolver(&text, origin)?;
+    Ok(Some((resolver, text)))
+}
+
+/// The resolver for a run that is resumed: `--set`, or the one that it was started with.
+pub(super) fn recorded_resolver(
+    recorded: Option<&String>,
+    settings: &Settings,
+) -> Result<Option<Resolver>, CliError> {
+    match (&settings.resolver, recorded) {
+        (Some(text), _) => parse_resolver(text, "`--set`").map(Some),
+        (None, Some(text)) => parse_resolver(text, "the run").map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+fn parse_resolver(text: &str, origin: &str) -> Result<Resolver, CliError> {
+    Resolver::parse(text).map_err(|error| CliError::usage(format!("{error} (from {origin})")))
+}
+
 fn parse(text: &str, origin: &str) -> Result<BaseUrl, CliError> {
     BaseUrl::parse(text).map_err(|error| CliError::usage(format!("{error} (from {origin})")))
 }
@@ -110,7 +148,7 @@ pub(super) async fn regfish(
 ) -> Result<RegfishClient, CliError> {
     let default = SecretSource::Env("REGFISH_API_KEY".to_owned());
     let source = plan.connections.get("regfish").map_or(&default, |connection| &connection.api_key);
-    let key = read_secret(source).await?;
+    let key = api_key(source).await?;
     let budget = budgets.open(&base_url, &key, Arc::clone(&clock));
     client(base_url, key, clock, budget)
 }
@@ -126,65 +164,16 @@ pub(super) fn client(
     Ok(RegfishClient::new(Connection { clock, gate, ..Connection::regfish(base_url, key) })?)
 }
 
-async fn read_secret(source: &SecretSource) -> Result<Secret, CliError> {
-    let (text, origin) = match source {
-        SecretSource::Env(name) => (read_variable(name)?, format!("the variable `{name}`")),
-        SecretSource::File(path) => (read_file(path)?, format!("the file `{path}`")),
-        SecretSource::Command(command) => {
-            let name = command.first().map_or("", String::as_str);
-            (run_command(command).await?, format!("the command `{name}`"))
+async fn api_key(source: &SecretSource) -> Result<Secret, CliError> {
+    let key = read_secret(source).await.map_err(|error| {
+        let missing = matches!(error, SecretError::NotSet { .. });
+        let error = CliError::usage(format!("no API key: {error}"));
+        if missing {
+            error.hint("export it, or try the plan without a key: `--sandbox`")
+        } else {
+            error
         }
-    };
-    let secret = Secret::new(text.trim().to_owned());
-    if secret.reveal().is_empty() {
-        return Err(CliError::usage(format!("the API key from {origin} is empty")));
-    }
-    if secret.reveal().len() > LONGEST_SECRET {
-        let message = format!("the API key from {origin} is longer than {LONGEST_SECRET} bytes");
-        return Err(CliError::usage(message));
-    }
-    Ok(secret)
-}
-
-fn read_variable(name: &str) -> Result<String, CliError> {
-    std::env::var(name).map_err(|error| match error {
-        std::env::VarError::NotPresent => {
-            CliError::usage(format!("no API key: the environment variable `{name}` is not set"))
-                .hint("export it, or try the plan without a key: `--sandbox`")
-        }
-        std::env::VarError::NotUnicode(_) => {
-            CliError::usage(format!("the API key in the variable `{name}` is not text"))
-        }
-    })
-}
-
-fn read_file(path: &str) -> Result<String, CliError> {
-    std::fs::read_to_string(path)
-        .map_err(|error| CliError::usage(format!("no API key: cannot read `{path}`: {error}")))
-}
-
-/// Runs a command without a shell. Its error output stays out of messages: it may hold the secret.
-async fn run_command(command: &[String]) -> Result<String, CliError> {
-    let Some((program, arguments)) = command.split_first() else {
-        return Err(CliError::usage("no API key: the command is empty"));
-    };
-    let refuse = |reason: String| CliError::usage(format!("no API key: `{program}` {reason}"));
-    let child = tokio::process::Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| refuse(format!("cannot be started: {error}")))?;
-    let output = tokio::time::timeout(SECRET_COMMAND_TIMEOUT, child.wait_with_output())
-        .await
-        .map_err(|_| {
-            refuse(format!("did not end within {}", format_duration(SECRET_COMMAND_TIMEOUT)))
-        })?
-        .map_err(|error| refuse(format!("broke off: {error}")))?;
-    if !output.status.success() {
-        return Err(refuse(format!("ended with {}", output.status)));
-    }
-    String::from_utf8(output.stdout).map_err(|_| refuse("did not print text".to_owned()))
+    })?;
+    // White space around a key is never part of it.
+    Ok(Secret::new(key.reveal().trim().to_owned()))
 }

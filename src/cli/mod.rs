@@ -36,6 +36,7 @@ mod preview;
 mod preview_asker;
 mod preview_summary;
 mod resume;
+mod rollback;
 mod run;
 mod sandbox;
 mod sandbox_arguments;
@@ -107,6 +108,7 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
         Command::Pause(arguments) => pause::pause(arguments, console),
         Command::Unpause(arguments) => pause::unpause(arguments, console),
         Command::Doctor(arguments) => doctor::doctor(arguments, console).await,
+        Command::Rollback(arguments) => rollback::rollback(&arguments, console),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, console).await,
     }
 }

@@ -242,6 +242,7 @@ fn notes(step: &Step, preview: &StepPreview) -> Vec<String> {
         Some(Fact::Key { kind }) => {
             notes.push(format!("makes a private key ({kind}) and a certificate request"));
         }
+        Some(Fact::Deed(deed)) => notes.push(deed),
         Some(Fact::Files { directory }) => {
             notes.push(format!("writes the certificate, its issuers and the key into {directory}"));
         }

@@ -46,8 +46,13 @@ impl Asker {
             }
         };
         // No step that is asked here makes a key; were one to try, it would find no folder.
-        let actions =
-            Actions { regfish: Some(regfish), clock, key_directory: PathBuf::new(), desk: None };
+        let actions = Actions {
+            regfish: Some(regfish),
+            resolver: None,
+            clock,
+            key_directory: PathBuf::new(),
+            desk: None,
+        };
         Ok(Self { actions, directory: here.to_owned(), sandbox })
     }
 

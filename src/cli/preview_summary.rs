@@ -180,6 +180,7 @@ fn fact_rows(seen: &Foreseen<'_>, all: &[Foreseen<'_>], keys: &Path) -> Vec<Row>
             .into_iter()
             .map(|text| row("DNS records", format!("{text}{condition}")))
             .collect(),
+        Fact::Deed(_) => Vec::new(),
         Fact::Files { directory } => {
             let files = "{cert,chain,fullchain,privkey}.pem";
             let directory = directory.trim_end_matches('/');

@@ -55,6 +55,7 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
         Some(connections::base_url(&plan, &settings)?)
     };
 
+    let resolver = if arguments.sandbox { None } else { connections::resolver(&settings)? };
     let budgets = Budgets::new(&state, &settings, console)?;
     let store = state.open()?;
     let key =
@@ -91,12 +92,16 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     let session = if arguments.sandbox {
         Session::embedded(&state, &store, None, &scenario, observer, console).await?
     } else {
-        Session::real(&state, &store, &plan, base_url, observer, &budgets).await?
+        let chosen = resolver.as_ref().map(|(resolver, _)| resolver.clone());
+        Session::real(&state, &store, &plan, base_url, chosen, observer, &budgets).await?
     };
     // Not before the key is there: until then there is no run that could be resumed.
     console.talk(&format!("{} for {}: run {id}", header.plan.name, header.target));
     if let Some(url) = &session.base_url {
         header.endpoints.insert("regfish".to_owned(), url.to_string());
+    }
+    if let Some((_, address)) = resolver {
+        header.endpoints.insert(connections::DNS.to_owned(), address);
     }
     let stop = watch_signals(console)?;
     let LoadedPlan { plan, stored, .. } = loaded;

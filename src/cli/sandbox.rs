@@ -36,6 +36,7 @@ pub(super) async fn sandbox(
     console.talk("certplan sandbox: NOT A REAL CA. Its certificates are worth nothing.");
     console.data(&format!("REGFISH_BASE_URL={}", sandbox.base_url()));
     console.data(&format!("REGFISH_API_KEY={}", arguments.key));
+    console.data(&format!("CERTPLAN_RESOLVER={}", sandbox.dns_address()));
     for (address, lag) in sandbox.name_servers().iter().zip(&lags) {
         let late = match lag.is_zero() {
             true => String::new(),

@@ -11,6 +11,7 @@ use super::exit::ExitCode;
 use super::state_directory::StateDirectory;
 use crate::action::Actions;
 use crate::api::http::BaseUrl;
+use crate::dns::Resolver;
 use crate::driver::{Driver, NameLocks, Observer, Shared};
 use crate::engine::{Engine, EngineSettings};
 use crate::files::{FileMode, create_private_directory, write_replace};
@@ -37,6 +38,7 @@ impl Session {
         store: &Arc<SqliteStore>,
         plan: &Plan,
         base_url: Option<BaseUrl>,
+        resolver: Option<Resolver>,
         observer: Observer,
         budgets: &Budgets<'_>,
     ) -> Result<Self, CliError> {
@@ -48,8 +50,13 @@ impl Session {
             }
             None => None,
         };
-        let actions =
-            Actions { regfish, clock: Arc::clone(&clock), key_directory: state.keys(), desk: None };
+        let actions = Actions {
+            regfish,
+            resolver,
+            clock: Arc::clone(&clock),
+            key_directory: state.keys(),
+            desk: None,
+        };
         Ok(Self {
             driver: driver(state, store, clock, actions.clone(), observer)?,
             actions,
@@ -109,6 +116,7 @@ impl Session {
         let regfish = connections::client(base_url.clone(), api_key, Arc::clone(&clock), budget)?;
         let actions = Actions {
             regfish: Some(regfish),
+            resolver: Some(Resolver::at(sandbox.dns_address())),
             clock: Arc::clone(&clock),
             key_directory: state.keys(),
             desk: None,
@@ -156,7 +164,9 @@ impl Session {
             Some(recorded) => Some(connections::recorded_base_url(recorded, settings)?),
             None => None,
         };
-        Self::real(state, store, engine.plan(), base_url, observer, budgets).await
+        let recorded_resolver = recorded.header.endpoints.get(connections::DNS);
+        let resolver = connections::recorded_resolver(recorded_resolver, settings)?;
+        Self::real(state, store, engine.plan(), base_url, resolver, observer, budgets).await
     }
 
     /// The same world for many runs at the same time: they share what they ask, and need not ask

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Engine, EngineError};
-use crate::plan::{OnTimeout, PassingFailure, Step};
+use crate::plan::{OnTimeout, PassingFailure, Step, find_signature};
 use crate::run::{
     Attempt, BoundCertificate, ErrorKind, EventKind, Observation, Outcome, ParkReason, Retry,
     StepError, StepState, WaitsFor,
@@ -97,11 +97,11 @@ impl Engine {
                 StepState::Started(attempt) | StepState::Waiting { attempt, .. },
                 Outcome::Failed { error, retry },
             ) => {
-                let retry = wanted(&step, &error, retry);
+                let retry = wanted(&step, attempt, &error, retry);
                 failed(&step, attempt, error, retry, now)
             }
             (StepState::Sent { attempt, .. }, Outcome::Failed { error, retry }) => {
-                let retry = wanted(&step, &error, retry);
+                let retry = wanted(&step, attempt, &error, retry);
                 refused(&step, attempt, error, retry, now)
             }
             (StepState::Sent { .. }, Outcome::Unknown { error }) => {
@@ -267,7 +267,13 @@ fn settled(id: &StepId, state: &StepState) -> Vec<EventKind> {
 }
 
 /// What the plan wants of a retry that would make sense: `retry: { on: … }` can rule it out.
-fn wanted(step: &Step, error: &StepError, retry: Retry) -> Retry {
+fn wanted(step: &Step, attempt: &Attempt, error: &StepError, retry: Retry) -> Retry {
+    let safe = find_signature(&step.uses)
+        .is_none_or(|signature| signature.repeats_safely(&attempt.parameters));
+    // What was under way when its time was over may have been done.
+    if error.kind == ErrorKind::Timeout && !safe {
+        return Retry::Never;
+    }
     let failure = match error.kind {
         ErrorKind::Unreachable => PassingFailure::Unreachable,
         ErrorKind::Timeout => PassingFailure::Timeout,

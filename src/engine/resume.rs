@@ -1,9 +1,10 @@
 //! How a run is taken up again: what its steps' states mean after a crash, a stop or a wait.
 
 use super::{Command, Engine, EngineError};
+use crate::plan::find_signature;
 use crate::run::{
-    Attempt, Call, ErrorKind, EventKind, Intent, Outcome, PauseReason, ReopenReason, StepError,
-    StepState,
+    Attempt, Call, ErrorKind, EventKind, Intent, Outcome, ParkReason, PauseReason, ReopenReason,
+    StepError, StepState, WaitsFor,
 };
 use crate::types::{CertificateId, StepId, Timestamp};
 
@@ -94,6 +95,18 @@ impl Engine {
         };
         match state {
             StepState::Pending | StepState::Succeeded { .. } | StepState::Skipped => None,
+            StepState::Started(attempt) if self.asks_first(id, attempt) => {
+                let message = "the program stopped while the step was under way; whether it was \
+                               done is not known, and the plan does not say that it may be done \
+                               again; the next `resume` does it again";
+                let reason = ParkReason {
+                    waits_for: WaitsFor::Person,
+                    code: "repeat_unsafe".to_owned(),
+                    message: message.to_owned(),
+                    completion_url: None,
+                };
+                Some(EventKind::StepParked { step: id.clone(), reason })
+            }
             StepState::Started(attempt)
             | StepState::Waiting { attempt, .. }
             | StepState::Retrying { attempt, .. } => {
@@ -115,6 +128,13 @@ impl Engine {
                 Some(EventKind::StepReopened { step: id.clone(), reason: ReopenReason::Resumed })
             }
         }
+    }
+
+    /// Whether a person has to say that a step may be done again.
+    fn asks_first(&self, id: &StepId, attempt: &Attempt) -> bool {
+        let step = self.plan.steps.get(id);
+        let signature = step.and_then(|step| find_signature(&step.uses));
+        signature.is_some_and(|signature| !signature.repeats_safely(&attempt.parameters))
     }
 
     /// Whether steps that need it went on without it: then it has had its turn. Done late, it would

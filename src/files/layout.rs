@@ -14,6 +14,8 @@ use crate::types::{printable, shorten};
 pub(super) const SETS: &str = "sets";
 /// The link that is flipped.
 pub(super) const CURRENT: &str = "current";
+/// The link to what was current before.
+pub(super) const PREVIOUS: &str = "previous";
 /// The files of a set, which are the stable links, too.
 pub(super) const FILES: [(&str, FileMode); 4] = [
     ("cert.pem", FileMode::Public),
@@ -55,6 +57,14 @@ pub enum SetError {
         /// The name that was wanted.
         name: String,
     },
+    /// There is no set to go back to.
+    #[error("`{}` cannot go back to a former set: {wanted}", show(directory))]
+    NothingBefore {
+        /// The folder.
+        directory: PathBuf,
+        /// Why.
+        wanted: String,
+    },
     /// A file operation failed.
     #[error(transparent)]
     File(#[from] FileError),
@@ -75,6 +85,7 @@ pub(super) fn check_place(directory: &Path) -> Result<(), SetError> {
         return Err(foreign(&sets, describe(&sets, &found), "a directory of sets"));
     }
     current(directory)?;
+    linked(directory, PREVIOUS)?;
     for (file, _) in FILES {
         check_link(directory, file)?;
     }
@@ -83,7 +94,12 @@ pub(super) fn check_place(directory: &Path) -> Result<(), SetError> {
 
 /// The name of the set that `current` leads to; `None` without such a link.
 pub(super) fn current(directory: &Path) -> Result<Option<String>, SetError> {
-    let path = directory.join(CURRENT);
+    linked(directory, CURRENT)
+}
+
+/// The name of the set that a link leads to; `None` without such a link.
+pub(super) fn linked(directory: &Path, link: &str) -> Result<Option<String>, SetError> {
+    let path = directory.join(link);
     let Some(found) = look(&path)? else { return Ok(None) };
     let target = fs::read_link(&path).ok();
     let name = target

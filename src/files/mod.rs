@@ -18,4 +18,4 @@ pub use durable::{FileMode, create_private_directory, write_new, write_replace};
 pub use error::{FileError, FileErrorKind};
 pub use layout::SetError;
 pub use path::{PathError, resolve_within};
-pub use set::{CertificateSet, InstalledSet};
+pub use set::{CertificateSet, InstalledSet, roll_back};

@@ -5,6 +5,7 @@
 //!   sets/2026-03-01/              one folder per set; none is ever changed or removed
 //!     cert.pem chain.pem fullchain.pem privkey.pem
 //!   current -> sets/2026-03-01    the one link that is flipped
+//!   previous -> sets/2025-09-01   what was current before, for `certplan rollback`
 //!   cert.pem -> current/cert.pem  stable names for a server's configuration, and so on
 //! ```
 //!
@@ -23,8 +24,8 @@ use zeroize::Zeroizing;
 use super::durable::{create_directory, parent_of, partial_prefix, sync_directory, write_plain};
 use super::error::{FileError, is_absent};
 use super::layout::{
-    CURRENT, FILES, MAX_SIBLINGS, SETS, SetError, check_link, check_name, check_place, current,
-    is_there,
+    CURRENT, FILES, MAX_SIBLINGS, PREVIOUS, SETS, SetError, check_link, check_name, check_place,
+    current, is_there, linked,
 };
 
 /// The mode of directories, less the umask: servers that are not root must reach the certificate.
@@ -75,7 +76,7 @@ impl CertificateSet<'_> {
         create_directory(&sets, DIRECTORY)?;
         let name = self.place(&sets, name)?;
         let previous = current(directory)?;
-        flip(directory, &name)?;
+        make_current(directory, previous.as_deref(), &name)?;
         for (file, _) in FILES {
             link(directory, file)?;
         }
@@ -160,9 +161,54 @@ impl CertificateSet<'_> {
     }
 }
 
-/// Makes `current` lead to the set, in one step.
-fn flip(directory: &Path, name: &str) -> Result<(), SetError> {
-    let path = directory.join(CURRENT);
+/// Makes a former set the current one again; answers with its name.
+///
+/// `from` is the set that is to be left; when another one is current, nothing is done: it is the
+/// wanted one, after a crash, or somebody else's, which is an error. Without `to` it is the set that
+/// was current before. The set that is left can be gone back to in the same way.
+pub fn roll_back(
+    directory: &Path,
+    from: Option<&str>,
+    to: Option<&str>,
+) -> Result<String, SetError> {
+    check_place(directory)?;
+    let missing = |wanted: &str| SetError::NothingBefore {
+        directory: directory.to_path_buf(),
+        wanted: wanted.to_owned(),
+    };
+    let Some(now) = current(directory)? else { return Err(missing("no set is current")) };
+    let before = linked(directory, PREVIOUS)?;
+    if let Some(from) = from
+        && from != now
+    {
+        // Done already: then the set that was left is the one to go back to.
+        let done = before.as_deref() == Some(from) && to.is_none_or(|to| to == now);
+        return if done { Ok(now) } else { Err(missing(&format!("`{now}` is current"))) };
+    }
+    let Some(to) = to.map(str::to_owned).or(before) else {
+        return Err(missing("there is no set before it"));
+    };
+    check_name(&to)?;
+    let folder = directory.join(SETS).join(&to);
+    if !FILES.iter().all(|(file, _)| folder.join(file).is_file()) {
+        return Err(missing(&format!("there is no whole set `{to}`")));
+    }
+    make_current(directory, Some(&now), &to)?;
+    Ok(to)
+}
+
+/// Remembers which set was current, and then exchanges it. After a crash in between, both links
+/// lead to the set that still is the current one.
+fn make_current(directory: &Path, now: Option<&str>, next: &str) -> Result<(), SetError> {
+    if let Some(now) = now.filter(|now| *now != next) {
+        flip(directory, PREVIOUS, now)?;
+    }
+    flip(directory, CURRENT, next)
+}
+
+/// Makes a link lead to the set, in one step.
+fn flip(directory: &Path, link: &str, name: &str) -> Result<(), SetError> {
+    let path = directory.join(link);
     let target = Path::new(SETS).join(name);
     if fs::read_link(&path).is_ok_and(|found| found == target) {
         return Ok(());

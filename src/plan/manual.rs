@@ -146,6 +146,9 @@ fn repeat(repeat: Repeat) -> String {
         Repeat::ObserveFirst => {
             "after a crash it looks at what is there before it changes anything"
         }
+        Repeat::Declared => {
+            "the plan says with `repeat` whether it runs again after a crash, or asks first"
+        }
         Repeat::Reconcile => {
             "it is never sent twice blindly; after a crash the server is asked what became of it"
         }

@@ -61,10 +61,12 @@ pub struct Connection {
 pub enum SecretSource {
     /// An environment variable.
     Env(String),
-    /// A file; surrounding white space is dropped.
+    /// A file, without the line breaks at its end.
     File(String),
-    /// A command (argv, no shell); its standard output without surrounding white space.
+    /// A command (argv, no shell); its standard output, without the line breaks at its end.
     Command(Vec<String>),
+    /// A credential that systemd gives to the service, by its name.
+    Credential(String),
 }
 
 /// A step of a plan.

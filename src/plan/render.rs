@@ -56,6 +56,11 @@ impl Context {
         self
     }
 
+    /// A context of nothing but these values, for an expression over an answer.
+    pub fn of(values: Map<String, Json>) -> Self {
+        Self { root: values }
+    }
+
     fn value(&self) -> Value {
         Value::from(Serde(&self.root))
     }

@@ -10,6 +10,8 @@ use crate::document::describe;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::model::SecretSource;
+use super::template::{has_code, parse_expression};
 use crate::types::{DomainName, parse_duration, printable};
 
 /// The type of a value.
@@ -43,6 +45,14 @@ pub enum ValueType {
     Map,
     /// A map with known fields.
     Record(Vec<Field>),
+    /// A map from text to values of one type.
+    MapOf(Box<Self>),
+    /// A program and its arguments, for no shell.
+    Command,
+    /// Where a secret is found; the secret itself is in no value.
+    Secret,
+    /// An expression that is evaluated later, over these names.
+    Expression(Vec<String>),
     /// A value of any type.
     Any,
 }
@@ -121,6 +131,10 @@ impl fmt::Display for ValueType {
             Self::List(item) => write!(formatter, "list of {}", item.plural()),
             Self::Map => formatter.write_str("map"),
             Self::Record(fields) => write!(formatter, "record of {}", names(fields)),
+            Self::MapOf(item) => write!(formatter, "map of {}", item.plural()),
+            Self::Command => formatter.write_str("command"),
+            Self::Secret => formatter.write_str("secret"),
+            Self::Expression(_) => formatter.write_str("expression"),
             Self::Any => formatter.write_str("any value"),
         }
     }
@@ -159,7 +173,14 @@ impl ValueType {
     /// known.
     pub fn accepts(&self, other: &Self) -> bool {
         match (self, other) {
+            // A secret is only ever named, and what is run later is only ever written.
+            (Self::Secret | Self::Expression(_), _) | (_, Self::Secret) => false,
             (Self::Any, _) | (_, Self::Any) => true,
+            (Self::MapOf(item), Self::MapOf(other)) => item.accepts(other),
+            (Self::MapOf(_), Self::Map | Self::Record(_)) => true,
+            (Self::Map, Self::MapOf(_)) => true,
+            (Self::Command, Self::List(item)) => item.is_text(),
+            (Self::List(item), Self::Command) => item.is_text(),
             (Self::List(item), Self::List(other)) => item.accepts(other),
             (Self::Map, Self::Record(_)) | (Self::Record(_), Self::Map) => true,
             (Self::Record(fields), Self::Record(others)) => fields.iter().all(|field| match others
@@ -240,6 +261,27 @@ impl ValueType {
                     })
                     .collect(),
             ),
+            (Self::MapOf(item), Value::Object(object)) => {
+                let check = |(name, value): (&String, &Value)| {
+                    let at = format!("{at}.{}", printable(name));
+                    (name.clone(), item.check_at(value, at.trim_start_matches('.'), mismatches))
+                };
+                Value::Object(object.iter().map(check).collect())
+            }
+            (Self::Command, Value::Array(words)) => match command_fault(words) {
+                None => value.clone(),
+                Some(reason) => refuse(Some(reason.to_owned())),
+            },
+            (Self::Secret, Value::Object(object))
+                if serde_json::from_value::<SecretSource>(Value::Object(object.clone()))
+                    .is_ok() =>
+            {
+                value.clone()
+            }
+            (Self::Expression(names), Value::String(text)) => match expression_fault(text, names) {
+                None => value.clone(),
+                Some(reason) => refuse(Some(reason)),
+            },
             (Self::Record(fields), Value::Object(object)) => {
                 check_record(fields, object, at, mismatches)
             }
@@ -308,6 +350,33 @@ fn path_fault(text: &str) -> Option<&'static str> {
         return Some("`..` could lead out of the directory");
     }
     None
+}
+
+/// Why these words cannot be run, if they cannot.
+fn command_fault(words: &[Value]) -> Option<&'static str> {
+    let Some(first) = words.first() else { return Some("it has no words") };
+    if words.iter().any(|word| !word.is_string()) {
+        return Some("each word must be a string");
+    }
+    if words.iter().filter_map(Value::as_str).any(|word| word.contains('\0')) {
+        return Some("a word holds a null character");
+    }
+    (first.as_str() == Some("")).then_some("the program has no name")
+}
+
+/// Why a text cannot be evaluated over these names, if it cannot.
+fn expression_fault(text: &str, names: &[String]) -> Option<String> {
+    if has_code(text) {
+        return Some("it is an expression already; write it without braces".to_owned());
+    }
+    let code = match parse_expression(text) {
+        Ok(code) => code,
+        Err(error) => return Some(error.reason),
+    };
+    let root = |path: &String| path.split('.').next().unwrap_or_default().to_owned();
+    let strange = code.variables.iter().map(root).find(|name| !names.contains(name))?;
+    let known: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    Some(format!("it can read {}, but no `{}`", known.join(", "), printable(&strange)))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::result::Problem;
 use crate::action::Actions;
 use crate::api::http::{BaseUrl, Connection, Timeouts};
 use crate::api::regfish::RegfishClient;
+use crate::dns::Resolver;
 use crate::pki::Chain;
 use crate::sandbox::{OrderSnapshot, RecordSnapshot, Sandbox, SandboxOptions};
 use crate::trial::{Case, CertificateFacts};
@@ -87,6 +88,7 @@ impl World {
     pub(super) fn actions(&self) -> Actions {
         Actions {
             regfish: Some(self.client.clone()),
+            resolver: Some(Resolver::at(self.sandbox.dns_address())),
             clock: Arc::new(self.bounded.clone()),
             key_directory: self.key_folder(),
             desk: None,

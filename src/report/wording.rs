@@ -10,6 +10,9 @@ use crate::types::{Timestamp, format_duration, printable, shorten};
 /// What a step's output says in a few words: the fields that people look for.
 pub(super) fn headline(output: &Map<String, Value>) -> String {
     let text = |name: &str| output.get(name).and_then(Value::as_str);
+    if let Some(summary) = text("summary") {
+        return shorten(&printable(summary), 160);
+    }
     if let Some(directory) = text("directory") {
         return format!("proved and put into {}", printable(directory));
     }

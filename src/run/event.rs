@@ -189,7 +189,7 @@ pub struct RunHeader {
     pub inputs: Map<String, Value>,
     /// The steps, in the order of the plan.
     pub steps: Vec<StepId>,
-    /// The base address of each connection.
+    /// The base address of each connection, and the resolver when one was named.
     pub endpoints: BTreeMap<String, String>,
     /// Whether the embedded sandbox stood in for the real world.
     pub sandbox: bool,
@@ -205,6 +205,9 @@ pub struct RunHeader {
 }
 
 impl RunHeader {
+    /// Under what the resolver stands among the [`Self::endpoints`].
+    pub const DNS: &'static str = "dns";
+
     /// Where the run orders, as far as orders could be mistaken for one another.
     ///
     /// Two addresses can lead to one account (another spelling, a proxy, a second host), so all that

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::harness::{
-    API_KEY, Gate, Moment, Project, Running, finish, impatient_plan, listed_certificates,
+    API_KEY, Gate, Moment, Project, Running, address_of, finish, impatient_plan,
+    listed_certificates,
 };
 use crate::interruption::side_by_side;
 
@@ -81,8 +82,7 @@ fn runs_in_flight_that_are_killed_again_and_again_order_once_each() {
         "--speed",
         "quick",
     ]));
-    let line = sandbox.wait_for("REGFISH_BASE_URL=");
-    let base_url = line.trim_start_matches("REGFISH_BASE_URL=").to_owned();
+    let base_url = address_of(&mut sandbox);
     let project = Project::new();
     project.write("plan.yaml", impatient_plan("ov-staged.yaml"));
     let target = |number: usize| format!("www.killed-{number}.com");

@@ -50,7 +50,7 @@ fn a_folder_is_checked_in_one_go_with_every_mistake_of_every_file() {
     let output = certplan(folder.path(), &["check", "."]);
     let (data, talk) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(2), "{talk}");
-    assert_eq!(data, "plans/dv.yaml: ok, 7 steps\n");
+    assert_eq!(data, "plans/dv.yaml: ok, 8 steps\n");
     assert!(talk.contains("plans/typo.yaml:57:26"), "{talk}");
     assert!(talk.contains("plans/old/year.yml:30:14"), "{talk}");
     assert!(talk.contains("neither plans nor inventories: `deploy/app.yaml`"), "{talk}");

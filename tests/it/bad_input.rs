@@ -202,8 +202,8 @@ fn without_an_api_key_nothing_is_sent_and_no_run_is_announced() {
     };
     for (key, text) in [
         (None, "no API key: the environment variable `REGFISH_API_KEY` is not set"),
-        (Some(""), "the API key from the variable `REGFISH_API_KEY` is empty"),
-        (Some(" \n"), "the API key from the variable `REGFISH_API_KEY` is empty"),
+        (Some(""), "no API key: the variable `REGFISH_API_KEY` is empty"),
+        (Some(" \n"), "no API key: the variable `REGFISH_API_KEY` is empty"),
     ] {
         let finished = finish(command(key));
         assert!(!finished.stderr.contains(": run "), "{finished}");

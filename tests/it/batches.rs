@@ -85,6 +85,7 @@ impl World {
         let store = Arc::new(SqliteStore::open(&self.folder.path().join("state.db")).unwrap());
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let actions = Actions {
+            resolver: Some(certplan::dns::Resolver::at(self.sandbox.dns_address())),
             regfish: Some(self.client.clone()),
             clock: Arc::clone(&clock),
             key_directory: self.folder.path().join("keys"),

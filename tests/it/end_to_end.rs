@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    API_KEY, COMMON_NAME, Finished, Project, Running, World, finish, impatient_plan, shipped_plan,
+    API_KEY, COMMON_NAME, Finished, Project, Running, World, address_of, finish, impatient_plan,
+    resolver_of, shipped_plan,
 };
 
 fn mode(path: &str) -> u32 {
@@ -116,7 +117,7 @@ fn the_result_as_json_has_everything_a_program_needs() {
         .iter()
         .map(|step| (step["step"].as_str().unwrap(), step["state"].as_str().unwrap()))
         .collect();
-    assert_eq!(steps.len(), 9);
+    assert_eq!(steps.len(), 10);
     assert!(steps.iter().all(|(_, state)| *state == "succeeded"), "{steps:?}");
 
     // `show` tells the same.
@@ -275,8 +276,7 @@ fn a_run_against_a_sandbox_in_another_process_ends_with_its_certificate() {
         "root.pem",
     ]);
     let mut sandbox = Running::start(command);
-    let line = sandbox.wait_for("REGFISH_BASE_URL=");
-    let base_url = line.trim_start_matches("REGFISH_BASE_URL=").to_owned();
+    let base_url = address_of(&mut sandbox);
     let root = server.path().join("root.pem").display().to_string();
     sandbox.wait_for("NOT A REAL CA");
 
@@ -293,8 +293,10 @@ fn a_run_against_a_sandbox_in_another_process_ends_with_its_certificate() {
         project.write("plan.yaml", impatient_plan("ov-staged.yaml"));
         let input = format!("common_name={name}");
         let setting = format!("connections.regfish.base_url={base_url}/");
-        let mut command =
-            project.command(&["run", "plan.yaml", "--input", &input, "--set", &setting]);
+        let resolver = format!("dns.resolver={}", resolver_of(&base_url));
+        let arguments = ["run", "plan.yaml", "--input", &input, "--set", &setting];
+        let arguments = [&arguments[..], &["--set", &resolver]].concat();
+        let mut command = project.command(&arguments);
         // The setting wins over the environment.
         command.env("REGFISH_API_KEY", API_KEY).env("REGFISH_BASE_URL", "https://127.0.0.1:1");
         (project, finish(command))

@@ -4,7 +4,7 @@
 //! Nothing in here sleeps: whoever waits, waits for a line, for the end of a process or for a
 //! message.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -36,6 +36,25 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often a process is looked at while something else is waited for.
 const GLANCE: Duration = Duration::from_millis(20);
+
+/// The DNS server of the world behind each base URL.
+static RESOLVERS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
+/// The base URL of a sandbox in a process of its own; commands for it find its DNS server, too.
+pub(crate) fn address_of(sandbox: &mut Running) -> String {
+    let mut value = |name: &str| {
+        let line = sandbox.wait_for(name);
+        line.trim_start_matches(name).to_owned()
+    };
+    let (base_url, resolver) = (value("REGFISH_BASE_URL="), value("CERTPLAN_RESOLVER="));
+    RESOLVERS.lock().unwrap().insert(base_url.clone(), resolver);
+    base_url
+}
+
+/// The address of the DNS server of the world behind a base URL.
+pub(crate) fn resolver_of(base_url: &str) -> String {
+    RESOLVERS.lock().unwrap()[base_url].clone()
+}
 
 /// A temporary project folder; commands see no environment but their own.
 pub(crate) struct Project {
@@ -143,6 +162,8 @@ impl Project {
             // A bare machine: it trusts no CA, and so nobody on the network either.
             .env("SSL_CERT_FILE", "/dev/null")
             .env("SSL_CERT_DIR", "/dev/null")
+            // Nobody listens there: no test asks the machine's own resolver.
+            .env("CERTPLAN_RESOLVER", "127.0.0.1:1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -153,6 +174,9 @@ impl Project {
     pub(crate) fn command_for(&self, base_url: &str, arguments: &[&str]) -> Command {
         let mut command = self.command(arguments);
         command.env("REGFISH_BASE_URL", base_url).env("REGFISH_API_KEY", API_KEY);
+        if let Some(resolver) = RESOLVERS.lock().unwrap().get(base_url) {
+            command.env("CERTPLAN_RESOLVER", resolver);
+        }
         command
     }
 
@@ -270,7 +294,10 @@ pub(crate) fn shipped_plan(name: &str) -> String {
 /// The text of a plan that ships, with the shortest pauses that a plan may have.
 pub(crate) fn impatient_plan(name: &str) -> String {
     let text = std::fs::read_to_string(shipped_plan(name)).unwrap();
-    let text = text.replace("every: 15s", "every: 1s").replace("every: 30s", "every: 1s");
+    let text = text
+        .replace("every: 15s", "every: 1s")
+        .replace("every: 10s", "every: 1s")
+        .replace("every: 30s", "every: 1s");
     assert!(text.contains("every: 1s"));
     // The download is the last step of every plan.
     format!("{}\n    poll: {{ every: 1s, timeout: 1m }}\n", text.trim_end())
@@ -424,6 +451,8 @@ impl World {
         };
         adjust(&mut options);
         let sandbox = runtime.block_on(Sandbox::start(options)).unwrap();
+        let resolver = sandbox.dns_address().to_string();
+        RESOLVERS.lock().unwrap().insert(sandbox.base_url(), resolver);
         Self { runtime, sandbox: Some(sandbox), clock }
     }
 
@@ -548,6 +577,11 @@ impl Gate {
         let server = server.strip_prefix("http://").unwrap().to_owned();
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let mut resolvers = RESOLVERS.lock().unwrap();
+        if let Some(resolver) = resolvers.get(&format!("http://{server}")).cloned() {
+            resolvers.insert(base_url.clone(), resolver);
+        }
+        drop(resolvers);
         let (say_held, held) = channel();
         let (release, released) = channel();
         let hold = Hold { moment, request: request.to_owned(), say_held, released };

@@ -4,8 +4,8 @@ use certplan::sandbox::{Fault, FaultAction};
 use certplan::store::{TargetKey, TargetLocks};
 
 use crate::harness::{
-    API_KEY, COMMON_NAME, Finished, Gate, Project, Running, World, impatient_plan,
-    listed_certificates, shipped_plan,
+    API_KEY, COMMON_NAME, Finished, Gate, Project, Running, World, address_of, impatient_plan,
+    listed_certificates, resolver_of, shipped_plan,
 };
 
 /// The sandbox's organizations.
@@ -180,8 +180,8 @@ fn a_run_outlives_both_its_program_and_its_sandbox() {
             "--state-file",
             "world.json",
         ]));
-        let line = sandbox.wait_for("REGFISH_BASE_URL=");
-        (sandbox, line.trim_start_matches("REGFISH_BASE_URL=").to_owned())
+        let base_url = address_of(&mut sandbox);
+        (sandbox, base_url)
     };
     let (sandbox, base_url) = serve();
     let project = project_with("dv.yaml");
@@ -194,9 +194,10 @@ fn a_run_outlives_both_its_program_and_its_sandbox() {
 
     let (_sandbox, base_url) = serve();
     let setting = format!("connections.regfish.base_url={base_url}");
-    let resumed = project
-        .run_for("https://127.0.0.1:1", &["resume", &only_run(&project), "--set", &setting])
-        .expect_code(0);
+    let resolver = format!("dns.resolver={}", resolver_of(&base_url));
+    let run = only_run(&project);
+    let arguments = ["resume", &run, "--set", &setting, "--set", &resolver];
+    let resumed = project.run_for("https://127.0.0.1:1", &arguments).expect_code(0);
     assert_eq!(resumed.value("certificate"), certificate);
     assert_eq!(listed_certificates(&base_url), [certificate]);
 }

@@ -12,6 +12,7 @@ use axum::response::IntoResponse;
 use certplan::action::Actions;
 use certplan::api::http::{BaseUrl, Connection};
 use certplan::api::regfish::RegfishClient;
+use certplan::dns::Resolver;
 use certplan::document::SourceFile;
 use certplan::driver::Driver;
 use certplan::engine::{EngineSettings, SEMANTICS};
@@ -166,6 +167,7 @@ async fn really_sent(plan: &str, names: &str) -> Vec<Arrived> {
     let connection = Connection { clock: Arc::clone(&clock), ..Connection::regfish(base_url, key) };
     let actions = Actions {
         regfish: Some(RegfishClient::new(connection).unwrap()),
+        resolver: Some(Resolver::at(sandbox.dns_address())),
         clock: Arc::clone(&clock),
         key_directory: folder.path().join("keys"),
         desk: None,

@@ -10,6 +10,7 @@ use certplan::action::Actions;
 use certplan::api::budget::{Budget, BudgetSettings, Windows};
 use certplan::api::http::{BaseUrl, Connection, Gate, OpenGate, Timeouts};
 use certplan::api::regfish::RegfishClient;
+use certplan::dns::Resolver;
 use certplan::document::SourceFile;
 use certplan::driver::{DriveError, Driver};
 use certplan::engine::{Engine, EngineSettings, SEMANTICS};
@@ -331,6 +332,7 @@ impl Scene {
             clock: Arc::clone(&clock),
             performer: Arc::new(Actions {
                 regfish: Some(self.client()),
+                resolver: Some(Resolver::at(self.sandbox().dns_address())),
                 clock,
                 key_directory: self.folder.path().join("keys"),
                 desk: None,

@@ -59,6 +59,8 @@ pub enum Fact {
         /// Their time to live, in seconds.
         ttl: String,
     },
+    /// Something else happens on this machine or somewhere else, in words.
+    Deed(String),
     /// Certificate, issuers and key are put into a folder.
     Files {
         /// The folder.
@@ -105,8 +107,36 @@ pub fn facts(uses: &str, parameters: &PartlyKnown) -> Option<Fact> {
             from: word("records"),
             ttl: word("ttl"),
         }),
+        "dns.preflight" => Some(Fact::Deed(
+            "asks for name servers, CAA records and what stands at `_dnsauth`".to_owned(),
+        )),
+        "dns.wait_propagated" => {
+            Some(Fact::Deed("asks every name server of the zone, over UDP and TCP".to_owned()))
+        }
+        "http.request" => Some(Fact::Deed(format!("sends {} {}", word("method"), word("url")))),
+        "command.run" => Some(Fact::Deed(format!("runs {}", words(parameters, "argv")))),
+        "tls.check_served" => Some(Fact::Deed(format!(
+            "connects to {}:{} and looks at its certificate",
+            word("host"),
+            word("port")
+        ))),
+        "files.rollback" => Some(Fact::Deed(format!(
+            "makes the former set of files in {} the current one again",
+            word("directory")
+        ))),
         "regfish.download" => Some(Fact::Files { directory: word("directory") }),
         _ => None,
+    }
+}
+
+/// The words of a command, as they stand in a plan.
+fn words(parameters: &PartlyKnown, name: &str) -> String {
+    match shown(parameters, name) {
+        Some(Value::Array(words)) => {
+            format!("[{}]", words.iter().map(plain).collect::<Vec<_>>().join(", "))
+        }
+        Some(other) => plain(&other),
+        None => String::new(),
     }
 }
 

@@ -51,6 +51,10 @@ pub(super) async fn launch(
     let Some(plan) = connected(&choices)? else { return Ok(outcomes) };
     let session = session(&choices, &plan, arguments, settings, place, display).await?;
     let endpoint = session.base_url.as_ref().map(ToString::to_string);
+    let resolver = match choices.sandbox {
+        true => None,
+        false => connections::resolver(settings)?.map(|(_, address)| address),
+    };
     let directory = output_directory(choices.sandbox, place.state)?;
 
     let mut lineup = Lineup::default();
@@ -61,7 +65,8 @@ pub(super) async fn launch(
         let Hold::Locked(lock) = std::mem::replace(&mut choice.hold, Hold::NotNeeded) else {
             continue;
         };
-        match member(choice, choices.sandbox, endpoint.as_deref(), &directory) {
+        let places = (endpoint.as_deref(), resolver.as_deref());
+        match member(choice, choices.sandbox, places, &directory) {
             Ok(member) => lineup.add(index, member, Some(lock)),
             Err(reason) => {
                 if let Some(outcome) = outcomes.get_mut(index) {
@@ -116,14 +121,15 @@ async fn session(
     let jobs = arguments.batch.jobs.unwrap_or(DEFAULT_JOBS);
     let budgets = Budgets::new(state, settings, console)?.with_jobs(jobs);
     display.watch(budgets.opened());
-    Session::real(state, store, plan, base_url, observer, &budgets).await
+    let resolver = connections::resolver(settings)?.map(|(resolver, _)| resolver);
+    Session::real(state, store, plan, base_url, resolver, observer, &budgets).await
 }
 
 /// The run of a target, new or taken up again; the reason when it cannot be ours.
 fn member(
     choice: &Choice,
     sandbox: bool,
-    endpoint: Option<&str>,
+    (endpoint, resolver): (Option<&str>, Option<&str>),
     directory: &str,
 ) -> Result<Member, String> {
     match &choice.decision {
@@ -139,7 +145,10 @@ fn member(
         _ => {
             let plan = &choice.plan;
             let endpoints: BTreeMap<String, String> =
-                endpoint.map(|url| ("regfish".to_owned(), url.to_owned())).into_iter().collect();
+                [("regfish", endpoint), (connections::DNS, resolver)]
+                    .into_iter()
+                    .filter_map(|(name, address)| Some((name.to_owned(), address?.to_owned())))
+                    .collect();
             let header = RunHeader {
                 plan: PlanReference {
                     name: plan.plan.name.clone(),

@@ -276,3 +276,41 @@ fn a_run_of_other_rules_is_refused() {
         "the run follows rules 99 of the engine; this program has rules 1"
     );
 }
+
+#[test]
+fn what_may_not_be_done_twice_waits_for_a_person_after_a_crash() {
+    let mut scene = Scene::new(plan(
+        "
+  - { id: post, uses: http.request, with: { url: 'https://x.test/', method: POST } }
+  - { id: get, uses: http.request, with: { url: 'https://x.test/' } }
+  - { id: run, uses: command.run, with: { argv: [deploy] } }
+  - { id: safe, uses: command.run, with: { argv: [reload], repeat: safe } }
+",
+    ));
+    scene.crash_and_resume();
+    let states = ["post", "get", "run", "safe"].map(|step| scene.state(step));
+    assert_eq!(states, ["parked", "started", "parked", "started"]);
+    let done = || succeeded(json!({ "summary": "", "status": 200, "captures": {} }));
+    scene.finish("get", done());
+    scene.finish("safe", done());
+    assert_eq!(scene.phase(), "parked");
+    // To resume it once more is to say that it may be done again.
+    scene.crash_and_resume();
+    assert_eq!([scene.state("post"), scene.state("run")], ["started", "started"]);
+    scene.assert_replays();
+}
+
+#[test]
+fn a_post_whose_time_was_over_is_not_sent_again() {
+    let mut scene = Scene::new(plan(
+        "
+  - id: post
+    uses: http.request
+    with: { url: 'https://x.test/', method: POST }
+    retry: { attempts: 5 }
+",
+    ));
+    let error = StepError::new(ErrorKind::Timeout, "no outcome after 2m");
+    scene.finish("post", Outcome::Failed { error, retry: Retry::Later { after: None } });
+    assert_eq!(scene.state("post"), "failed");
+}

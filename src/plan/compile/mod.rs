@@ -10,6 +10,7 @@ mod finally;
 pub(super) mod input;
 mod policy;
 mod reference;
+mod source;
 mod step;
 pub(super) mod value;
 mod words;

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::reference::Checker;
+use super::source::{flow_word, secret_parameter};
 use crate::document::decode::{Decoder, with_article};
 use crate::document::describe;
 use crate::document::diagnostic::Diagnostic;
@@ -22,6 +23,15 @@ impl Checker<'_, '_, '_> {
             return Template::Literal(Value::Null);
         }
         match (&node.kind, value_type) {
+            (_, ValueType::Secret) => secret_parameter(node, what, self.decoder),
+            (Kind::String(_), ValueType::Expression(_)) => {
+                explain_mismatches(node, value_type, &format!("`{what}`"), self.decoder);
+                Template::Literal(node.to_value())
+            }
+            (Kind::Seq(items), ValueType::Command) if !items.is_empty() => {
+                self.list(items, &ValueType::String, what)
+            }
+            (Kind::Map(entries), ValueType::MapOf(item)) => self.map_of(entries, item, what),
             (Kind::String(text), _) => self.string(node, text, value_type, what),
             (Kind::Seq(items), ValueType::List(item_type)) => self.list(items, item_type, what),
             (Kind::Seq(items), ValueType::Any) => self.list(items, &ValueType::Any, what),
@@ -90,6 +100,16 @@ impl Checker<'_, '_, '_> {
             .collect();
         let literals: Option<Vec<Value>> = templates.iter().map(literal).collect();
         literals.map_or(Template::List(templates), |items| Template::Literal(Value::Array(items)))
+    }
+
+    fn map_of(&mut self, entries: &[(Key, Node)], item: &ValueType, what: &str) -> Template {
+        let field = Field {
+            name: String::new(),
+            value_type: item.clone(),
+            description: String::new(),
+            presence: Presence::Required,
+        };
+        self.record(entries, |_| Some(&field), what)
     }
 
     fn record<'f>(
@@ -224,6 +244,12 @@ fn mend(
         }
         (ValueType::List(item), Kind::String(_)) if item.check(&node.to_value()).is_ok() => {
             diagnostic.suggest(node.span, format!("[{written}]"), "write a list, even of one")
+        }
+        (ValueType::Command, Kind::String(text)) => {
+            let words: Vec<String> = text.split_whitespace().map(flow_word).collect();
+            diagnostic
+                .suggest(node.span, format!("[{}]", words.join(", ")), "list its words")
+                .help("there is no shell that would take this apart")
         }
         (ValueType::Duration, Kind::Integer(_)) => {
             diagnostic.suggest(node.span, format!("{written}s"), "say the unit, for example")

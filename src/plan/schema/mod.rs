@@ -110,19 +110,25 @@ fn connection() -> Value {
 fn secret() -> Value {
     json!({
         "type": "object",
-        "description": "Where the key is found; the key itself never stands in a plan.",
+        "description": "Where the secret is found; the secret itself never stands in a plan.",
         "properties": {
             "env": {
                 "type": "string",
                 "pattern": "^[A-Z_][A-Z0-9_]*$",
-                "description": "The environment variable that holds the key.",
+                "description": "The environment variable that holds it.",
             },
-            "file": { "type": "string", "description": "The file that holds the key." },
+            "file": { "type": "string", "description": "The file that holds it." },
             "command": {
                 "type": "array",
                 "minItems": 1,
                 "items": { "type": "string" },
-                "description": "A program and its arguments; it prints the key. No shell.",
+                "description": "A program and its arguments; it prints the secret. No shell.",
+            },
+            "credential": {
+                "type": "string",
+                "minLength": 1,
+                "pattern": "^[^/]+$",
+                "description": "A credential that systemd gives to the service (LoadCredential=).",
             },
         },
         "minProperties": 1,

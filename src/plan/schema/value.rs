@@ -47,6 +47,16 @@ pub(super) fn literal(value_type: &ValueType) -> Value {
         ValueType::List(item) => json!({ "type": "array", "items": literal(item) }),
         ValueType::Map => json!({ "type": "object" }),
         ValueType::Record(fields) => record(fields, literal),
+        ValueType::MapOf(item) => {
+            json!({ "type": "object", "additionalProperties": literal(item) })
+        }
+        ValueType::Command => json!({
+            "type": "array", "items": { "type": "string" }, "minItems": 1,
+        }),
+        ValueType::Secret => json!({ "$ref": "#/$defs/secret" }),
+        ValueType::Expression(_) => json!({
+            "type": "string", "not": { "pattern": TEMPLATE_PATTERN },
+        }),
         ValueType::Any => json!({}),
     }
 }
@@ -57,6 +67,12 @@ pub(super) fn templated(value_type: &ValueType) -> Value {
     match value_type {
         ValueType::Any => json!({}),
         ValueType::String => json!({ "type": "string" }),
+        // A secret is named where it is needed, and an expression is none twice.
+        ValueType::Secret | ValueType::Expression(_) => literal(value_type),
+        ValueType::MapOf(item) => json!({
+            "anyOf": [{ "type": "object", "additionalProperties": templated(item) }, expression],
+        }),
+        ValueType::Command => json!({ "anyOf": [literal(value_type), expression] }),
         text if text.is_text() => {
             json!({ "anyOf": [literal(text), { "$ref": "#/$defs/template" }] })
         }

@@ -3,6 +3,8 @@
 //! The compiler checks plans against these tables and the engine takes its rules from them. What an
 //! action does lives in `crate::action`; a test there holds both to the same fields.
 
+mod deploy;
+mod dns;
 mod regfish;
 mod x509;
 
@@ -52,6 +54,8 @@ pub enum Repeat {
     Safe,
     /// Run it again: it looks at the resource before it changes anything.
     ObserveFirst,
+    /// The plan says: run it again, or ask a person first.
+    Declared,
     /// Never send it blindly: what it was about to do is recorded first, and after an unknown
     /// outcome the server is asked what exists.
     Reconcile,
@@ -63,6 +67,7 @@ impl Repeat {
         match self {
             Self::Safe => "safe",
             Self::ObserveFirst => "observe first",
+            Self::Declared => "declared",
             Self::Reconcile => "reconcile",
         }
     }
@@ -70,8 +75,12 @@ impl Repeat {
 
 /// All actions, in the order in which documentation lists them.
 pub fn signatures() -> &'static [Signature] {
-    static TABLE: LazyLock<Vec<Signature>> =
-        LazyLock::new(|| regfish::signatures().into_iter().chain(x509::signatures()).collect());
+    static TABLE: LazyLock<Vec<Signature>> = LazyLock::new(|| {
+        [regfish::signatures(), dns::signatures(), x509::signatures(), deploy::signatures()]
+            .into_iter()
+            .flatten()
+            .collect()
+    });
     &TABLE
 }
 
@@ -112,6 +121,19 @@ impl Signature {
     /// depend on the order.
     pub fn can_be_shared(&self) -> bool {
         matches!(self.name, "regfish.list_products" | "regfish.resolve_organization")
+    }
+
+    /// Whether a step with these parameters may simply be done again when nobody knows whether it
+    /// was done. Without it, a person has to say so.
+    pub fn repeats_safely(&self, parameters: &Map<String, Value>) -> bool {
+        let text = |name: &str| parameters.get(name).and_then(Value::as_str);
+        match (self.repeat, text("repeat"), text("method")) {
+            (Repeat::Declared, Some(declared), _) => declared == "safe",
+            // The methods that mean the same when they arrive twice (RFC 9110, 9.2.2).
+            (Repeat::Declared, None, Some(method)) => !matches!(method, "POST" | "PATCH"),
+            (Repeat::Declared, None, None) => false,
+            (Repeat::Safe | Repeat::ObserveFirst | Repeat::Reconcile, ..) => true,
+        }
     }
 
     /// The output field called `name`.

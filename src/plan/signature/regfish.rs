@@ -458,6 +458,12 @@ fn download() -> Signature {
             required("chain_file", ValueType::Path, "the issuers"),
             required("fullchain_file", ValueType::Path, "the certificate, then its issuers"),
             required("key_file", ValueType::Path, "the private key"),
+            required("set", ValueType::String, "the name of the set of files"),
+            optional(
+                "previous_set",
+                ValueType::String,
+                "the set that was current before, when it was another one",
+            ),
             required("serial_number", ValueType::String, "hexadecimal"),
             required("sha256", ValueType::String, "fingerprint of the certificate"),
             required("valid_from", ValueType::String, "RFC 3339"),
