@@ -32,7 +32,10 @@ pub const CODES: &[Code] = &[
     code("excluding-keys", "two keys exclude each other"),
     code("file-too-large", "the file is larger than any of its kind"),
     code("finally-needs", "a step waits for one that runs at the end, or the other way round"),
-    code("finally-orders", "a step that runs whatever happened would cost money"),
+    code(
+        "finally-orders",
+        "a step that runs whatever happened would buy or make something that stays",
+    ),
     code("key-not-text", "a key of a map is no text"),
     code("literal-secret", "a secret is written into the plan"),
     code("missing-input", "a target or a case does not give an input that its plan needs"),

@@ -16,6 +16,7 @@ mod reopen;
 mod resume;
 #[cfg(test)]
 mod tests;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -57,7 +57,7 @@ impl Engine {
 
     /// The step and the succeeded steps that were built on it, in the order of the graph. An order
     /// is never among them: it is not placed again for any reason of this kind.
-    fn built_on(&self, origin: &StepId) -> Vec<StepId> {
+    pub(super) fn built_on(&self, origin: &StepId) -> Vec<StepId> {
         let is_built_on = |id: &StepId| id == origin || self.graph.ancestors(id).contains(origin);
         let may_repeat = |id: &StepId| {
             let succeeded = matches!(self.step_state(id), Some(StepState::Succeeded { .. }));

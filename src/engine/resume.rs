@@ -16,8 +16,15 @@ impl Engine {
         let (last, first): (Vec<_>, Vec<_>) =
             self.state.steps.iter().partition(|(id, _)| self.is_finally(id));
         let mut goes_on = false;
+        let undone = self.undone();
         for (id, record) in first {
-            let event = self.take_up(id, &record.state, now);
+            let event = match undone.get(id) {
+                Some(by) => Some(EventKind::StepReopened {
+                    step: id.clone(),
+                    reason: ReopenReason::Undone { by: by.clone() },
+                }),
+                None => self.take_up(id, &record.state, now),
+            };
             goes_on |= event.is_some() || matches!(record.state, StepState::Pending);
             events.extend(event);
         }
@@ -139,7 +146,7 @@ impl Engine {
 
     /// Whether steps that need it went on without it: then it has had its turn. Done late, it would
     /// change what they were built on.
-    fn was_passed_over(&self, id: &StepId) -> bool {
+    pub(super) fn was_passed_over(&self, id: &StepId) -> bool {
         let has_begun = |dependent: &StepId| {
             !matches!(
                 self.step_state(dependent),

@@ -42,7 +42,9 @@ pub use policy::{OnTimeout, PassingFailure, PollPolicy, RetryPolicy};
 pub use render::{Context, RenderError, evaluate_condition, render};
 pub use schedule::{ValidityLimit, ValiditySchedule};
 pub use schema::plan_schema;
-pub use signature::{Repeat, Signature, find as find_signature, nearest_action, signatures};
+pub use signature::{
+    Repeat, Signature, Undoing, find as find_signature, nearest_action, signatures,
+};
 pub use value_type::{Field, Mismatch, Presence, ValueType};
 
 /// Reads and checks a plan. Gives the plan and what is doubtful about it, or everything that is

@@ -246,6 +246,9 @@ fn decision(kind: &EventKind) -> Option<String> {
         EventKind::StepReopened { step, reason: ReopenReason::Changed { origin, .. } } => {
             format!("`{step}` is done again, because what `{origin}` found has changed.")
         }
+        EventKind::StepReopened { step, reason: ReopenReason::Undone { by } } => {
+            format!("`{step}` is done again, because `{by}` had taken back what it needs.")
+        }
         EventKind::StepReopened { step, reason: ReopenReason::NothingOrdered } => {
             format!("`{step}` may order anew, because a person said that nothing arrived.")
         }

@@ -36,11 +36,17 @@ impl Progress {
                     );
                     vec![self.line(&style.waiting("↻"), step, &text)]
                 }
+                ReopenReason::Undone { by } if step != by => {
+                    let text = format!("done again: `{by}` has taken it back");
+                    vec![self.line(&style.waiting("↻"), step, &text)]
+                }
                 ReopenReason::NothingOrdered => {
                     let text = "done again: a person has said that nothing was ordered";
                     vec![self.line(&style.waiting("↻"), step, text)]
                 }
-                ReopenReason::Changed { .. } | ReopenReason::Resumed => Vec::new(),
+                ReopenReason::Changed { .. }
+                | ReopenReason::Undone { .. }
+                | ReopenReason::Resumed => Vec::new(),
             },
             EventKind::PlanReplaced { plan, .. } => {
                 let text = format!("  what has not begun follows {} as it is now", plan.file);

@@ -256,6 +256,11 @@ pub enum ReopenReason {
         /// The step that sees something else now.
         seen_by: StepId,
     },
+    /// What it, or a step that it is built on, had done was taken back, and is needed once more.
+    Undone {
+        /// The step that took it back.
+        by: StepId,
+    },
     /// A person has said that its order never came to be.
     NothingOrdered,
 }

@@ -271,7 +271,7 @@ impl RunState {
                 record.started_at.get_or_insert(event.at);
             }
             EventKind::StepReopened { reason, .. } => match reason {
-                ReopenReason::Resumed => {}
+                ReopenReason::Resumed | ReopenReason::Undone { .. } => {}
                 ReopenReason::Changed { .. } => record.history.reopenings += 1,
                 ReopenReason::NothingOrdered => record.history.sent = None,
             },

@@ -7,6 +7,7 @@ mod moved_on;
 mod order;
 mod plan_change;
 mod properties;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -3,13 +3,15 @@
 //! They come after all other steps, so nothing before can wait for them or read them, and they need
 //! nobody's permission. What they read may never have come to be, so they must ask for it.
 
+use serde_json::Value;
+
 use super::{Checker, StepInfo};
 use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
 use crate::document::source::Span;
 use crate::plan::raw::{RawPlan, RawStep};
 use crate::plan::scan::{Follows, Path, scan_expression};
-use crate::plan::signature::Repeat;
+use crate::plan::signature::Signature;
 
 /// `needs` across the border between `steps` and `finally`.
 pub(super) fn misplaced_need(raw: &RawStep<'_>, need: &StepInfo, at: Span) -> Diagnostic {
@@ -28,18 +30,35 @@ pub(super) fn misplaced_need(raw: &RawStep<'_>, need: &StepInfo, at: Span) -> Di
         .help("move one of them to the other list")
 }
 
-/// What is bought whatever happened is bought once too often.
+/// What is bought or made anew whatever happened is there once too often.
 pub(super) fn check_orders(raw: &RawPlan<'_>, infos: &[StepInfo], decoder: &mut Decoder<'_>) {
-    let misplaced = raw.steps.iter().zip(infos).filter_map(|(step, info)| {
-        let paid = info.signature.is_some_and(|action| action.repeat == Repeat::Reconcile);
-        (info.finally && paid).then_some(step.uses.as_ref()?)
-    });
-    for uses in misplaced {
-        decoder.push(
-            Diagnostic::error("finally-orders", format!("`{}` cannot be a last step", uses.value))
-                .at(uses.span, "it costs money, and would run whatever happened before")
+    for (step, info) in raw.steps.iter().zip(infos).filter(|(_, info)| info.finally) {
+        let (Some(uses), Some(signature)) = (&step.uses, info.signature) else { continue };
+        if let Some(reason) = lasting_effect(step, signature) {
+            decoder.push(
+                Diagnostic::error(
+                    "finally-orders",
+                    format!("`{}` cannot be a last step", uses.value),
+                )
+                .at(uses.span, format!("it {reason}, and would run whatever happened before"))
                 .help("move the step to `steps`"),
-        );
+            );
+        }
+    }
+}
+
+/// What the step leaves at the vendor that nothing takes back.
+fn lasting_effect(step: &RawStep<'_>, signature: &Signature) -> Option<&'static str> {
+    let written = step.with.into_iter().flat_map(|(_, entries)| entries);
+    let parameters = written.map(|(key, _)| (key.name.clone(), Value::Null)).collect();
+    if signature.costs_money() {
+        Some("costs money")
+    } else if signature.obtains_certificate() {
+        Some("has a certificate issued")
+    } else if signature.is_sent_in_phases(&parameters) {
+        Some("makes something at the vendor that cannot be deleted")
+    } else {
+        None
     }
 }
 

@@ -26,6 +26,7 @@ const ONLY_THE_PARSER: &[&str] = &[
     "filter_unknown",
     "finally_needed",
     "finally_orders",
+    "finally_reissues",
     "finally_unguarded",
     "input_empty_range",
     "input_enum_default",

@@ -24,6 +24,7 @@ fn action(name: &'static str, summary: &'static str) -> Signature {
         output: Vec::new(),
         moves: None,
         installs: None,
+        undoes: None,
         one_of: &[],
         repeat: Repeat::Safe,
         retry: RetryPolicy::never(),

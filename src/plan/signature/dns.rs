@@ -32,6 +32,7 @@ fn dns(name: &'static str, summary: &'static str) -> Signature {
         output: Vec::new(),
         moves: None,
         installs: None,
+        undoes: None,
         one_of: &[],
         repeat: Repeat::Safe,
         retry: retry_requests(),

@@ -37,6 +37,9 @@ pub struct Signature {
     /// The parameter that names the folder whose files the action exchanges. Whether it may is looked
     /// at before an order is placed.
     pub installs: Option<&'static str>,
+    /// What it takes back of what another action has done: a step that goes on without that would
+    /// wait for ever.
+    pub undoes: Option<Undoing>,
     /// What a started step without a finish means after a crash.
     pub repeat: Repeat,
     /// How an attempt that failed for a passing reason is tried again.
@@ -45,6 +48,19 @@ pub struct Signature {
     pub poll: Option<PollPolicy>,
     /// A step as it stands in a plan, with what it reads from other steps.
     pub example: &'static str,
+}
+
+/// Which action's work is taken back, and how one tells what is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undoing {
+    /// The action whose work it is.
+    pub action: &'static str,
+    /// The output field in which that action lists what it has made sure of.
+    pub made: &'static str,
+    /// The output field in which this one lists what is gone; items are compared by `by`.
+    pub gone: &'static str,
+    /// The fields that tell one item from another.
+    pub by: &'static [&'static str],
 }
 
 /// What a started step without a finish means after a crash (design, section 5).
@@ -115,6 +131,11 @@ impl Signature {
     /// Whether a certificate comes of it, which the run owns from then on.
     pub fn obtains_certificate(&self) -> bool {
         matches!(self.name, "regfish.create_order" | "regfish.reissue")
+    }
+
+    /// Whether the proof of the names has done its work once a step of this action has succeeded.
+    pub fn ends_validation(&self) -> bool {
+        matches!(self.name, "regfish.wait_issued" | "regfish.download")
     }
 
     /// Whether one answer can serve a whole batch: a look-up that changes nothing and does not
@@ -203,6 +224,24 @@ mod tests {
                 let names: BTreeSet<&str> =
                     fields.iter().map(|field| field.name.as_str()).collect();
                 assert_eq!(names.len(), fields.len(), "{}", signature.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_undoes_something_names_an_action_and_fields_that_there_are() {
+        let undoings: Vec<_> =
+            signatures().iter().filter_map(|action| Some((action, action.undoes?))).collect();
+        assert!(!undoings.is_empty());
+        for (action, undoing) in undoings {
+            let made = find(undoing.action).unwrap().output_field(undoing.made).unwrap();
+            let gone = action.output_field(undoing.gone).unwrap();
+            for field in [made, gone] {
+                let ValueType::List(item) = &field.value_type else { panic!("{}", field.name) };
+                let ValueType::Record(fields) = item.as_ref() else { panic!("{}", field.name) };
+                for name in undoing.by {
+                    assert!(fields.iter().any(|field| field.name == *name), "{name}");
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ mod renewal;
 use serde_json::json;
 
 use super::{
-    Repeat, Signature, defaulted, integer, list_of, optional, poll_policy, required,
+    Repeat, Signature, Undoing, defaulted, integer, list_of, optional, poll_policy, required,
     retry_requests, words,
 };
 use crate::plan::value_type::{Field, ValueType};
@@ -43,6 +43,7 @@ fn regfish(name: &'static str, summary: &'static str) -> Signature {
         output: Vec::new(),
         moves: None,
         installs: None,
+        undoes: None,
         repeat: Repeat::Safe,
         retry: retry_requests(),
         poll: None,
@@ -390,6 +391,12 @@ fn delete_records() -> Signature {
                 "the records that were left alone",
             ),
         ],
+        undoes: Some(Undoing {
+            action: "regfish.put_records",
+            made: "records",
+            gone: "deleted",
+            by: &["name", "type", "value"],
+        }),
         example: "\
 - id: clean_up
   uses: regfish.delete_records

@@ -41,6 +41,7 @@ pub(super) fn signatures() -> Vec<Signature> {
         ],
         moves: None,
         installs: None,
+        undoes: None,
         repeat: Repeat::Safe,
         retry: RetryPolicy::never(),
         poll: None,
