@@ -29,6 +29,8 @@ pub(super) enum Command {
     Adopt(AdoptArguments),
     /// End a run on our side; what the vendor has of it stays as it is
     Cancel(CancelArguments),
+    /// Find validation records of ours that nothing needs any more; delete them when asked
+    Gc(GcArguments),
     /// Stop all runs before their next request, in every process; nothing is lost
     Pause(PauseArguments),
     /// Let the runs that `pause` has stopped go on
@@ -182,6 +184,34 @@ pub(super) struct CancelArguments {
     /// Do not ask for confirmation
     #[arg(long)]
     pub(super) yes: bool,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GcArguments {
+    /// Delete what is left over, after a confirmation; without it the records are only shown
+    #[arg(long)]
+    pub(super) delete: bool,
+
+    /// Delete also records of runs that this state folder does not know, and that no open order asks for
+    #[arg(long, requires = "delete")]
+    pub(super) unknown: bool,
+
+    /// Do not ask for confirmation
+    #[arg(long, requires = "delete")]
+    pub(super) yes: bool,
+
+    /// Look into the embedded sandbox instead of the real zones
+    #[arg(long)]
+    pub(super) sandbox: bool,
+
+    #[command(flatten)]
+    pub(super) settings: SettingArguments,
 
     #[command(flatten)]
     pub(super) state: StateArguments,

@@ -20,6 +20,8 @@ mod error;
 mod events;
 mod exit;
 mod explain;
+mod gc;
+mod gc_account;
 mod graph;
 mod init;
 mod inputs;
@@ -93,6 +95,7 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
         Command::Resume(arguments) => resume::resume(arguments, console).await,
         Command::Adopt(arguments) => adopt::adopt(arguments, console).await,
         Command::Cancel(arguments) => cancel::cancel(arguments, console).await,
+        Command::Gc(arguments) => gc::gc(arguments, console).await,
         Command::Status(arguments) => status::status(arguments, console).await,
         Command::List(arguments) => list::list(arguments, console).await,
         Command::Show(arguments) => show::show(arguments, console).await,

@@ -11,6 +11,7 @@ use super::exit::ExitCode;
 use super::state_directory::StateDirectory;
 use crate::action::Actions;
 use crate::api::http::BaseUrl;
+use crate::api::regfish::RegfishClient;
 use crate::dns::Resolver;
 use crate::driver::{Driver, NameLocks, Observer, Shared};
 use crate::engine::{Engine, EngineSettings};
@@ -181,6 +182,11 @@ impl Session {
         self.driver.shared = Arc::new(shared.with_names(NameLocks::new(state.locks())));
         self.driver.performer = Arc::new(self.actions.clone().in_batch());
         self
+    }
+
+    /// The client that the actions use.
+    pub(super) fn regfish(&self) -> Option<RegfishClient> {
+        self.actions.regfish.clone()
     }
 
     /// Where the sandbox's root certificate is, when there is a sandbox.

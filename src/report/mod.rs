@@ -5,6 +5,7 @@
 
 mod certificate_table;
 mod explanation;
+mod found_records;
 pub mod graph;
 mod live;
 mod metrics;
@@ -20,6 +21,7 @@ mod wording;
 
 pub use certificate_table::{CertificateLine, certificate_table};
 pub use explanation::explanation;
+pub use found_records::{Fate, FoundRecord, Standing, found_record_lines};
 pub use live::{Gauges, LiveView};
 pub use metrics::{BudgetMetric, CertificateMetric, Metrics, metrics_text};
 pub use progress::Progress;

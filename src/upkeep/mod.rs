@@ -8,8 +8,10 @@ mod decision;
 mod drift;
 mod due;
 mod issued;
+mod leftover;
 
 pub use decision::{Decision, PastRun, StartReason, Wanted, decide};
 pub use drift::{Change, changes};
 pub use due::{DuePolicy, DuePolicyError};
 pub use issued::Issued;
+pub use leftover::{Claims, NamedRecord, RecordNeed, RunClaims};

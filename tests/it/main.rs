@@ -7,6 +7,7 @@ mod bad_disk;
 mod bad_input;
 mod batches;
 mod cancelling;
+mod cleanup;
 mod deploy;
 mod doubt;
 mod end_to_end;

@@ -290,6 +290,29 @@ fn run_of(record: &DnsRecord) -> Option<RunId> {
     RunId::parse(run).ok()
 }
 
+/// Whose a record is, as the note says that travels with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ownership {
+    /// This run made it.
+    Run(RunId),
+    /// It carries our mark, and no run can be told from it: somebody has changed the note.
+    Unclear,
+    /// Somebody else made it, or the vendor keeps it itself.
+    Foreign,
+}
+
+/// Reads a record's note. Only the exact note that `regfish.put_records` writes names a run.
+pub fn ownership(record: &DnsRecord) -> Ownership {
+    if !is_ours(record) {
+        return Ownership::Foreign;
+    }
+    match run_of(record) {
+        // Validation records are the only ones that certplan makes.
+        Some(run) if record.kind == "CNAME" => Ownership::Run(run),
+        _ => Ownership::Unclear,
+    }
+}
+
 fn annotation(run: &RunId) -> String {
     format!("{OWNERSHIP_MARK}; run {run}")
 }
@@ -375,6 +398,29 @@ mod tests {
             (there(new, Some(&annotation(&other)), false), "another run made it"),
         ] {
             assert_eq!(deletable(&zone, &wanted(), &run), Err(reason));
+        }
+    }
+
+    #[test]
+    fn only_the_exact_note_of_a_run_names_it() {
+        let run = RunId::from_random(7);
+        let whose = |kind: &str, note: Option<&str>, auto| {
+            ownership(&zone(kind, "x.dcv.digicert.com", note, auto).records[0])
+        };
+        let note = annotation(&run);
+        assert_eq!(whose("CNAME", Some(&note), false), Ownership::Run(run));
+        for unclear in
+            ["managed by certplan", "managed by certplan; run", "managed by certplan; run x y"]
+        {
+            assert_eq!(whose("CNAME", Some(unclear), false), Ownership::Unclear, "{unclear}");
+        }
+        let longer = format!("{note}; keep this, please");
+        assert_eq!(whose("CNAME", Some(&longer), false), Ownership::Unclear);
+        assert_eq!(whose("TXT", Some(&note), false), Ownership::Unclear);
+        for (foreign, auto) in
+            [(None, false), (Some("managed by certbro; run 7"), false), (Some(note.as_str()), true)]
+        {
+            assert_eq!(whose("CNAME", foreign, auto), Ownership::Foreign);
         }
     }
 

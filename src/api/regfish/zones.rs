@@ -59,6 +59,16 @@ impl RegfishClient {
         }
     }
 
+    /// Reads one record; nothing when it is gone.
+    pub async fn get_record(&self, id: i64) -> Result<Option<DnsRecord>, ApiError> {
+        let request = Request::new(Method::Get, &["dns", "rr", &id.to_string()]);
+        match self.object(&request).await {
+            Ok(record) => Ok(Some(record)),
+            Err(error) if is_not_found(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Deletes a record; that it is gone already is as good.
     pub async fn delete_record(&self, id: i64) -> Result<(), ApiError> {
         let request = Request::new(Method::Delete, &["dns", "rr", &id.to_string()]);

@@ -162,3 +162,15 @@ async fn deleting_with_a_key_that_may_not_is_an_error() {
         "DELETE /dns/rr/1: the API key may not do this (403): `invalid csr`"
     );
 }
+
+#[tokio::test]
+async fn one_record_is_read_by_its_id_and_its_absence_is_no_error() {
+    let found = Reply::json(200, sample!("record_created"));
+    let (client, script) = client_of(vec![found, not_found(), not_ours()]).await;
+    let record = client.get_record(100_003).await.unwrap().unwrap();
+    assert_eq!((record.id, record.name.as_str()), (100_003, "_dnsauth.example.com"));
+    for _ in 0..2 {
+        assert_eq!(client.get_record(100_003).await.unwrap(), None);
+    }
+    assert_eq!(script.lines(), ["GET /dns/rr/100003"; 3]);
+}
