@@ -238,6 +238,22 @@ pub(super) struct UnpauseArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArguments {
+    /// Only runs that stand here: `parked`, `failed`, `in-doubt`, …; several with commas
+    #[arg(long = "only", value_name = "STATE", value_delimiter = ',')]
+    pub(super) only: Vec<String>,
+
+    /// Only runs of this plan
+    #[arg(long, value_name = "NAME")]
+    pub(super) plan: Option<String>,
+
+    /// Only runs whose target holds this text
+    #[arg(long, value_name = "TEXT")]
+    pub(super) target: Option<String>,
+
+    /// Only runs of this batch, in its order
+    #[arg(long, value_name = "ID")]
+    pub(super) batch: Option<String>,
+
     #[command(flatten)]
     pub(super) state: StateArguments,
 

@@ -151,11 +151,14 @@ fn the_recap_is_written_for_build_servers_and_merge_requests_and_metrics_for_pro
 fn a_batch_that_stands_still_is_taken_up_under_its_id() {
     let (world, project) = (World::live(), project());
     let refusal = FaultAction::refusal(400, "insufficient balance");
-    for _ in 0..2 {
-        world.add_fault(Fault::at("POST", "/tls/certificate", 1, refusal.clone()));
-    }
+    world.add_fault(Fault::at("POST", "/tls/certificate", 1, refusal));
     let first = run(&project, &world, &["--jobs", "1"]);
     let batch = first.json()["batch"].as_str().unwrap().to_owned();
+    let failed = ["status", "--batch", &batch, "--only", "failed", "--output", "json"];
+    let failed = project.run_for(&world.base_url(), &failed).expect_code(0);
+    assert_eq!(failed.json().as_array().unwrap().len(), 1);
+    let slip = project.run_for(&world.base_url(), &["status", "--only", "fialed"]).expect_code(2);
+    let _ = slip.expect_talk("no run is ever `fialed`");
     let arguments = ["resume", "--batch", &batch, "--failed", "--output", "json"];
     let again = project.run_for(&world.base_url(), &arguments).expect_code(0);
     assert!(results(&again).iter().all(|(_, result)| result == "issued"), "{}", again.json());
