@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::batch_arguments::{BatchArguments, ListArguments};
+use super::batch_arguments::{BatchArguments, ForecastArguments, ListArguments};
 use super::sandbox_arguments::SandboxArguments;
 
 /// Declarative plans for TLS certificates: ordered once, resumed anywhere, proved on arrival
@@ -431,8 +431,9 @@ pub(super) struct RollbackArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct PreviewArguments {
-    /// The plan file
-    pub(super) plan: PathBuf,
+    /// The plan file; with an inventory, the plan of targets that name none
+    #[arg(required_unless_present = "inventory")]
+    pub(super) plan: Option<PathBuf>,
 
     /// Give an input of the plan a value
     #[arg(short, long = "input", value_name = "NAME=VALUE")]
@@ -449,6 +450,9 @@ pub(super) struct PreviewArguments {
     /// Really ask for what only reads: products and organizations. Nothing else is sent
     #[arg(long)]
     pub(super) online: bool,
+
+    #[command(flatten)]
+    pub(super) batch: ForecastArguments,
 
     #[command(flatten)]
     pub(super) settings: SettingArguments,

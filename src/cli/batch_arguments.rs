@@ -55,6 +55,31 @@ pub(super) struct BatchArguments {
     pub(super) metrics_file: Option<PathBuf>,
 }
 
+/// The options of `preview` that are about an inventory.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Many targets")]
+pub(super) struct ForecastArguments {
+    /// Preview every target of an inventory: YAML, CSV, a plain list of domains, or a folder of them
+    #[arg(long, value_name = "FILE")]
+    pub(super) inventory: Vec<PathBuf>,
+
+    /// Only these targets: names, globs and groups, separated by commas; `!` leaves out
+    #[arg(long, value_name = "PATTERN", requires = "inventory")]
+    pub(super) limit: Option<String>,
+
+    /// When a certificate is replaced: SHARE[,MINIMUM[,MAXIMUM]] of its lifetime before its end
+    #[arg(long, value_name = "SHARE", requires = "inventory")]
+    pub(super) due: Option<String>,
+
+    /// As if certificates that differ from what is asked for were ordered anew
+    #[arg(long, requires = "inventory")]
+    pub(super) apply_drift: bool,
+
+    /// A line for every target, however many are alike
+    #[arg(long, requires = "inventory")]
+    pub(super) all: bool,
+}
+
 /// In which form a batch is summed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum RecapFormat {

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::arguments::{OutputFormat, PreviewArguments};
+use super::batch::preview_inventory;
 use super::budget::Budgets;
 use super::connections::{self, Settings};
 use super::console::Console;
@@ -33,7 +34,13 @@ pub(super) async fn preview(
     arguments: PreviewArguments,
     console: &Console,
 ) -> Result<ExitCode, CliError> {
-    let plan = load_plan(&arguments.plan, console)?.plan;
+    if !arguments.batch.inventory.is_empty() {
+        return preview_inventory(arguments, console).await;
+    }
+    let Some(plan) = &arguments.plan else {
+        return Err(CliError::usage("neither a plan nor an inventory is named"));
+    };
+    let plan = load_plan(plan, console)?.plan;
     let settings = Settings::parse(&arguments.settings.set)?;
     let inputs = inputs::inputs(&plan, &arguments.inputs)?;
     let target = inputs::target(&plan, arguments.target.clone(), &inputs);

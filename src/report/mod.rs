@@ -5,6 +5,7 @@
 
 mod certificate_table;
 mod explanation;
+pub mod forecast;
 mod found_records;
 pub mod graph;
 mod live;

@@ -183,3 +183,66 @@ fn options_of_one_target_are_refused_for_many() {
     let _ = alone.expect_talk("--inventory");
     world.expect_nothing_ordered();
 }
+
+fn preview(project: &Project, world: &World, further: &[&str]) -> Finished {
+    let arguments = ["preview", "--inventory", "inventory.yaml"];
+    project.run_for(&world.base_url(), &[&arguments, further].concat())
+}
+
+/// Target and word of each row of a preview.
+fn words(finished: &Finished) -> Vec<(String, String)> {
+    let targets = finished.json()["targets"].as_array().unwrap().clone();
+    let text = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
+    targets.iter().map(|row| (text(row, "target"), text(row, "word"))).collect()
+}
+
+#[test]
+fn a_preview_of_an_inventory_says_what_the_command_then_does_and_does_nothing() {
+    let (world, project) = (World::live(), project());
+    let first = preview(&project, &world, &[]).expect_code(0);
+    let _ = first.expect_data("orders    3: 3 RapidSSL; paid").expect_data("about 13");
+    assert!(!project.path().join(".certplan").exists(), "nothing is made for a look");
+    assert_eq!(world.requests().len(), 0);
+
+    let refusal = FaultAction::refusal(400, "insufficient balance");
+    world.add_fault(Fault::at("POST", "/tls/certificate", 2, refusal));
+    let _ = run(&project, &world, &["--jobs", "1"]).expect_code(3);
+    project.write("inventory.yaml", INVENTORY.replace("c.example.org", "cc.example.org"));
+    let foreseen = preview(&project, &world, &["--output", "json"]).expect_code(0).json();
+    let done = run(&project, &world, &[]).expect_code(0).json();
+    let rows = |value: &Value| value["targets"].as_array().unwrap().clone();
+    let ordering = |row: &Value| row["orders"].as_array().unwrap().len();
+    assert_eq!(rows(&foreseen).iter().map(ordering).sum::<usize>(), 1, "{foreseen:#}");
+    for (foreseen, done) in rows(&foreseen).iter().zip(rows(&done)) {
+        let (issued, word) = (done["result"] == "issued", foreseen["word"].as_str().unwrap());
+        assert_eq!(issued, !["keep", "differs"].contains(&word), "{foreseen:#} {done:#}");
+    }
+    let drift = preview(&project, &world, &["--apply-drift", "-o", "json"]).expect_code(0);
+    let found: Vec<String> = words(&drift).into_iter().map(|(_, word)| word).collect();
+    assert_eq!(found, ["keep", "keep", "changed"], "{drift}");
+}
+
+#[test]
+fn a_preview_counts_what_targets_ask_together_once_and_names_those_that_take_turns() {
+    let (world, project) = (World::live(), project());
+    let many: String = (0..40).map(|number| format!("n{number}.example.com\n")).collect();
+    project.write("inventory.txt", many);
+    let arguments = ["preview", "--inventory", "inventory.txt", "dv.yaml"];
+    let text = project.run_for(&world.base_url(), &arguments).expect_code(0);
+    let _ = text
+        .expect_data("… and 37 more")
+        .expect_data("about 161")
+        .expect_data("40 targets take turns at `_dnsauth.example.com`");
+    let all = project.run_for(&world.base_url(), &[&arguments[..], &["--all"]].concat());
+    assert!(all.expect_code(0).expect_data("n39.example.com").stdout.lines().count() > 40);
+}
+
+#[test]
+fn a_target_that_is_bound_to_fail_fails_the_preview_with_its_reason() {
+    let (world, project) = (World::live(), project());
+    let days = "{{ inputs.validity_days if inputs.common_name != 'b.example.net' else 'long' }}";
+    let plan = impatient_plan("dv.yaml").replace("{{ inputs.validity_days }}", days);
+    project.write("dv.yaml", plan);
+    let wrong = preview(&project, &world, &[]);
+    let _ = wrong.expect_code(2).expect_data("fails  b").expect_data("`order` would fail");
+}

@@ -4,12 +4,14 @@
 //! with what really arrives at a server. Pure; parameters may be unknown in parts.
 
 mod facts;
+mod in_batch;
 mod requests;
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
 pub use facts::{Fact, PlannedRecord, facts};
+pub use in_batch::requests_in_batch;
 pub use requests::{PlannedRequest, requests};
 
 use crate::plan::Partly;

@@ -48,7 +48,7 @@ pub(super) async fn launch(
     display: &Display,
 ) -> Result<Vec<Outcome>, CliError> {
     let mut outcomes: Vec<Outcome> = choices.choices.iter().map(Outcome::of_rest).collect();
-    let Some(plan) = connected(&choices)? else { return Ok(outcomes) };
+    let Some(plan) = connected(choices.work())? else { return Ok(outcomes) };
     let session = session(&choices, &plan, arguments, settings, place, display).await?;
     let endpoint = session.base_url.as_ref().map(ToString::to_string);
     let resolver = match choices.sandbox {
@@ -177,11 +177,13 @@ fn member(
 
 /// One plan that has the connections of all: a batch has one connection of each name. None when
 /// nothing is to be done.
-fn connected(choices: &Choices) -> Result<Option<Plan>, CliError> {
+pub(super) fn connected<'a>(
+    work: impl Iterator<Item = &'a Choice>,
+) -> Result<Option<Plan>, CliError> {
     let mut first: HashMap<&str, &Plan> = HashMap::new();
     let mut plans = HashSet::new();
     let mut all: Option<Plan> = None;
-    for choice in choices.work() {
+    for choice in work {
         let plan = &choice.plan.plan;
         for (name, connection) in &plan.connections {
             let known = *first.entry(name.as_str()).or_insert(plan);

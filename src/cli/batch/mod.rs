@@ -7,6 +7,8 @@ mod choice;
 mod confirmation;
 mod display;
 mod driving;
+mod effort;
+mod forecast;
 mod going_on;
 mod history;
 mod launch;
@@ -35,6 +37,7 @@ use launch::{Place, launch};
 use plan_of_work::plan_of_work;
 use recap::{Done, Telling, conclude};
 
+pub(super) use forecast::preview_inventory;
 pub(super) use going_on::{go_on_with_many, runs_of_batch};
 pub(super) use outlook::outlook;
 
@@ -47,17 +50,12 @@ pub(super) struct Request {
 
 impl Request {
     pub(super) fn parse(arguments: &BatchArguments) -> Result<Self, CliError> {
-        let usage = |option: &str, error: &dyn std::fmt::Display| {
-            CliError::usage(format!("`{option}`: {error}"))
-        };
-        let limit = arguments.limit.as_deref().map(Limit::parse).transpose();
-        let due = arguments.due.as_deref().map(DuePolicy::parse).transpose();
         let waves: Result<Vec<WaveSize>, _> =
             arguments.serial.iter().map(|part| part.trim().parse()).collect();
         let failures = arguments.max_failures.as_deref().map(str::parse::<FailureLimit>);
         Ok(Self {
-            limit: limit.map_err(|error| usage("--limit", &error))?,
-            policy: due.map_err(|error| usage("--due", &error))?.unwrap_or_default(),
+            limit: read_limit(arguments.limit.as_deref())?,
+            policy: read_policy(arguments.due.as_deref())?,
             settings: BatchSettings {
                 waves: waves.map_err(|error| usage("--serial", &error))?,
                 max_failures: failures
@@ -67,6 +65,19 @@ impl Request {
             },
         })
     }
+}
+
+fn read_limit(pattern: Option<&str>) -> Result<Option<Limit>, CliError> {
+    pattern.map(Limit::parse).transpose().map_err(|error| usage("--limit", &error))
+}
+
+fn read_policy(text: Option<&str>) -> Result<DuePolicy, CliError> {
+    let policy = text.map(DuePolicy::parse).transpose();
+    Ok(policy.map_err(|error| usage("--due", &error))?.unwrap_or_default())
+}
+
+fn usage(option: &str, error: &dyn std::fmt::Display) -> CliError {
+    CliError::usage(format!("`{option}`: {error}"))
 }
 
 pub(super) async fn run_inventory(

@@ -1,0 +1,179 @@
+//! `Effort`: what the run of one target would buy and ask, told before it runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::super::error::CliError;
+use super::super::graph::costs_money;
+use super::choice::Choice;
+use crate::action::preview::{Fact, facts, requests_in_batch};
+use crate::engine::{Answer, Prospect, StepPreview, preview};
+use crate::plan::{Plan, Share};
+use crate::run::RunState;
+use crate::store::{Store, StoreError};
+use crate::types::{StepId, Timestamp};
+use crate::upkeep::Decision;
+
+/// What a run would do that somebody pays or waits for.
+#[derive(Debug, Default)]
+pub(super) struct Effort {
+    pub(super) orders: Vec<ForeseenOrder>,
+    /// About so many requests of its own.
+    pub(super) requests: u32,
+    /// What it asks together with others, each once for all that ask the same.
+    pub(super) shared: BTreeSet<String>,
+    /// Whether its names are proved by DNS records.
+    pub(super) by_dns: bool,
+    /// Why it would fail, when that is certain.
+    pub(super) fails: Option<String>,
+}
+
+/// An order that a run would place.
+#[derive(Debug, Serialize)]
+pub(super) struct ForeseenOrder {
+    pub(super) product: String,
+    pub(super) names: Vec<String>,
+    /// Whether nothing decides against it any more.
+    pub(super) certain: bool,
+}
+
+/// What is to be done for a target, by its decision.
+pub(super) async fn effort(
+    choice: &Choice,
+    store: Option<&dyn Store>,
+    now: Timestamp,
+) -> Result<Effort, CliError> {
+    match (&choice.decision, store) {
+        (Decision::Start { .. }, _) => {
+            foresee(&choice.plan.plan, &choice.inputs, &choice.target, &BTreeMap::new(), now)
+        }
+        (Decision::Resume { run, has_ordered, .. }, Some(store)) => {
+            let stored = store.load_run(run).await?;
+            let state = RunState::fold(&stored.events).map_err(|error| {
+                CliError::failure(format!("run `{run}` cannot be read: {error}"))
+            })?;
+            // A run goes on by the plan that it began with.
+            let plan: Plan = serde_json::from_str(&stored.plan.compiled).map_err(|error| {
+                let what = format!("the plan of run `{run}`");
+                StoreError::Corrupt { what, reason: error.to_string() }
+            })?;
+            let answers = answers(&plan, &state);
+            let inputs = &state.header.inputs;
+            let mut effort = foresee(&plan, inputs, &choice.target, &answers, now)?;
+            if *has_ordered {
+                effort.orders.clear();
+            }
+            Ok(effort)
+        }
+        _ => Ok(Effort::default()),
+    }
+}
+
+/// What the steps of a run have brought so far.
+fn answers(plan: &Plan, state: &RunState) -> BTreeMap<StepId, Answer> {
+    let output = |step: &StepId| Some((step.clone(), Answer::Output(state.output(step)?.clone())));
+    plan.steps.keys().filter_map(output).collect()
+}
+
+fn foresee(
+    plan: &Plan,
+    inputs: &Map<String, Value>,
+    target: &str,
+    answers: &BTreeMap<StepId, Answer>,
+    now: Timestamp,
+) -> Result<Effort, CliError> {
+    let steps = preview(plan, inputs, target, answers, now)
+        .map_err(|error| CliError::usage(error.to_string()))?;
+    let mut effort = Effort::default();
+    let product = looked_up_product(plan, &steps);
+    for preview in &steps {
+        let Some(step) = plan.steps.get(&preview.id) else { continue };
+        if let Prospect::Fails(reason) = &preview.prospect {
+            let reason = || format!("step `{}` would fail: {reason}", step.id);
+            effort.fails.get_or_insert_with(reason);
+        }
+        let fact = facts(&step.uses, &preview.parameters);
+        if let Some(Fact::Order { validation, .. }) = &fact {
+            effort.by_dns |= validation != "email";
+        }
+        if !matches!(preview.prospect, Prospect::Runs | Prospect::Perhaps) {
+            continue;
+        }
+        let requests = requests_in_batch(&step.uses, &preview.parameters);
+        match step.share {
+            Share::Batch => drop(effort.shared.insert(question(&step.uses, preview))),
+            Share::Run => effort.requests += requests,
+        }
+        if let Some(Fact::Order { sku, names, .. }) = fact.filter(|_| costs_money(&step.uses)) {
+            let product = product.clone().unwrap_or(sku);
+            let certain = preview.prospect == Prospect::Runs;
+            effort.orders.push(ForeseenOrder { product, names, certain });
+        }
+    }
+    Ok(effort)
+}
+
+/// The product as the plan looks it up: what the order is sent with is the answer to that.
+fn looked_up_product(plan: &Plan, steps: &[StepPreview]) -> Option<String> {
+    let mut products = steps.iter().filter_map(|preview| {
+        match facts(&plan.steps.get(&preview.id)?.uses, &preview.parameters)? {
+            Fact::Product { sku, .. } => Some(sku),
+            _ => None,
+        }
+    });
+    // With several of them nobody can say which one is ordered.
+    products.next().filter(|_| products.next().is_none())
+}
+
+/// What runs of a batch ask together, as text: equal texts are one question.
+fn question(uses: &str, preview: &StepPreview) -> String {
+    let parameters: Map<String, Value> =
+        preview.parameters.iter().map(|(name, value)| (name.clone(), value.shown())).collect();
+    format!("{uses} {}", Value::Object(parameters))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::SourceFile;
+    use crate::plan::{GivenValue, parse_plan, resolve_inputs};
+
+    fn foreseen(text: &str, given: &[(&str, &str)]) -> Effort {
+        let file = SourceFile::new("plan.yaml", text);
+        let plan = parse_plan(&file).map_err(|wrong| wrong.render(false)).unwrap().0;
+        let given: Vec<(String, GivenValue)> = given
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), GivenValue::Text((*value).to_owned())))
+            .collect();
+        let inputs = resolve_inputs(&plan, &given).unwrap();
+        foresee(&plan, &inputs, "a", &BTreeMap::new(), Timestamp::UNIX_EPOCH).unwrap()
+    }
+
+    #[test]
+    fn a_staged_certificate_costs_five_requests_in_a_batch_and_a_plain_one_four() {
+        // The same numbers are counted at a server in `tests/it/batches.rs`.
+        let staged = foreseen(
+            include_str!("../../../plans/ov-staged.yaml"),
+            &[("common_name", "a.example.com"), ("organization", "Example GmbH")],
+        );
+        assert_eq!((staged.requests, staged.shared.len()), (5, 2), "{staged:?}");
+        let plain =
+            foreseen(include_str!("../../../plans/dv.yaml"), &[("common_name", "a.example.com")]);
+        assert_eq!((plain.requests, plain.shared.len()), (4, 1), "{plain:?}");
+    }
+
+    #[test]
+    fn an_order_is_named_by_the_product_that_is_looked_up() {
+        let dv = include_str!("../../../plans/dv.yaml");
+        let effort = foreseen(dv, &[("common_name", "a.example.com")]);
+        let [order] = effort.orders.as_slice() else { panic!("{effort:?}") };
+        assert_eq!((order.product.as_str(), order.certain), ("RapidSSL", true));
+        assert_eq!(order.names, ["a.example.com"]);
+        assert!(effort.by_dns && effort.fails.is_none());
+        let email = include_str!("../../../plans/dv-email.yaml");
+        let given = [("common_name", "a.example.com"), ("dcv_emails", "admin@example.com")];
+        assert!(!foreseen(email, &given).by_dns);
+    }
+}
