@@ -49,7 +49,7 @@ pub(super) enum Command {
     Check(CheckArguments),
     /// Play the test cases of plans in imitated worlds: no network, no money, no waiting
     Test(TestArguments),
-    /// Write a commented plan to start from
+    /// Write a commented plan or inventory to start from
     Init(InitArguments),
     /// List what steps can do, or explain one action
     Actions(ActionsArguments),
@@ -365,9 +365,12 @@ pub(super) enum TestFormat {
 
 #[derive(Debug, Args)]
 pub(super) struct InitArguments {
-    /// The file to write; `-` shows the plan instead
-    #[arg(default_value = "plan.yaml")]
-    pub(super) file: PathBuf,
+    /// The file to write, by default `plan.yaml` or `inventory.yaml`; `-` shows its text instead
+    pub(super) file: Option<PathBuf>,
+
+    /// Write an inventory, which lists many certificates, instead of a plan
+    #[arg(long)]
+    pub(super) inventory: bool,
 
     /// Replace files that are there
     #[arg(long)]
