@@ -18,6 +18,7 @@ mod golden;
 mod graph;
 mod harness;
 mod interruption;
+mod inventory_manual;
 mod many_targets;
 mod outage;
 mod pause;
