@@ -14,7 +14,7 @@ use crate::document::suggest::{list, nearest};
 use crate::plan::model::Template;
 use crate::plan::template::{Parsed, parse};
 use crate::plan::value_type::{Field, Presence, ValueType};
-use crate::types::printable;
+use crate::types::{DomainName, printable};
 
 impl Checker<'_, '_, '_> {
     /// Checks `node` against `value_type`; `what` names it in messages, for example `dns_names[1]`.
@@ -234,6 +234,10 @@ fn mend(
         (ValueType::Integer { .. }, Kind::String(text)) if text.parse::<i64>().is_ok() => {
             diagnostic.suggest(node.span, text, "leave out the quotes")
         }
+        (ValueType::Domain, Kind::String(text)) => match host(text) {
+            Some(host) => diagnostic.suggest(node.span, host, "write the name alone"),
+            None => diagnostic,
+        },
         (ValueType::Enum(words), Kind::String(text)) => {
             match nearest(text, words.iter().map(String::as_str)) {
                 Some(near) => {
@@ -261,6 +265,13 @@ fn mend(
         }
         _ => diagnostic,
     }
+}
+
+/// The name inside a URL.
+fn host(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("://")?;
+    let host = rest.split(['/', '?', '#', ':']).next()?;
+    DomainName::parse(host).ok().map(|name| name.to_string())
 }
 
 /// A literal as a message shows it.
