@@ -106,6 +106,13 @@ text_id!(
     check_opaque
 );
 text_id!(
+    /// DigiCert's own number of an order (contract B.1), which the regfish API does not show
+    /// (contract C): digits, at most 20.
+    DigicertOrderId,
+    "DigiCert order id",
+    check_digicert_order
+);
+text_id!(
     /// A target's name, unique in its inventory: a domain name, or any word that a command line
     /// and a list of patterns can hold.
     TargetName,
@@ -163,6 +170,20 @@ fn check_step(text: &str) -> Result<(), &'static str> {
     }
     if text.len() > 64 {
         return Err("it is longer than 64 characters");
+    }
+    Ok(())
+}
+
+fn check_digicert_order(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() {
+        return Err("it is empty");
+    }
+    // Such as the id of a certificate at regfish, which is another thing.
+    if !text.chars().all(|c| c.is_ascii_digit()) {
+        return Err("it is a number such as `123456789`, and not the certificate id at regfish");
+    }
+    if text.len() > 20 {
+        return Err("it is longer than 20 digits");
     }
     Ok(())
 }

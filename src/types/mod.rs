@@ -15,7 +15,8 @@ pub use clock::{Busy, Clock, SystemClock, VirtualClock};
 pub use domain_name::{DomainName, DomainNameError};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use id::{
-    BatchId, CertificateId, GroupName, IdError, OrganizationId, RunId, StepId, TargetName,
+    BatchId, CertificateId, DigicertOrderId, GroupName, IdError, OrganizationId, RunId, StepId,
+    TargetName,
 };
 pub use jiff::Timestamp;
 pub use secret::Secret;

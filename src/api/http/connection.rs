@@ -88,6 +88,18 @@ impl Connection {
         }
     }
 
+    /// A connection to DigiCert's own API with its header (contract B), the default time limits, and
+    /// a gate that stands open.
+    pub fn digicert(base_url: BaseUrl, api_key: Secret) -> Self {
+        Self {
+            name: "digicert".to_owned(),
+            header: "x-dc-devkey",
+            // No path is known that every kind of key may read.
+            probe: None,
+            ..Self::regfish(base_url, api_key)
+        }
+    }
+
     /// The header that shows the key; its value prints as `Sensitive` in the logs of any library.
     pub(super) fn header(&self) -> Result<(HeaderName, HeaderValue), ConnectionError> {
         let refuse = |reason| ConnectionError::Key { name: self.name.clone(), reason };

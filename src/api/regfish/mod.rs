@@ -10,7 +10,6 @@ mod envelope;
 mod model;
 #[cfg(test)]
 mod tests;
-mod tolerant;
 mod wire;
 mod zones;
 

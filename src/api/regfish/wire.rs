@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::tolerant::{flag, integer, object, text, texts};
+use crate::api::tolerant::{flag, integer, object, text, texts};
 
 /// The frame around every JSON answer (contract A.0).
 #[derive(Debug, Default, Deserialize)]

@@ -1,4 +1,5 @@
-//! Reading scalars that are written now one way, now another (contract A.3, A.15).
+//! Reading scalars that are written now one way, now another (contract A.3, A.15,
+//! B.1).
 //!
 //! A value of the wrong type reads as absent: what is needed is asked for by `convert`, which names
 //! the field; what is not needed must not lose the whole answer.
@@ -8,12 +9,14 @@ use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
 
 /// A text; numbers are taken as written. An empty text is no text.
-pub(super) fn text<'de, D: Deserializer<'de>>(source: D) -> Result<Option<String>, D::Error> {
+pub(in crate::api) fn text<'de, D: Deserializer<'de>>(
+    source: D,
+) -> Result<Option<String>, D::Error> {
     Ok(as_text(Value::deserialize(source)?))
 }
 
 /// A list of texts; what is no text in it is left out, and a single text counts as a list.
-pub(super) fn texts<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>, D::Error> {
+pub(in crate::api) fn texts<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>, D::Error> {
     Ok(match Value::deserialize(source)? {
         Value::Array(items) => items.into_iter().filter_map(as_text).collect(),
         other => as_text(other).into_iter().collect(),
@@ -21,7 +24,7 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>,
 }
 
 /// A truth value, also as text or as 0 and 1.
-pub(super) fn flag<'de, D: Deserializer<'de>>(source: D) -> Result<Option<bool>, D::Error> {
+pub(in crate::api) fn flag<'de, D: Deserializer<'de>>(source: D) -> Result<Option<bool>, D::Error> {
     Ok(match Value::deserialize(source)? {
         Value::Bool(flag) => Some(flag),
         Value::String(text) if text.eq_ignore_ascii_case("true") || text == "1" => Some(true),
@@ -36,7 +39,9 @@ pub(super) fn flag<'de, D: Deserializer<'de>>(source: D) -> Result<Option<bool>,
 }
 
 /// A whole number, also as text.
-pub(super) fn integer<'de, D: Deserializer<'de>>(source: D) -> Result<Option<i64>, D::Error> {
+pub(in crate::api) fn integer<'de, D: Deserializer<'de>>(
+    source: D,
+) -> Result<Option<i64>, D::Error> {
     Ok(match Value::deserialize(source)? {
         Value::Number(number) => number.as_i64(),
         Value::String(text) => text.trim().parse().ok(),
@@ -45,13 +50,31 @@ pub(super) fn integer<'de, D: Deserializer<'de>>(source: D) -> Result<Option<i64
 }
 
 /// An object; null, an empty list and the like read as absent.
-pub(super) fn object<'de, D, T>(source: D) -> Result<Option<T>, D::Error>
+pub(in crate::api) fn object<'de, D, T>(source: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned,
 {
     let value = Value::deserialize(source)?;
     Ok(if value.is_object() { serde_json::from_value(value).ok() } else { None })
+}
+
+/// A list of objects. An item that cannot be read stands in it as an empty one: that something is
+/// there can matter as much as what it says.
+pub(in crate::api) fn entries<'de, D, T>(source: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    let items = match Value::deserialize(source)? {
+        Value::Null => Vec::new(),
+        Value::Array(items) => items,
+        other => vec![other],
+    };
+    let read = |item: Value| {
+        if item.is_object() { serde_json::from_value(item).ok() } else { None }.unwrap_or_default()
+    };
+    Ok(items.into_iter().map(read).collect())
 }
 
 fn as_text(value: Value) -> Option<String> {
