@@ -48,6 +48,7 @@ pub(crate) async fn run(plan: &str, targets: usize, url: &str, folder: &Path) ->
     let actions = Actions {
         resolver: None,
         regfish: Some(RegfishClient::new(connection).unwrap()),
+        digicert: None,
         clock: Arc::clone(&clock),
         key_directory: folder.join("keys"),
         desk: None,

@@ -4,8 +4,10 @@
 //! An action never waits and never repeats itself: it looks or acts once and says what happened.
 //! Waiting and repeating are the engine's, because they must be recorded.
 
+mod api_error;
 mod assert;
 mod command;
+mod digicert;
 mod dns;
 mod files;
 mod perform;

@@ -8,9 +8,10 @@ use tokio::sync::oneshot;
 
 pub use super::regfish::desk::CertificateDesk;
 use super::{
-    ActionCall, Performer, Result, Waiting, assert, command, dns, fail, files, regfish, tls, web,
-    x509,
+    ActionCall, Performer, Result, Waiting, assert, command, digicert, dns, fail, files, regfish,
+    tls, web, x509,
 };
+use crate::api::digicert::DigicertClient;
 use crate::api::regfish::RegfishClient;
 use crate::dns::Resolver;
 use crate::run::{Call, ErrorKind, Outcome};
@@ -21,6 +22,8 @@ use crate::types::{Busy, CertificateId, Clock};
 pub struct Actions {
     /// The client of the connection `regfish`, when the plan needs it.
     pub regfish: Option<RegfishClient>,
+    /// The client of the connection `digicert`, when the plan needs it.
+    pub digicert: Option<DigicertClient>,
     /// Who is asked where a zone is kept, whatever a plan says; without one the plan decides, and
     /// then the machine.
     pub resolver: Option<Resolver>,
@@ -47,6 +50,13 @@ impl Actions {
         match &self.regfish {
             Some(client) => Ok(client),
             None => fail(ErrorKind::Internal, "the connection `regfish` was not made"),
+        }
+    }
+
+    fn digicert(&self) -> Result<&DigicertClient> {
+        match &self.digicert {
+            Some(client) => Ok(client),
+            None => fail(ErrorKind::Internal, "the connection `digicert` was not made"),
         }
     }
 
@@ -87,6 +97,7 @@ impl Actions {
             "regfish.download" => {
                 regfish::download::download(self.regfish()?, desk, self.clock.now(), call).await
             }
+            "digicert.order_validation" => digicert::order_validation(self.digicert()?, call).await,
             "dns.preflight" => dns::preflight(self.resolver.as_ref(), call).await,
             "dns.wait_propagated" => dns::wait_propagated(self.resolver.as_ref(), call).await,
             "http.request" => web::request(self.clock.now(), call).await,

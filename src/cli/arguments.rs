@@ -504,7 +504,8 @@ pub(super) enum DrawingFormat {
 #[derive(Debug, Args)]
 pub(super) struct SettingArguments {
     /// Change a setting of a connection: `connections.regfish.base_url=…`, or
-    /// `connections.regfish.limits=500/60s` for how many requests the account may send
+    /// `connections.regfish.limits=500/60s` for how many requests the account may send; the same
+    /// for `connections.digicert`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::connections::Settings;
+use super::connections::{DIGICERT, REGFISH, Service, Settings};
 use super::console::Console;
 use super::error::CliError;
 use super::state_directory::StateDirectory;
@@ -16,17 +16,24 @@ use crate::types::{Clock, Secret, Timestamp, printable, shorten};
 /// Shorter waits come and go while one reads of them.
 const WORTH_SAYING: Duration = Duration::from_secs(3);
 
-/// Overrides how many requests the service takes, below `--set`.
+/// Override how many requests the services take, below `--set`.
 const REGFISH_LIMITS_VARIABLE: &str = "REGFISH_LIMITS";
+const DIGICERT_LIMITS_VARIABLE: &str = "DIGICERT_LIMITS";
 
 /// What the budgets of a command are made of.
 pub(super) struct Budgets<'a> {
     state: &'a StateDirectory,
     console: &'a Console,
-    windows: Windows,
+    limits: Limits,
     jobs: usize,
     /// The budgets that were opened, for whoever watches.
     opened: Opened,
+}
+
+/// How many requests each service takes.
+pub(super) struct Limits {
+    pub(super) regfish: Windows,
+    pub(super) digicert: Windows,
 }
 
 /// Budgets by the place that their requests go to.
@@ -40,8 +47,8 @@ impl<'a> Budgets<'a> {
         settings: &Settings,
         console: &'a Console,
     ) -> Result<Self, CliError> {
-        let windows = regfish_windows(settings)?;
-        Ok(Self { state, console, windows, jobs: DEFAULT_JOBS, opened: Opened::default() })
+        let limits = limits(settings)?;
+        Ok(Self { state, console, limits, jobs: DEFAULT_JOBS, opened: Opened::default() })
     }
 
     /// The same with so many requests under way at the same time.
@@ -55,11 +62,22 @@ impl<'a> Budgets<'a> {
     }
 
     /// The budget of the connection to `base_url`. Whoever waits for it is told so.
-    pub(super) fn open(&self, base_url: &BaseUrl, key: &Secret, clock: Arc<dyn Clock>) -> Budget {
+    pub(super) fn open(
+        &self,
+        service: &Service,
+        base_url: &BaseUrl,
+        key: &Secret,
+        clock: Arc<dyn Clock>,
+    ) -> Budget {
+        let windows = if service.name == DIGICERT.name {
+            &self.limits.digicert
+        } else {
+            &self.limits.regfish
+        };
         // Who only looks makes no state directory.
         let there = self.state.path().is_dir();
         let settings = BudgetSettings {
-            windows: self.windows.clone(),
+            windows: windows.clone(),
             jobs: self.jobs,
             file: there.then(|| budget_file(&self.state.budgets(), base_url, key)),
             pause: Some(self.state.pause_file()),
@@ -75,22 +93,35 @@ impl<'a> Budgets<'a> {
 
 /// The budget of the embedded sandbox: the vendor's limits, on its clock. An emergency stop does
 /// not concern it, since nothing leaves this machine.
-pub(super) fn embedded(clock: Arc<dyn Clock>) -> Budget {
-    let settings = BudgetSettings { windows: Windows::regfish(), ..BudgetSettings::default() };
+pub(super) fn embedded(windows: Windows, clock: Arc<dyn Clock>) -> Budget {
+    let settings = BudgetSettings { windows, ..BudgetSettings::default() };
     // The same run tells the same story each time.
     Budget::new(settings, clock, Arc::new(|| 0.5))
 }
 
-/// How many requests regfish takes.
-pub(super) fn regfish_windows(settings: &Settings) -> Result<Windows, CliError> {
-    let (text, origin) = if let Some(text) = settings.limits() {
-        (text.to_owned(), "`--set`")
-    } else if let Some(text) = std::env::var_os(REGFISH_LIMITS_VARIABLE) {
-        (text.to_string_lossy().into_owned(), "the environment variable `REGFISH_LIMITS`")
+/// How many requests the services take: `--set`, the environment, what the vendors publish.
+pub(super) fn limits(settings: &Settings) -> Result<Limits, CliError> {
+    Ok(Limits {
+        regfish: windows(settings, &REGFISH, REGFISH_LIMITS_VARIABLE)?
+            .unwrap_or_else(Windows::regfish),
+        digicert: windows(settings, &DIGICERT, DIGICERT_LIMITS_VARIABLE)?
+            .unwrap_or_else(Windows::digicert),
+    })
+}
+
+fn windows(
+    settings: &Settings,
+    service: &Service,
+    variable: &str,
+) -> Result<Option<Windows>, CliError> {
+    let (text, origin) = if let Some(text) = settings.limits(service) {
+        (text.to_owned(), "`--set`".to_owned())
+    } else if let Some(text) = std::env::var_os(variable) {
+        (text.to_string_lossy().into_owned(), format!("the environment variable `{variable}`"))
     } else {
-        return Ok(Windows::regfish());
+        return Ok(None);
     };
-    Windows::parse(&text).map_err(|error| {
+    Windows::parse(&text).map(Some).map_err(|error| {
         CliError::usage(format!("{error} (from {origin})"))
             .hint("write `500/60s`, several with commas between them, or `none`")
     })

@@ -9,6 +9,7 @@ use super::budget::Budgets;
 use super::error::CliError;
 use super::inputs::name_and_value;
 use crate::api::budget::Budget;
+use crate::api::digicert::DigicertClient;
 use crate::api::http::{BaseUrl, Connection};
 use crate::api::regfish::RegfishClient;
 use crate::dns::Resolver;
@@ -17,11 +18,41 @@ use crate::run::RunHeader;
 use crate::secrets::{SecretError, read_secret};
 use crate::types::{Clock, Secret};
 
-/// The vendor's API (contract A.0).
-const REGFISH_BASE_URL: &str = "https://api.regfish.com";
+/// A service that plans have a connection to.
+#[derive(Debug)]
+pub(super) struct Service {
+    /// What plans call it.
+    pub(super) name: &'static str,
+    /// Where it is unless somebody says something else.
+    base_url: &'static str,
+    /// Under which all of it lies, at any host.
+    path: &'static str,
+    /// Overrides the base address, below `--set` and above the plan.
+    base_url_variable: &'static str,
+    /// Holds the key unless the plan says something else.
+    key_variable: &'static str,
+}
 
-/// Overrides the base address, below `--set` and above the plan.
-const REGFISH_BASE_URL_VARIABLE: &str = "REGFISH_BASE_URL";
+/// The vendor's API (contract A.0).
+pub(super) const REGFISH: Service = Service {
+    name: "regfish",
+    base_url: "https://api.regfish.com",
+    path: "",
+    base_url_variable: "REGFISH_BASE_URL",
+    key_variable: "REGFISH_API_KEY",
+};
+
+/// The API of the CA (contract B). Accounts in Europe have `https://certcentral.digicert.eu`.
+pub(super) const DIGICERT: Service = Service {
+    name: "digicert",
+    base_url: "https://www.digicert.com/services/v2",
+    path: DIGICERT_PATH,
+    base_url_variable: "DIGICERT_BASE_URL",
+    key_variable: "DIGICERT_API_KEY",
+};
+
+/// Under which all of DigiCert's API lies, at any host (contract B).
+pub(super) const DIGICERT_PATH: &str = "/services/v2";
 
 /// Names the resolver, below `--set` and above the plan.
 const RESOLVER_VARIABLE: &str = "CERTPLAN_RESOLVER";
@@ -32,8 +63,8 @@ pub(super) const DNS: &str = RunHeader::DNS;
 /// What `--set` changes.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
-    base_urls: BTreeMap<String, String>,
-    limits: Option<String>,
+    base_urls: BTreeMap<&'static str, String>,
+    limits: BTreeMap<&'static str, String>,
     resolver: Option<String>,
 }
 
@@ -43,17 +74,27 @@ impl Settings {
         let mut settings = Self::default();
         for argument in arguments {
             let (key, value) = name_and_value("--set", argument)?;
+            let name = |service: &Service| service.name;
             match key {
                 "connections.regfish.base_url" => {
-                    settings.base_urls.insert("regfish".to_owned(), value.to_owned());
+                    settings.base_urls.insert(name(&REGFISH), value.to_owned());
                 }
-                "connections.regfish.limits" => settings.limits = Some(value.to_owned()),
+                "connections.digicert.base_url" => {
+                    settings.base_urls.insert(name(&DIGICERT), value.to_owned());
+                }
+                "connections.regfish.limits" => {
+                    settings.limits.insert(name(&REGFISH), value.to_owned());
+                }
+                "connections.digicert.limits" => {
+                    settings.limits.insert(name(&DIGICERT), value.to_owned());
+                }
                 "dns.resolver" => settings.resolver = Some(value.to_owned()),
                 _ => {
                     let shown = crate::types::printable(key);
                     return Err(CliError::usage(format!("there is no setting `{shown}`")).hint(
                         "the settings are: connections.regfish.base_url, \
-                         connections.regfish.limits, dns.resolver",
+                         connections.regfish.limits, connections.digicert.base_url, \
+                         connections.digicert.limits, dns.resolver",
                     ));
                 }
             }
@@ -61,9 +102,9 @@ impl Settings {
         Ok(settings)
     }
 
-    /// How many requests may be sent, as it was given.
-    pub(super) fn limits(&self) -> Option<&str> {
-        self.limits.as_deref()
+    /// How many requests may be sent to a service, as it was given.
+    pub(super) fn limits(&self, service: &Service) -> Option<&str> {
+        self.limits.get(service.name).map(String::as_str)
     }
 }
 
@@ -75,28 +116,41 @@ pub(super) fn needs(plan: &Plan, connection: &str) -> bool {
 }
 
 /// The address for a new run: `--set`, the environment, the plan, the vendor's.
-pub(super) fn base_url(plan: &Plan, settings: &Settings) -> Result<BaseUrl, CliError> {
+pub(super) fn base_url(
+    service: &Service,
+    plan: &Plan,
+    settings: &Settings,
+) -> Result<BaseUrl, CliError> {
     let declared =
-        plan.connections.get("regfish").and_then(|connection| connection.base_url.clone());
-    let (text, origin) = if let Some(text) = settings.base_urls.get("regfish") {
-        (text.clone(), "`--set`")
-    } else if let Some(text) = std::env::var_os(REGFISH_BASE_URL_VARIABLE) {
+        plan.connections.get(service.name).and_then(|connection| connection.base_url.clone());
+    let variable = service.base_url_variable;
+    let (text, origin) = if let Some(text) = settings.base_urls.get(service.name) {
+        (text.clone(), "`--set`".to_owned())
+    } else if let Some(text) = std::env::var_os(variable) {
         // A value that cannot be read must not quietly mean the real API.
-        let text = text.into_string().map_err(|_| {
-            CliError::usage(format!("the variable `{REGFISH_BASE_URL_VARIABLE}` is not text"))
-        })?;
-        (text, "the environment variable `REGFISH_BASE_URL`")
+        let text = text
+            .into_string()
+            .map_err(|_| CliError::usage(format!("the variable `{variable}` is not text")))?;
+        (text, format!("the environment variable `{variable}`"))
     } else if let Some(text) = declared {
-        (text, "the plan")
+        (text, "the plan".to_owned())
     } else {
-        (REGFISH_BASE_URL.to_owned(), "the default")
+        (service.base_url.to_owned(), "the default".to_owned())
     };
-    parse(&text, origin)
+    let bare =
+        text.split_once("://").is_some_and(|(_, place)| !place.trim_end_matches('/').contains('/'));
+    // Who names another host, such as that for Europe, means the same API there.
+    let text = if bare { format!("{}{}", text.trim_end_matches('/'), service.path) } else { text };
+    parse(&text, &origin)
 }
 
 /// The address for a run that is resumed: `--set`, or the one that it was started with.
-pub(super) fn recorded_base_url(recorded: &str, settings: &Settings) -> Result<BaseUrl, CliError> {
-    match settings.base_urls.get("regfish") {
+pub(super) fn recorded_base_url(
+    service: &Service,
+    recorded: &str,
+    settings: &Settings,
+) -> Result<BaseUrl, CliError> {
+    match settings.base_urls.get(service.name) {
         Some(text) => parse(text, "`--set`"),
         None => parse(recorded, "the run"),
     }
@@ -146,11 +200,27 @@ pub(super) async fn regfish(
     clock: Arc<dyn Clock>,
     budgets: &Budgets<'_>,
 ) -> Result<RegfishClient, CliError> {
-    let default = SecretSource::Env("REGFISH_API_KEY".to_owned());
-    let source = plan.connections.get("regfish").map_or(&default, |connection| &connection.api_key);
-    let key = api_key(source).await?;
-    let budget = budgets.open(&base_url, &key, Arc::clone(&clock));
+    let key = key(&REGFISH, plan).await?;
+    let budget = budgets.open(&REGFISH, &base_url, &key, Arc::clone(&clock));
     client(base_url, key, clock, budget)
+}
+
+/// The client of the connection to DigiCert at `base_url`, with the key that the plan points to.
+pub(super) async fn digicert(
+    plan: &Plan,
+    base_url: BaseUrl,
+    clock: Arc<dyn Clock>,
+    budgets: &Budgets<'_>,
+) -> Result<DigicertClient, CliError> {
+    let key = key(&DIGICERT, plan).await?;
+    let budget = budgets.open(&DIGICERT, &base_url, &key, Arc::clone(&clock));
+    digicert_client(base_url, key, clock, budget)
+}
+
+async fn key(service: &Service, plan: &Plan) -> Result<Secret, CliError> {
+    let default = SecretSource::Env(service.key_variable.to_owned());
+    let declared = plan.connections.get(service.name);
+    api_key(declared.map_or(&default, |connection| &connection.api_key)).await
 }
 
 /// A client with a key that is known already.
@@ -162,6 +232,17 @@ pub(super) fn client(
 ) -> Result<RegfishClient, CliError> {
     let gate = Arc::new(budget);
     Ok(RegfishClient::new(Connection { clock, gate, ..Connection::regfish(base_url, key) })?)
+}
+
+/// A client of DigiCert with a key that is known already.
+pub(super) fn digicert_client(
+    base_url: BaseUrl,
+    key: Secret,
+    clock: Arc<dyn Clock>,
+    budget: Budget,
+) -> Result<DigicertClient, CliError> {
+    let gate = Arc::new(budget);
+    Ok(DigicertClient::new(Connection { clock, gate, ..Connection::digicert(base_url, key) })?)
 }
 
 async fn api_key(source: &SecretSource) -> Result<Secret, CliError> {

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::arguments::DoctorArguments;
-use super::budget::regfish_windows;
-use super::connections::Settings;
+use super::budget::limits;
+use super::connections::{DIGICERT_PATH, Settings};
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
@@ -165,8 +165,14 @@ fn key_fault(path: &Path, fingerprint: &str) -> Option<String> {
 
 /// How much of each request budget is used, and whether its service is there.
 fn requests(state: &StateDirectory) -> Result<Vec<Finding>, CliError> {
-    let windows = regfish_windows(&Settings::default())?;
-    let budgets = shared_budgets(&state.budgets(), &windows, Timestamp::now());
+    let limits = limits(&Settings::default())?;
+    // The names of the files have the address, with hyphens for what is no letter.
+    let digicert = DIGICERT_PATH.replace('/', "-");
+    let windows = |place: &str| match place.ends_with(&digicert) {
+        true => &limits.digicert,
+        false => &limits.regfish,
+    };
+    let budgets = shared_budgets(&state.budgets(), windows, Timestamp::now());
     let finding = |(place, usage): (String, Usage)| {
         let text = format!("requests to {place}: {usage}; {}", usage.standing);
         match usage.standing {

@@ -110,9 +110,10 @@ impl From<ConnectionError> for CliError {
 /// What may help after a step failed in this way.
 pub(super) fn step_hint(kind: ErrorKind) -> Option<&'static str> {
     match kind {
-        ErrorKind::Unauthorized => {
-            Some("the API does not accept the key; check `REGFISH_API_KEY` and the key's role")
-        }
+        ErrorKind::Unauthorized => Some(
+            "the API does not accept the key; check `REGFISH_API_KEY` (for DigiCert \
+                 `DIGICERT_API_KEY`) and the key's role",
+        ),
         ErrorKind::Unreachable => {
             Some("check the network and the base URL; nothing is lost, `certplan resume` goes on")
         }

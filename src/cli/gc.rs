@@ -91,7 +91,8 @@ impl<'s> Search<'s> {
         let (plans, unread) = plans(store).await?;
         search.unread = unread;
         for ((recorded, _), plan) in plans {
-            let base_url = connections::recorded_base_url(&recorded, settings)?;
+            let base_url =
+                connections::recorded_base_url(&connections::REGFISH, &recorded, settings)?;
             let place = base_url.to_string();
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             match connections::regfish(&plan, base_url, clock, &budgets).await {

@@ -16,6 +16,7 @@ mod confirmation;
 mod connections;
 mod console;
 mod doctor;
+mod endpoints;
 mod error;
 mod events;
 mod exit;

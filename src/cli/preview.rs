@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 use super::arguments::{OutputFormat, PreviewArguments};
 use super::batch::preview_inventory;
 use super::budget::Budgets;
-use super::connections::{self, Settings};
+use super::connections::{self, DIGICERT, DIGICERT_PATH, Settings};
 use super::console::Console;
+use super::endpoints::Endpoints;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::graph::costs_money;
@@ -19,9 +20,9 @@ use super::preview_asker::Asker;
 use super::preview_summary::{Foreseen, World, summary};
 use super::state_directory::{StateDirectory, working_directory};
 use crate::action::preview::{Fact, facts, may_be_asked, requests};
-use crate::api::http::Method;
+use crate::api::http::{BaseUrl, Method};
 use crate::engine::{Answer, Prospect, StepPreview, preview as evaluate};
-use crate::plan::{OnTimeout, Plan, Step};
+use crate::plan::{OnTimeout, Partly, Plan, Step, find_signature};
 use crate::report::preview::{
     Count, PreviewStepView, PreviewView, ProspectView, RequestCount, RequestView,
 };
@@ -44,10 +45,10 @@ pub(super) async fn preview(
     let settings = Settings::parse(&arguments.settings.set)?;
     let inputs = inputs::inputs(&plan, &arguments.inputs)?;
     let target = inputs::target(&plan, arguments.target.clone(), &inputs);
-    let base_url = if arguments.sandbox || !connections::needs(&plan, "regfish") {
-        None
+    let endpoints = if arguments.sandbox {
+        Endpoints::default()
     } else {
-        Some(connections::base_url(&plan, &settings)?)
+        Endpoints::new(&plan, &inputs, &target, &settings)?
     };
     let here = working_directory()?;
     let state = StateDirectory::find(&arguments.state)?;
@@ -59,17 +60,13 @@ pub(super) async fn preview(
     let mut asked = 0;
     if arguments.online && connections::needs(&plan, "regfish") {
         let budgets = Budgets::new(&state, &settings, console)?;
-        let asker = Asker::new(&plan, base_url.as_ref(), &here, &budgets).await?;
+        let asker = Asker::new(&plan, endpoints.regfish.as_ref(), &here, &budgets).await?;
         asked = subject.ask(&asker, &mut answers).await?;
         asker.end().await;
     }
-    let endpoint = match &base_url {
-        Some(url) => Some(url.to_string()),
-        None if arguments.sandbox => Some(SANDBOX_URL.to_owned()),
-        None => None,
-    };
+    let addresses = Addresses::new(&endpoints, arguments.sandbox);
     let steps = subject.evaluate(&answers)?;
-    let view = view(&subject, &steps, endpoint, arguments.sandbox, asked, &keys);
+    let view = view(&subject, &steps, &addresses, arguments.sandbox, asked, &keys);
     match arguments.output.output {
         OutputFormat::Json => console.json(&view)?,
         OutputFormat::Text => {
@@ -90,6 +87,37 @@ fn verdict(steps: &[StepPreview], answers: &BTreeMap<StepId, Answer>) -> ExitCod
         [] => ExitCode::Success,
         failing if failing.iter().all(|step| by_answer(step)) => ExitCode::Failed,
         _ => ExitCode::Usage,
+    }
+}
+
+/// Where requests would go.
+struct Addresses {
+    regfish: Option<String>,
+    digicert: Option<String>,
+}
+
+impl Addresses {
+    fn new(endpoints: &Endpoints, sandbox: bool) -> Self {
+        if sandbox {
+            return Self {
+                regfish: Some(SANDBOX_URL.to_owned()),
+                digicert: Some(format!("{SANDBOX_URL}{DIGICERT_PATH}")),
+            };
+        }
+        let text = |url: &Option<BaseUrl>| url.as_ref().map(BaseUrl::to_string);
+        Self { regfish: text(&endpoints.regfish), digicert: text(&endpoints.digicert) }
+    }
+
+    /// The address of the service that an action talks to.
+    fn of(&self, uses: &str) -> &str {
+        let service = find_signature(uses).and_then(|action| action.connection);
+        let address = if service == Some(DIGICERT.name) { &self.digicert } else { &self.regfish };
+        address.as_deref().unwrap_or_default()
+    }
+
+    /// The one that a plan is about: where it orders, if it does.
+    fn main(&self) -> Option<String> {
+        self.regfish.clone().or_else(|| self.digicert.clone())
     }
 }
 
@@ -133,16 +161,16 @@ impl Subject<'_> {
 fn view(
     subject: &Subject<'_>,
     previews: &[StepPreview],
-    endpoint: Option<String>,
+    addresses: &Addresses,
     sandbox: bool,
     sent: u32,
     keys: &Path,
 ) -> PreviewView {
     let plan = subject.plan;
-    let base = endpoint.clone().unwrap_or_default();
+    let endpoint = addresses.main();
     let steps: Vec<PreviewStepView> = previews
         .iter()
-        .filter_map(|preview| Some(step_view(plan.steps.get(&preview.id)?, preview, &base)))
+        .filter_map(|preview| Some(step_view(plan.steps.get(&preview.id)?, preview, addresses)))
         .collect();
     let certain = |step: &&PreviewStepView| {
         matches!(step.prospect, ProspectView::Runs | ProspectView::Answered)
@@ -192,7 +220,8 @@ fn view(
     }
 }
 
-fn step_view(step: &Step, preview: &StepPreview, base: &str) -> PreviewStepView {
+fn step_view(step: &Step, preview: &StepPreview, addresses: &Addresses) -> PreviewStepView {
+    let base = addresses.of(&step.uses);
     let would_run =
         matches!(preview.prospect, Prospect::Runs | Prospect::Perhaps | Prospect::Answered(_));
     let planned = if would_run { requests(&step.uses, &preview.parameters) } else { Vec::new() };
@@ -255,7 +284,9 @@ fn notes(step: &Step, preview: &StepPreview) -> Vec<String> {
         }
         _ => {}
     }
-    if let Some(poll) = &step.poll {
+    if let Some(poll) = &step.poll
+        && !looks_once(preview)
+    {
         let end = match poll.on_timeout {
             OnTimeout::Park => "then the run is parked",
             OnTimeout::Fail => "then the step fails",
@@ -267,4 +298,10 @@ fn notes(step: &Step, preview: &StepPreview) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// Whether a step that could wait was told not to.
+fn looks_once(preview: &StepPreview) -> bool {
+    let until = preview.parameters.get("until").and_then(Partly::known);
+    until.is_some_and(|until| until == "answered")
 }

@@ -8,6 +8,7 @@ use super::budget::{self, Budgets};
 use super::error::CliError;
 use super::{PROGRAM, connections};
 use crate::action::{ActionCall, Actions, Performer};
+use crate::api::budget::Windows;
 use crate::api::http::BaseUrl;
 use crate::engine::{Answer, StepPreview};
 use crate::plan::{Partly, Plan, Step};
@@ -41,7 +42,7 @@ impl Asker {
                 let sandbox = Sandbox::start(options).await?;
                 let url = BaseUrl::parse(&sandbox.base_url())
                     .map_err(|error| CliError::failure(error.to_string()))?;
-                let budget = budget::embedded(Arc::clone(&clock));
+                let budget = budget::embedded(Windows::regfish(), Arc::clone(&clock));
                 (connections::client(url, key, Arc::clone(&clock), budget)?, Some(sandbox))
             }
         };
@@ -49,6 +50,8 @@ impl Asker {
         let actions = Actions {
             regfish: Some(regfish),
             resolver: None,
+            // What DigiCert says of an order is the step's own business, not a preview's.
+            digicert: None,
             clock,
             key_directory: PathBuf::new(),
             desk: None,

@@ -8,6 +8,7 @@ use super::batch::run_inventory;
 use super::budget::Budgets;
 use super::connections::{self, Settings};
 use super::console::Console;
+use super::endpoints::Endpoints;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::interrupt::watch_signals;
@@ -49,10 +50,10 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     let inputs = inputs::inputs(&plan, &arguments.inputs)?;
     let target = inputs::target(&plan, arguments.target, &inputs);
     let state = StateDirectory::find(&arguments.state)?;
-    let base_url = if arguments.sandbox || !connections::needs(&plan, "regfish") {
-        None
+    let endpoints = if arguments.sandbox {
+        Endpoints::default()
     } else {
-        Some(connections::base_url(&plan, &settings)?)
+        Endpoints::new(&plan, &inputs, &target, &settings)?
     };
 
     let resolver = if arguments.sandbox { None } else { connections::resolver(&settings)? };
@@ -93,13 +94,11 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
         Session::embedded(&state, &store, None, &scenario, observer, console).await?
     } else {
         let chosen = resolver.as_ref().map(|(resolver, _)| resolver.clone());
-        Session::real(&state, &store, &plan, base_url, chosen, observer, &budgets).await?
+        Session::real(&state, &store, &plan, endpoints, chosen, observer, &budgets).await?
     };
     // Not before the key is there: until then there is no run that could be resumed.
     console.talk(&format!("{} for {}: run {id}", header.plan.name, header.target));
-    if let Some(url) = &session.base_url {
-        header.endpoints.insert("regfish".to_owned(), url.to_string());
-    }
+    session.endpoints.record(&plan, &mut header.endpoints);
     if let Some((_, address)) = resolver {
         header.endpoints.insert(connections::DNS.to_owned(), address);
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::connections::DIGICERT_PATH;
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
@@ -36,6 +37,8 @@ pub(super) async fn sandbox(
     console.talk("certplan sandbox: NOT A REAL CA. Its certificates are worth nothing.");
     console.data(&format!("REGFISH_BASE_URL={}", sandbox.base_url()));
     console.data(&format!("REGFISH_API_KEY={}", arguments.key));
+    console.data(&format!("DIGICERT_BASE_URL={}{DIGICERT_PATH}", sandbox.base_url()));
+    console.data(&format!("DIGICERT_API_KEY={}", arguments.digicert_key));
     console.data(&format!("CERTPLAN_RESOLVER={}", sandbox.dns_address()));
     for (address, lag) in sandbox.name_servers().iter().zip(&lags) {
         let late = match lag.is_zero() {

@@ -4,12 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::budget::{self, Budgets};
-use super::connections::{self, Settings};
+use super::connections::{self, DIGICERT_PATH, Settings};
 use super::console::Console;
+use super::endpoints::Endpoints;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::state_directory::StateDirectory;
 use crate::action::Actions;
+use crate::api::budget::Windows;
 use crate::api::http::BaseUrl;
 use crate::api::regfish::RegfishClient;
 use crate::dns::Resolver;
@@ -25,7 +27,7 @@ use crate::types::{Clock, RunId, StepId, SystemClock, Timestamp, VirtualClock, p
 /// What a run acts on and how it is driven.
 pub(super) struct Session {
     pub(super) driver: Driver,
-    pub(super) base_url: Option<BaseUrl>,
+    pub(super) endpoints: Endpoints,
     actions: Actions,
     sandbox: Option<Sandbox>,
     sandbox_root: Option<String>,
@@ -33,26 +35,34 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// The real world, at `base_url`; without one when the plan talks to nobody.
+    /// The real world, at `endpoints`; without any when the plan talks to nobody.
     pub(super) async fn real(
         state: &StateDirectory,
         store: &Arc<SqliteStore>,
         plan: &Plan,
-        base_url: Option<BaseUrl>,
+        endpoints: Endpoints,
         resolver: Option<Resolver>,
         observer: Observer,
         budgets: &Budgets<'_>,
     ) -> Result<Self, CliError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let regfish = match &base_url {
+        let regfish = match &endpoints.regfish {
             Some(url) => {
                 let url = url.clone();
                 Some(connections::regfish(plan, url, Arc::clone(&clock), budgets).await?)
             }
             None => None,
         };
+        let digicert = match &endpoints.digicert {
+            Some(url) => {
+                let url = url.clone();
+                Some(connections::digicert(plan, url, Arc::clone(&clock), budgets).await?)
+            }
+            None => None,
+        };
         let actions = Actions {
             regfish,
+            digicert,
             resolver,
             clock: Arc::clone(&clock),
             key_directory: state.keys(),
@@ -61,7 +71,7 @@ impl Session {
         Ok(Self {
             driver: driver(state, store, clock, actions.clone(), observer)?,
             actions,
-            base_url,
+            endpoints,
             sandbox: None,
             sandbox_root: None,
             _world_lock: None,
@@ -98,7 +108,7 @@ impl Session {
         let clock: Arc<dyn Clock> =
             Arc::new(VirtualClock::starting_at(start.unwrap_or_else(Timestamp::now)));
         let mut options = scenario.options(Arc::clone(&clock));
-        let api_key = options.api_key.clone();
+        let (api_key, digicert_key) = (options.api_key.clone(), options.digicert_key.clone());
         if let Some(folder) = world.parent() {
             create_private_directory(folder).map_err(|error| CliError::usage(error.to_string()))?;
         }
@@ -111,12 +121,19 @@ impl Session {
         console.talk(&format!(
             "sandbox at {url}: no real CA, no money; waits are skipped on a virtual clock"
         ));
-        let base_url =
-            BaseUrl::parse(&url).map_err(|error| CliError::failure(error.to_string()))?;
-        let budget = budget::embedded(Arc::clone(&clock));
+        let parse =
+            |url: &str| BaseUrl::parse(url).map_err(|error| CliError::failure(error.to_string()));
+        let base_url = parse(&url)?;
+        let budget = budget::embedded(Windows::regfish(), Arc::clone(&clock));
         let regfish = connections::client(base_url.clone(), api_key, Arc::clone(&clock), budget)?;
+        let digicert_url = parse(&format!("{url}{DIGICERT_PATH}"))?;
+        let budget = budget::embedded(Windows::digicert(), Arc::clone(&clock));
+        let time = Arc::clone(&clock);
+        let digicert =
+            connections::digicert_client(digicert_url.clone(), digicert_key, time, budget)?;
         let actions = Actions {
             regfish: Some(regfish),
+            digicert: Some(digicert),
             resolver: Some(Resolver::at(sandbox.dns_address())),
             clock: Arc::clone(&clock),
             key_directory: state.keys(),
@@ -125,7 +142,7 @@ impl Session {
         Ok(Self {
             driver: driver(state, store, clock, actions.clone(), observer)?,
             actions,
-            base_url: Some(base_url),
+            endpoints: Endpoints { regfish: Some(base_url), digicert: Some(digicert_url) },
             sandbox: Some(sandbox),
             sandbox_root: Some(root.display().to_string()),
             _world_lock: Some(lock),
@@ -161,13 +178,10 @@ impl Session {
             let usual = Scenario::default();
             return Self::embedded(state, store, latest, &usual, observer, console).await;
         }
-        let base_url = match recorded.header.endpoints.get("regfish") {
-            Some(recorded) => Some(connections::recorded_base_url(recorded, settings)?),
-            None => None,
-        };
+        let endpoints = Endpoints::of_run(&recorded.header, engine.plan(), settings)?;
         let recorded_resolver = recorded.header.endpoints.get(connections::DNS);
         let resolver = connections::recorded_resolver(recorded_resolver, settings)?;
-        Self::real(state, store, engine.plan(), base_url, resolver, observer, budgets).await
+        Self::real(state, store, engine.plan(), endpoints, resolver, observer, budgets).await
     }
 
     /// The same world for many runs at the same time: they share what they ask, and need not ask

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::bounded_clock::BoundedClock;
 use super::result::Problem;
 use crate::action::Actions;
+use crate::api::digicert::DigicertClient;
 use crate::api::http::{BaseUrl, Connection, Timeouts};
 use crate::api::regfish::RegfishClient;
 use crate::dns::Resolver;
@@ -37,6 +38,7 @@ pub(super) struct World {
     pub(super) clock: VirtualClock,
     pub(super) bounded: BoundedClock,
     client: RegfishClient,
+    digicert: DigicertClient,
     folder: tempfile::TempDir,
     orders_before: Vec<String>,
     records_before: Vec<u64>,
@@ -55,13 +57,22 @@ impl World {
         let mut options = SandboxOptions::embedded(Arc::clone(&shared));
         options.seed = Some(SEED);
         case.scenario.apply(&mut options);
-        let key = options.api_key.clone();
+        let (key, digicert_key) = (options.api_key.clone(), options.digicert_key.clone());
         let sandbox = Sandbox::start(options)
             .await
             .map_err(|error| cannot("the sandbox does not start", &error))?;
         let base_url = BaseUrl::parse(&sandbox.base_url())
             .map_err(|error| cannot("the sandbox has no address", &error))?;
         let timeouts = Timeouts { total: PATIENCE, ..Timeouts::default() };
+        let digicert_url = BaseUrl::parse(&format!("{base_url}/services/v2"))
+            .map_err(|error| cannot("the sandbox has no address", &error))?;
+        let clock_too = Arc::clone(&shared);
+        let digicert = DigicertClient::new(Connection {
+            clock: clock_too,
+            timeouts,
+            ..Connection::digicert(digicert_url, digicert_key)
+        })
+        .map_err(|error| cannot("no client can be made", &error))?;
         let connection =
             Connection { clock: shared, timeouts, ..Connection::regfish(base_url, key) };
         let client = RegfishClient::new(connection)
@@ -80,6 +91,7 @@ impl World {
             sandbox,
             clock,
             client,
+            digicert,
             folder,
         })
     }
@@ -88,6 +100,7 @@ impl World {
     pub(super) fn actions(&self) -> Actions {
         Actions {
             regfish: Some(self.client.clone()),
+            digicert: Some(self.digicert.clone()),
             resolver: Some(Resolver::at(self.sandbox.dns_address())),
             clock: Arc::new(self.bounded.clone()),
             key_directory: self.key_folder(),

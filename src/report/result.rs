@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::wording::{headline, park_reason};
 use crate::run::{RunState, StepState};
-use crate::types::{CertificateId, RunId};
+use crate::types::{CertificateId, RunId, printable};
 
 /// What a run brought, as `--output json` writes it.
 #[derive(Debug, Serialize)]
@@ -24,6 +24,9 @@ pub struct RunResultView {
     pub certificate_id: Option<CertificateId>,
     /// The files of the certificate, when there are any.
     pub files: Option<Value>,
+    /// What of its validation still blocks the order at the CA, when that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocking: Option<Vec<String>>,
     /// Where the sandbox's root certificate is, for a run against the embedded sandbox.
     pub sandbox_root: Option<String>,
     /// The steps.
@@ -60,6 +63,7 @@ impl RunResultView {
             phase: state.phase.name().to_owned(),
             certificate_id: state.certificate_id.clone(),
             files: files(state),
+            blocking: blocking(state),
             sandbox_root,
             steps: state
                 .steps
@@ -87,6 +91,10 @@ impl RunResultView {
         rows.extend(file("certificate_file").map(|path| ("certificate file", path)));
         rows.extend(file("chain_file").map(|path| ("issuers", path)));
         rows.extend(file("fullchain_file").map(|path| ("full chain", path)));
+        rows.extend(self.blocking.iter().flat_map(|blocking| match blocking.as_slice() {
+            [] => vec![("validation", "nothing blocks the order".to_owned())],
+            some => some.iter().map(|words| ("validation", words.clone())).collect(),
+        }));
         rows.extend(self.sandbox_root.iter().map(|path| ("sandbox root", path.clone())));
         rows.into_iter().map(|(name, value)| format!("{name:<17} {value}")).collect()
     }
@@ -109,6 +117,16 @@ fn files(state: &RunState) -> Option<Value> {
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), output.get(*name)?.clone())));
     Some(Value::Object(fields.collect()))
+}
+
+/// What the last step that asked for it was told; texts of a record can be anybody's.
+fn blocking(state: &RunState) -> Option<Vec<String>> {
+    let mut outputs = state.steps.values().filter_map(|record| match &record.state {
+        StepState::Succeeded { output } if output.contains_key("approved") => Some(output),
+        _ => None,
+    });
+    let words = outputs.next_back()?.get("blocking")?.as_array()?.iter();
+    Some(words.filter_map(Value::as_str).map(printable).collect())
 }
 
 /// What there is to say about a step, in one line.

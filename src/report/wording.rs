@@ -11,7 +11,7 @@ use crate::types::{Timestamp, format_duration, printable, shorten};
 pub(super) fn headline(output: &Map<String, Value>) -> String {
     let text = |name: &str| output.get(name).and_then(Value::as_str);
     if let Some(summary) = text("summary") {
-        return shorten(&printable(summary), 160);
+        return shorten(&printable(summary), 300);
     }
     if let Some(directory) = text("directory") {
         return format!("proved and put into {}", printable(directory));

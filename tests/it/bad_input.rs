@@ -283,7 +283,7 @@ fn a_wrong_api_key_fails_the_run_before_anything_is_ordered() {
         let finished = finish(command)
             .expect_code(1)
             .expect_talk("GET /tls/products: the API key was refused (401): `unauthorized`")
-            .expect_talk("check `REGFISH_API_KEY` and the key's role")
+            .expect_talk("check `REGFISH_API_KEY`")
             .expect_talk("`certplan resume");
         assert_eq!(finished.value("state"), "failed");
         assert!(!finished.stdout.contains("certificate"), "{finished}");

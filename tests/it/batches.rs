@@ -87,6 +87,7 @@ impl World {
         let actions = Actions {
             resolver: Some(certplan::dns::Resolver::at(self.sandbox.dns_address())),
             regfish: Some(self.client.clone()),
+            digicert: None,
             clock: Arc::clone(&clock),
             key_directory: self.folder.path().join("keys"),
             desk: None,

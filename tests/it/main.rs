@@ -9,6 +9,7 @@ mod batches;
 mod cancelling;
 mod cleanup;
 mod deploy;
+mod digicert;
 mod doubt;
 mod end_to_end;
 mod event_schema;

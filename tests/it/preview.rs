@@ -167,6 +167,7 @@ async fn really_sent(plan: &str, names: &str) -> Vec<Arrived> {
     let connection = Connection { clock: Arc::clone(&clock), ..Connection::regfish(base_url, key) };
     let actions = Actions {
         regfish: Some(RegfishClient::new(connection).unwrap()),
+        digicert: None,
         resolver: Some(Resolver::at(sandbox.dns_address())),
         clock: Arc::clone(&clock),
         key_directory: folder.path().join("keys"),

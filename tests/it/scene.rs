@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use certplan::action::Actions;
 use certplan::api::budget::{Budget, BudgetSettings, Windows};
+use certplan::api::digicert::DigicertClient;
 use certplan::api::http::{BaseUrl, Connection, Gate, OpenGate, Timeouts};
 use certplan::api::regfish::RegfishClient;
 use certplan::dns::Resolver;
@@ -125,6 +126,7 @@ struct World {
     sandbox: Sandbox,
     clock: VirtualClock,
     client: RegfishClient,
+    digicert: DigicertClient,
 }
 
 /// A run and its world.
@@ -201,9 +203,19 @@ impl Scene {
             Ok((plan, _)) => plan,
             Err(wrong) => panic!("{}", wrong.render(false)),
         };
-        let key = options.api_key.clone();
+        let (key, digicert_key) = (options.api_key.clone(), options.digicert_key.clone());
         let sandbox = Sandbox::start(options).await.unwrap();
         let base_url = BaseUrl::parse(&sandbox.base_url()).unwrap();
+        let digicert = DigicertClient::new(Connection {
+            clock: Arc::new(clock.clone()),
+            timeouts,
+            gate: Arc::clone(&gate),
+            ..Connection::digicert(
+                BaseUrl::parse(&format!("{base_url}/services/v2")).unwrap(),
+                digicert_key,
+            )
+        })
+        .unwrap();
         let connection = Connection {
             clock: Arc::new(clock.clone()),
             timeouts,
@@ -212,7 +224,7 @@ impl Scene {
         };
         let client = RegfishClient::new(connection).unwrap();
         Self {
-            world: Arc::new(World { sandbox, clock, client }),
+            world: Arc::new(World { sandbox, clock, client, digicert }),
             requests_before: 0,
             common_name: COMMON_NAME.to_owned(),
             run: RunId::from_random(1),
@@ -332,6 +344,7 @@ impl Scene {
             clock: Arc::clone(&clock),
             performer: Arc::new(Actions {
                 regfish: Some(self.client()),
+                digicert: Some(self.world.digicert.clone()),
                 resolver: Some(Resolver::at(self.sandbox().dns_address())),
                 clock,
                 key_directory: self.folder.path().join("keys"),

@@ -56,6 +56,7 @@ pub fn requests(uses: &str, parameters: &PartlyKnown) -> Vec<PlannedRequest> {
         "regfish.reissue" => reissue(parameters),
         "regfish.wait_issued" => wait_issued(parameters),
         "regfish.download" => download(parameters),
+        "digicert.order_validation" => vec![order_validation(parameters)],
         _ => Vec::new(),
     }
 }
@@ -286,6 +287,24 @@ fn download(parameters: &PartlyKnown) -> Vec<PlannedRequest> {
         return vec![pem];
     }
     vec![PlannedRequest::get(certificate(parameters, &[]), "for the names that it must hold"), pem]
+}
+
+fn order_validation(parameters: &PartlyKnown) -> PlannedRequest {
+    let id = match parameters.get("order_id") {
+        Some(Partly::Known(Value::String(id))) => path(&[id.trim()]),
+        Some(unknown) => format!("/{}", plain(&unknown.shown())),
+        None => format!("/{}", placeholder("order_id")),
+    };
+    let query = match shown(parameters, "include_risk_check") {
+        Some(Value::Bool(true)) => "?include_risk_check=true",
+        _ => "",
+    };
+    let note = match text(parameters, "until").as_deref() {
+        Some("approved") => "until nothing of the validation blocks the order",
+        _ => "what of its validation blocks the order",
+    };
+    let order = path(&["order", "certificate"]);
+    PlannedRequest::get(format!("{order}{id}/validation{query}"), note)
 }
 
 /// The path of a certificate, whose id is rarely known.

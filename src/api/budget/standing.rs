@@ -52,12 +52,16 @@ pub struct Usage {
 
 /// The budgets that programs share in `directory`, each with the place that its requests go to; a
 /// look, that holds nobody up. What cannot be read is left out.
-pub fn shared_budgets(directory: &Path, windows: &Windows, now: Timestamp) -> Vec<(String, Usage)> {
+pub fn shared_budgets<'a>(
+    directory: &Path,
+    windows: impl Fn(&str) -> &'a Windows,
+    now: Timestamp,
+) -> Vec<(String, Usage)> {
     let usage = |(place, path): (String, std::path::PathBuf)| {
         let ledger = SharedFile::look(&path).ok()?;
         let at = now.as_microsecond();
         let usage = Usage {
-            windows: windows.used(&ledger.slots, at),
+            windows: windows(&place).used(&ledger.slots, at),
             standing: standing(&ledger.condition, at),
             under_way: 0,
             waiting: 0,

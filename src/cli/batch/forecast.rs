@@ -160,7 +160,9 @@ fn endpoint(choices: &Choices, settings: &Settings) -> Result<Option<String>, Cl
         return Ok(None);
     };
     match connections::needs(&plan, "regfish") {
-        true => Ok(Some(connections::base_url(&plan, settings)?.to_string())),
+        true => {
+            Ok(Some(connections::base_url(&connections::REGFISH, &plan, settings)?.to_string()))
+        }
         false => Ok(None),
     }
 }

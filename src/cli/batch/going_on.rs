@@ -29,11 +29,11 @@ use crate::store::{RunSummary, SqliteStore, TargetKey, TargetLock};
 use crate::types::{BatchId, RunId, Timestamp};
 use crate::upkeep::DuePolicy;
 
-/// The world that a run acts in: the embedded sandbox, or an address.
+/// The world that a run acts in: the embedded sandbox, or addresses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct World {
     sandbox: bool,
-    endpoint: Option<String>,
+    endpoints: BTreeMap<String, String>,
     /// Where the keys come from, as the stored plan says.
     connections: String,
 }
@@ -80,9 +80,9 @@ pub(in crate::cli) async fn go_on_with_many(
             }
         };
         let header = &engine.state().header;
-        let endpoint = header.endpoints.get("regfish").cloned();
+        let endpoints = header.endpoints.clone();
         let connections = format!("{:?}", engine.plan().connections);
-        let world = World { sandbox: header.sandbox, endpoint, connections };
+        let world = World { sandbox: header.sandbox, endpoints, connections };
         let party = worlds.entry(world).or_default();
         party.lineup.add(place, Member::Existing(run.id.clone()), Some(lock));
         party.replacements.extend(replacement.map(|replacement| (run.id.clone(), replacement)));

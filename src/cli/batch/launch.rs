@@ -8,6 +8,7 @@ use super::super::arguments::RunArguments;
 use super::super::budget::Budgets;
 use super::super::connections::{self, Settings};
 use super::super::console::Console;
+use super::super::endpoints::Endpoints;
 use super::super::error::CliError;
 use super::super::interrupt::watch_signals;
 use super::super::run::output_directory;
@@ -19,6 +20,7 @@ use super::choice::{Choice, Choices, Hold};
 use super::display::Display;
 use super::driving::{DEFAULT_JOBS, Lineup};
 use super::outcome::Outcome;
+use crate::api::http::BaseUrl;
 use crate::driver::Member;
 use crate::engine::SEMANTICS;
 use crate::plan::Plan;
@@ -50,7 +52,7 @@ pub(super) async fn launch(
     let mut outcomes: Vec<Outcome> = choices.choices.iter().map(Outcome::of_rest).collect();
     let Some(plan) = connected(choices.work())? else { return Ok(outcomes) };
     let session = session(&choices, &plan, arguments, settings, place, display).await?;
-    let endpoint = session.base_url.as_ref().map(ToString::to_string);
+    let endpoints = session.endpoints.clone();
     let resolver = match choices.sandbox {
         true => None,
         false => connections::resolver(settings)?.map(|(_, address)| address),
@@ -65,7 +67,7 @@ pub(super) async fn launch(
         let Hold::Locked(lock) = std::mem::replace(&mut choice.hold, Hold::NotNeeded) else {
             continue;
         };
-        let places = (endpoint.as_deref(), resolver.as_deref());
+        let places = (&endpoints, resolver.as_deref());
         match member(choice, choices.sandbox, places, &directory) {
             Ok(member) => lineup.add(index, member, Some(lock)),
             Err(reason) => {
@@ -114,27 +116,30 @@ async fn session(
         let latest = choices.latest;
         return Session::embedded(state, store, latest, &scenario, observer, console).await;
     }
-    let base_url = match connections::needs(plan, "regfish") {
-        true => Some(connections::base_url(plan, settings)?),
-        false => None,
-    };
+    let targets = choices.work().map(|choice| (&choice.plan.plan, &choice.inputs, &choice.target));
+    let endpoints = Endpoints::of_batch(
+        plan,
+        targets.map(|(plan, inputs, target)| (plan.as_ref(), inputs, target.as_str())),
+        settings,
+    )?;
     let jobs = arguments.batch.jobs.unwrap_or(DEFAULT_JOBS);
     let budgets = Budgets::new(state, settings, console)?.with_jobs(jobs);
     display.watch(budgets.opened());
     let resolver = connections::resolver(settings)?.map(|(resolver, _)| resolver);
-    Session::real(state, store, plan, base_url, resolver, observer, &budgets).await
+    Session::real(state, store, plan, endpoints, resolver, observer, &budgets).await
 }
 
 /// The run of a target, new or taken up again; the reason when it cannot be ours.
 fn member(
     choice: &Choice,
     sandbox: bool,
-    (endpoint, resolver): (Option<&str>, Option<&str>),
+    (endpoints, resolver): (&Endpoints, Option<&str>),
     directory: &str,
 ) -> Result<Member, String> {
     match &choice.decision {
         Decision::Resume { run, .. } => {
             let recorded = choice.endpoint.as_deref();
+            let endpoint = endpoints.regfish.as_ref().map(BaseUrl::as_str);
             if !sandbox && recorded.is_some() && recorded != endpoint {
                 return Err(format!(
                     "run {run} began at another address; `certplan resume {run}` goes on there"
@@ -144,11 +149,10 @@ fn member(
         }
         _ => {
             let plan = &choice.plan;
-            let endpoints: BTreeMap<String, String> =
-                [("regfish", endpoint), (connections::DNS, resolver)]
-                    .into_iter()
-                    .filter_map(|(name, address)| Some((name.to_owned(), address?.to_owned())))
-                    .collect();
+            let mut recorded = BTreeMap::new();
+            endpoints.record(&plan.plan, &mut recorded);
+            recorded
+                .extend(resolver.map(|address| (connections::DNS.to_owned(), address.to_owned())));
             let header = RunHeader {
                 plan: PlanReference {
                     name: plan.plan.name.clone(),
@@ -158,7 +162,7 @@ fn member(
                 target: choice.target.clone(),
                 inputs: choice.inputs.clone(),
                 steps: plan.plan.steps.keys().cloned().collect(),
-                endpoints,
+                endpoints: recorded,
                 sandbox,
                 directory: directory.to_owned(),
                 semantics: SEMANTICS,

@@ -4,6 +4,7 @@
 //! action does lives in `crate::action`; a test there holds both to the same fields.
 
 mod deploy;
+mod digicert;
 mod dns;
 mod regfish;
 mod x509;
@@ -92,10 +93,16 @@ impl Repeat {
 /// All actions, in the order in which documentation lists them.
 pub fn signatures() -> &'static [Signature] {
     static TABLE: LazyLock<Vec<Signature>> = LazyLock::new(|| {
-        [regfish::signatures(), dns::signatures(), x509::signatures(), deploy::signatures()]
-            .into_iter()
-            .flatten()
-            .collect()
+        [
+            regfish::signatures(),
+            digicert::signatures(),
+            dns::signatures(),
+            x509::signatures(),
+            deploy::signatures(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     });
     &TABLE
 }
