@@ -178,7 +178,7 @@ fn a_setting_that_nothing_would_read_is_refused() {
             "connections.regfish.url=https://x.example",
             "there is no setting `connections.regfish.url`",
         ),
-        ("connections.digicert.base_url=https://x.example", "there is no setting"),
+        ("connections.other.base_url=https://x.example", "there is no setting"),
         ("base_url", "`--set` takes NAME=VALUE, for example `connections.regfish.base_url=…`"),
     ] {
         let finished = project.run(&["run", &plan, "--sandbox", "--set", setting]);
