@@ -7,8 +7,19 @@ use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
 
+/// What is said at the first signal when what is under way comes to its end first.
+const STOPPING: &str = "stopping after what is under way; once more to leave at once";
+
 /// A value that turns true when the program is asked to stop.
 pub(super) fn watch_signals(console: &Console) -> Result<watch::Receiver<bool>, CliError> {
+    watch_signals_saying(STOPPING, console)
+}
+
+/// The same, for a command that stops in another way and says so.
+pub(super) fn watch_signals_saying(
+    words: &'static str,
+    console: &Console,
+) -> Result<watch::Receiver<bool>, CliError> {
     let unavailable =
         |error: std::io::Error| CliError::failure(format!("cannot watch for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unavailable)?;
@@ -26,7 +37,7 @@ pub(super) fn watch_signals(console: &Console) -> Result<watch::Receiver<bool>, 
                 leave();
             }
             asked = true;
-            console.talk("stopping after what is under way; once more to leave at once");
+            console.talk(words);
             // Nobody may be listening any more, when the run is just ending.
             let _ = sender.send(true);
         }

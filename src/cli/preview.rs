@@ -292,8 +292,8 @@ fn notes(step: &Step, preview: &StepPreview) -> Vec<String> {
             OnTimeout::Fail => "then the step fails",
         };
         notes.push(format!(
-            "looks every {} for at most {}, {end}",
-            format_duration(poll.every),
+            "looks {} for at most {}, {end}",
+            poll.pace(),
             format_duration(poll.timeout)
         ));
     }

@@ -169,12 +169,12 @@ fn retry(policy: &RetryPolicy) -> String {
 }
 
 fn poll(policy: &PollPolicy) -> String {
-    let (every, timeout) = (format_duration(policy.every), format_duration(policy.timeout));
+    let (pace, timeout) = (policy.pace(), format_duration(policy.timeout));
     let end = match policy.on_timeout {
         OnTimeout::Park => "the run is parked and can be resumed",
         OnTimeout::Fail => "the step fails",
     };
-    format!("looks every {every}; after {timeout} {end}")
+    format!("looks {pace}; after {timeout} {end}")
 }
 
 /// All actions, as a page of Markdown.

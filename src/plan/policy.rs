@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::types::format_duration;
+
 /// How an attempt that failed for a passing reason is tried again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryPolicy {
@@ -109,6 +111,13 @@ impl PollPolicy {
         let stage = CA_SCHEDULE.iter().rev().find(|(after, _)| self.stretches && waited >= *after);
         stage.map_or(self.every, |(_, pause)| self.every.max(*pause))
     }
+
+    /// How often it looks, in words: "every 30s", and that it does so less often later.
+    pub fn pace(&self) -> String {
+        let every = format_duration(self.every);
+        let later = if self.stretches { " (later less often)" } else { "" };
+        format!("every {every}{later}")
+    }
 }
 
 /// What the end of a poll's time means.
@@ -189,6 +198,8 @@ mod tests {
         let pauses = waited.map(|waited| policy(true).pause(waited).as_secs());
         assert_eq!(pauses, [30, 30, 300, 300, 900, 900, 3_600]);
         assert!(waited.iter().all(|waited| policy(false).pause(*waited) == every));
+        assert_eq!(policy(true).pace(), "every 30s (later less often)");
+        assert_eq!(policy(false).pace(), "every 30s");
     }
 
     #[test]

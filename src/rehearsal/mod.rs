@@ -15,6 +15,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,10 +30,16 @@ pub use result::{CaseResult, KillFailure, Kills, Problem, Recording, Stand};
 
 /// Plays a case. Never fails: what goes wrong is part of the result.
 ///
-/// `permits` bounds how many worlds there are at once, over all cases.
-pub async fn rehearse(tests: Arc<TestFile>, case: Case, permits: Arc<Semaphore>) -> CaseResult {
+/// `permits` bounds how many worlds there are at once, over all cases. The folders of the worlds are
+/// made in `folder`, and removed there.
+pub async fn rehearse(
+    tests: Arc<TestFile>,
+    case: Case,
+    folder: Arc<Path>,
+    permits: Arc<Semaphore>,
+) -> CaseResult {
     let (tests, case, permits) = (tests.as_ref(), &case, permits.as_ref());
-    let play = Arc::new(Play::new(tests, case));
+    let play = Arc::new(Play::new(tests, case, &folder));
     let (whole, mut took) = alone(&play, None, permits).await;
     let mut result = CaseResult::new(case);
     match whole {

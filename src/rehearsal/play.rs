@@ -2,6 +2,7 @@
 //! of the program on the way.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ const RUN: u64 = 0x7e57;
 pub(super) struct Play<'c> {
     tests: &'c TestFile,
     pub(super) case: &'c Case,
+    folder: &'c Path,
     stored: StoredPlan,
 }
 
@@ -63,7 +65,7 @@ enum Session {
 }
 
 impl<'c> Play<'c> {
-    pub(super) fn new(tests: &'c TestFile, case: &'c Case) -> Self {
+    pub(super) fn new(tests: &'c TestFile, case: &'c Case, folder: &'c Path) -> Self {
         let text = tests.plan_source.text();
         let stored = StoredPlan {
             digest: Fingerprint::of(text.as_bytes()).to_string(),
@@ -72,12 +74,12 @@ impl<'c> Play<'c> {
             // A plan is plain data; should it not be, no run can be taken up again, which shows.
             compiled: serde_json::to_string(tests.plan.as_ref()).unwrap_or_default(),
         };
-        Self { tests, case, stored }
+        Self { tests, case, folder, stored }
     }
 
     /// Performs the case. Fails when there is no world to do it in.
     pub(super) async fn perform(&self, kill: Option<Kill>) -> Result<Played, Problem> {
-        let world = World::new(self.case).await?;
+        let world = World::new(self.case, self.folder).await?;
         let memory = Arc::new(MemoryStore::default());
         let store = Arc::new(MortalStore::new(Arc::clone(&memory), kill));
         let stage = Stage { play: self, world, memory, store, run: RunId::from_random(RUN) };

@@ -27,7 +27,8 @@ fn tests(cases: &str) -> Arc<TestFile> {
 }
 
 async fn result(tests: &Arc<TestFile>, case: Case) -> CaseResult {
-    rehearse(Arc::clone(tests), case, Arc::new(Semaphore::new(2))).await
+    let folder = tempfile::tempdir().unwrap();
+    rehearse(Arc::clone(tests), case, folder.path().into(), Arc::new(Semaphore::new(2))).await
 }
 
 #[tokio::test]

@@ -45,8 +45,8 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Makes the world that a case describes.
-    pub(super) async fn new(case: &Case) -> Result<Self, Problem> {
+    /// Makes the world that a case describes, with its files in a new folder inside of `root`.
+    pub(super) async fn new(case: &Case, root: &Path) -> Result<Self, Problem> {
         let cannot =
             |what: &str, error: &dyn std::fmt::Display| Problem::World(format!("{what}: {error}"));
         let start = case.scenario.start.unwrap_or(START);
@@ -78,8 +78,8 @@ impl World {
         let client = RegfishClient::new(connection)
             .map_err(|error| cannot("no client can be made", &error))?;
         let folder = tempfile::Builder::new()
-            .prefix("certplan-test-")
-            .tempdir()
+            .prefix("world-")
+            .tempdir_in(root)
             .map_err(|error| cannot("no folder can be made", &error))?;
         std::fs::create_dir(folder.path().join("files"))
             .map_err(|error| cannot("no folder can be made", &error))?;

@@ -297,7 +297,8 @@ pub(crate) fn impatient_plan(name: &str) -> String {
     let text = text
         .replace("every: 15s", "every: 1s")
         .replace("every: 10s", "every: 1s")
-        .replace("every: 30s", "every: 1s");
+        .replace("every: 30s", "every: 1s")
+        .replace("{ timeout:", "{ every: 1s, timeout:");
     assert!(text.contains("every: 1s"));
     // The download is the last step of every plan.
     format!("{}\n    poll: {{ every: 1s, timeout: 1m }}\n", text.trim_end())

@@ -1,7 +1,7 @@
 //! `certplan test`, as a person or a pipeline calls it.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -78,16 +78,34 @@ fn a_case_that_fails_shows_what_was_expected_what_came_and_what_happened() {
 
 #[test]
 fn a_kill_that_changes_the_end_is_named() {
-    // The refusal comes once: a program that dies after it orders anew, and that succeeds.
+    // No list shows the order. Whoever got its answer needs none; whoever died before it was stored
+    // finds nothing and orders again.
     let folder = project(
-        "  - name: refused once\n    kill_at: [1, 500]\n    scenario:\n      faults: [{ call: GET \
-         /tls/products, do: { answer: { status: 403 } } }]\n    expect: { outcome: failed, step: \
-         product }\n",
+        "  - name: in no list\n    kill_at: 7\n    scenario:\n      faults: [{ call: POST \
+         /tls/certificate, do: { hide: { lists: 50 } } }]\n    expect: { outcome: issued, orders: 1 \
+         }\n",
     );
     let output = certplan(folder.path(), &["test", "."]);
     let report = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{report}");
+    let killed: Vec<&str> = report.lines().filter(|line| line.contains("  killed ")).collect();
+    let [line] = killed.as_slice() else { panic!("{report}") };
+    assert!(
+        line.contains("after event 7, before the next was stored (intent_recorded of `order`)")
+    );
+    assert!(line.contains("orders: expected 1, found 2"), "{line}");
+    assert!(report.contains("What follows is the run that was killed after event 7"), "{report}");
+    assert!(report.contains("going on where it stopped"), "{report}");
+}
+
+#[test]
+fn a_kill_at_an_event_that_never_comes_is_named() {
+    let folder = project(&format!("{GOOD}    kill_at: [1, 500]\n"));
+    let output = certplan(folder.path(), &["test", "."]);
+    let report = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{report}");
     assert!(report.contains("killed right after event 500: the run has"), "{report}");
+    assert!(!report.contains("event 1:") && !report.contains("event 1 ("), "{report}");
 }
 
 #[test]
@@ -262,6 +280,41 @@ fn nothing_is_left_behind() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn a_stop_removes_everything_and_reports_nothing() {
+    let slow = "  - name: many worlds\n    kill_at: every_event\n    expect: { outcome: issued }\n";
+    let folder = project(slow);
+    let temporary = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_certplan"))
+        .args(["test", "--output", "json"])
+        .current_dir(folder.path())
+        .env_clear()
+        .env("TMPDIR", temporary.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let worlds = || {
+        let folders = std::fs::read_dir(temporary.path()).unwrap().flatten();
+        folders.filter_map(|folder| std::fs::read_dir(folder.path()).ok()).flatten().count()
+    };
+    while worlds() == 0 {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended before it made a world");
+        std::thread::yield_now();
+    }
+    let id = i32::try_from(child.id()).unwrap();
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(id).unwrap(),
+        rustix::process::Signal::INT,
+    )
+    .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "");
+    assert!(text(&output.stderr).contains("there is no result"), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
 }
 
 /// The blocks of one language in the guide.

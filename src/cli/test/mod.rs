@@ -8,16 +8,19 @@ mod view;
 
 pub(super) use load::Beside;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::arguments::{TestArguments, TestFormat};
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
+use super::interrupt::watch_signals_saying;
 use crate::rehearsal::{CaseResult, rehearse};
 use crate::trial::{Case, TestFile};
 
@@ -64,9 +67,14 @@ pub(super) async fn test(
     }
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok());
     let jobs = jobs.map_or(1, std::num::NonZeroUsize::get);
+    let stop = watch_signals_saying("stopping; the folders of the worlds are removed", console)?;
     let began = Instant::now();
     let shown = (arguments.output == TestFormat::Text).then_some(console);
-    let files = play(suites, jobs, shown).await?;
+    let Some(files) = play_unless_stopped(suites, jobs, shown, stop).await? else {
+        // A report of some of the cases would look like one of all of them.
+        console.talk("interrupted: not all cases were played, so there is no result");
+        return Ok(ExitCode::Interrupted);
+    };
     let report = Report { files, took: began.elapsed() };
     match arguments.output {
         TestFormat::Text => {
@@ -80,24 +88,72 @@ pub(super) async fn test(
     Ok(if report.failed() == 0 { ExitCode::Success } else { ExitCode::Failed })
 }
 
+/// Plays everything, or nothing more from the moment that somebody asks to stop. When it returns, no
+/// world is left.
+async fn play_unless_stopped(
+    suites: Vec<Suite>,
+    jobs: usize,
+    console: Option<&Console>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<Option<Vec<Played>>, CliError> {
+    let cannot = |error: std::io::Error| CliError::failure(format!("cannot make a world: {error}"));
+    let folder = tempfile::Builder::new().prefix("certplan-test-").tempdir().map_err(cannot)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(cannot)?;
+    let mut stage = Stage {
+        runtime: runtime.handle().clone(),
+        folder: folder.path().into(),
+        tasks: JoinSet::new(),
+    };
+    let played = tokio::select! {
+        played = play(suites, jobs, console, &mut stage) => Some(played),
+        // Without a sender, nobody asks any more.
+        Ok(_) = stop.wait_for(|asked| *asked) => None,
+    };
+    stage.tasks.shutdown().await;
+    // Files that a world was just writing come into being after it has gone, so the worlds have a
+    // runtime of their own that is waited for.
+    let closing = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE));
+    closing.await.map_err(|error| cannot(error.into()))?;
+    folder.close().map_err(|error| {
+        CliError::failure(format!("cannot remove the folder of the worlds: {error}"))
+    })?;
+    played.transpose()
+}
+
+/// How long it is waited for files that are being written when everything stops.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where worlds are played.
+struct Stage {
+    runtime: Handle,
+    folder: Arc<Path>,
+    tasks: JoinSet<(usize, CaseResult)>,
+}
+
 /// Plays everything; with a console, each result is shown as soon as those before it are.
 async fn play(
     suites: Vec<Suite>,
     jobs: usize,
     console: Option<&Console>,
+    stage: &mut Stage,
 ) -> Result<Vec<Played>, CliError> {
     let permits = Arc::new(Semaphore::new(jobs.min(Semaphore::MAX_PERMITS)));
-    let mut tasks = JoinSet::new();
     let mut waiting = Vec::new();
     let mut number = 0_usize;
     for suite in suites {
         let names: Vec<String> = suite.cases.iter().map(|case| case.name.clone()).collect();
         let first = number;
         for case in suite.cases {
-            let play = rehearse(Arc::clone(&suite.tests), case, Arc::clone(&permits));
+            let play = rehearse(
+                Arc::clone(&suite.tests),
+                case,
+                Arc::clone(&stage.folder),
+                Arc::clone(&permits),
+            );
             let this = number;
             number += 1;
-            tasks.spawn(async move { (this, play.await) });
+            stage.tasks.spawn_on(async move { (this, play.await) }, &stage.runtime);
         }
         waiting.push((suite.name, suite.tests.plan.name.clone(), names, first));
     }
@@ -111,7 +167,7 @@ async fn play(
         let mut results = Vec::new();
         for index in first..first + names.len() {
             while ended[index].is_none() {
-                let Some(next) = tasks.join_next().await else { break };
+                let Some(next) = stage.tasks.join_next().await else { break };
                 let (done, result) = next.map_err(|error| {
                     CliError::failure(format!("a case broke off; this is a defect: {error}"))
                 })?;

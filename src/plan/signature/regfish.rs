@@ -440,7 +440,7 @@ fn wait_issued() -> Signature {
   uses: regfish.wait_issued
   needs: [record]
   with: { certificate_id: \"{{ steps.order.certificate_id }}\" }
-  poll: { every: 30s, timeout: 7d }
+  poll: { timeout: 7d }
 ",
         ..regfish("regfish.wait_issued", "Wait until the certificate is issued")
     }

@@ -174,7 +174,9 @@ fn happening_at<'fault>(
 ) -> Option<(&'fault Happening, Occasion)> {
     let Some(FaultAction::Happen(happening)) = fault else { return None };
     let makes_an_order = method == "POST" && path.split('?').next() == Some("/tls/certificate");
-    Some((happening, if makes_an_order { Occasion::After } else { Occasion::Before }))
+    // What befalls the world as a whole needs no order, and the order may depend on it.
+    let is_after = makes_an_order && happening.kind.befalls_an_order();
+    Some((happening, if is_after { Occasion::After } else { Occasion::Before }))
 }
 
 /// Who a request is for.
