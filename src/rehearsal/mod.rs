@@ -1,6 +1,6 @@
 //! Rehearsals: cases of a test file, each played in a world of its own.
 //!
-//! [`rehearse`] plays one [`Case`](crate::trial::Case): an embedded sandbox, a virtual clock, a store in
+//! [`rehearse`] plays one [`Case`]: an embedded sandbox, a virtual clock, a store in
 //! memory, a folder that is gone afterwards. A case that kills the program is played once more for
 //! each kill. It judges nothing by itself and prints nothing: what was expected is held against what
 //! was found in `trial`, and who shows it is the command line.
