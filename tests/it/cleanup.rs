@@ -16,7 +16,7 @@ fn plan(issued: &str) -> String {
     let text = shipped_text("dv.yaml").replace("every: 15s", "every: 1s");
     let text = text.split("  - id: clean_up").next().unwrap();
     let text = text.split("  # The proof has done its work.").next().unwrap();
-    let wait = "    poll: { every: 30s, timeout: 1d }\n";
+    let wait = "    poll: { timeout: 1d }\n";
     assert!(text.contains(wait));
     let text = text.replace(wait, &format!("    {issued}\n"));
     format!("{}\n    poll: {{ every: 1s, timeout: 1m }}\n", text.trim_end())
