@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::decode_expectation::shown;
 use super::expectation::{
     CertificateExpectation, Expectation, OrderExpectation, Orders, Outcome, RecordExpectation,
     RequestExpectation, StepExpectation,
@@ -366,4 +365,9 @@ fn describe_record(wanted: &RecordExpectation) -> String {
 fn listed<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     if items.is_empty() { "none".to_owned() } else { items.join(", ") }
+}
+
+/// The value of an output as a report shows it.
+fn shown(value: Option<&serde_json::Value>) -> String {
+    value.map_or_else(|| "no value".to_owned(), crate::document::describe)
 }

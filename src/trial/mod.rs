@@ -6,7 +6,6 @@
 //! it is pure.
 
 mod decode;
-mod decode_expectation;
 mod expectation;
 mod judge;
 mod model;
