@@ -47,6 +47,7 @@ pub(crate) async fn run(plan: &str, targets: usize, url: &str, folder: &Path) ->
     let connection = Connection::regfish(BaseUrl::parse(url).unwrap(), key);
     let actions = Actions {
         resolver: None,
+        outside: None,
         regfish: Some(RegfishClient::new(connection).unwrap()),
         digicert: None,
         clock: Arc::clone(&clock),

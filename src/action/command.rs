@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
-use super::{ActionCall, Result, fail, parameters, secret, success};
+use super::outside::{imitated, marked};
+use super::{ActionCall, Outside, ProgramEnd, Result, fail, parameters, secret, success};
 use crate::files::{FileMode, resolve_within, write_replace};
 use crate::pki::Fingerprint;
 use crate::run::{ErrorKind, Outcome, Retry, StepError};
@@ -65,7 +66,7 @@ struct Ended {
     truncated: bool,
 }
 
-pub(super) async fn run(call: &ActionCall) -> Result<Outcome> {
+pub(super) async fn run(outside: Option<&dyn Outside>, call: &ActionCall) -> Result<Outcome> {
     let wanted: Parameters = parameters(call)?;
     let within = |path: &Option<String>| match path {
         Some(path) => resolve_within(&call.directory, path)
@@ -97,6 +98,11 @@ pub(super) async fn run(call: &ActionCall) -> Result<Outcome> {
             truncated: false,
         }));
     }
+    if let Some(end) = imitated(outside, |outside| outside.program(call))? {
+        let ended = end.map(Ended::from).map_err(Broken::NotStarted);
+        let outcome = judged(&wanted, limit, ended, &BTreeMap::new(), told);
+        return outcome.map(marked).map_err(|outcome| Box::new(marked(*outcome)));
+    }
     let mut secrets = BTreeMap::new();
     for (name, source) in &wanted.secret_environment {
         secrets.insert(name.clone(), secret(source).await?);
@@ -109,7 +115,20 @@ pub(super) async fn run(call: &ActionCall) -> Result<Outcome> {
         .envs(environment(call, certificates.as_deref()))
         .envs(&wanted.environment)
         .envs(secrets.iter().map(|(name, secret)| (name, secret.reveal())));
-    let ended = match carried_out(command, limit).await {
+    let ended = carried_out(command, limit).await;
+    judged(&wanted, limit, ended, &secrets, told)
+}
+
+/// What the end of the program means.
+fn judged(
+    wanted: &Parameters,
+    limit: Duration,
+    ended: std::result::Result<Ended, Broken>,
+    secrets: &BTreeMap<String, Secret>,
+    told: Option<Told>,
+) -> Result<Outcome> {
+    let program = printable(&wanted.argv[0]);
+    let ended = match ended {
         Ok(ended) => ended,
         Err(Broken::NotStarted(reason)) => {
             return fail(ErrorKind::File, format!("`{program}` cannot be started: {reason}"));
@@ -121,7 +140,7 @@ pub(super) async fn run(call: &ActionCall) -> Result<Outcome> {
             return Err(Box::new(Outcome::Failed { error, retry: Retry::Never }));
         }
     };
-    let (stdout, stderr) = (text(&ended.stdout, &secrets), text(&ended.stderr, &secrets));
+    let (stdout, stderr) = (text(&ended.stdout, secrets), text(&ended.stderr, secrets));
     if !ended.exit_code.is_some_and(|code| wanted.expect_exit.contains(&code)) {
         let said = if stderr.trim().is_empty() { &stdout } else { &stderr };
         let said = shorten(&printable(said.trim().lines().last().unwrap_or_default()), 300);
@@ -161,6 +180,25 @@ fn environment(call: &ActionCall, certificates: Option<&Path>) -> Vec<(&'static 
         }
     }
     variables
+}
+
+impl From<ProgramEnd> for Ended {
+    fn from(end: ProgramEnd) -> Self {
+        let kept = |text: String| {
+            let mut bytes = text.into_bytes();
+            let more = bytes.len() > MOST_OUTPUT;
+            bytes.truncate(MOST_OUTPUT);
+            (bytes, more)
+        };
+        let ((stdout, more), (stderr, more_errors)) = (kept(end.stdout), kept(end.stderr));
+        Self {
+            exit_code: Some(end.exit_code),
+            status: format!("exit status: {}", end.exit_code),
+            stdout,
+            stderr,
+            truncated: more || more_errors,
+        }
+    }
 }
 
 enum Broken {

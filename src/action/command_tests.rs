@@ -7,7 +7,7 @@ use crate::action::testing::{call, failure, output};
 use crate::run::{ErrorKind, Outcome, Retry};
 
 async fn perform(folder: &std::path::Path, parameters: Value) -> crate::action::Result<Outcome> {
-    run(&call("command.run", folder, parameters)).await
+    run(None, &call("command.run", folder, parameters)).await
 }
 
 #[tokio::test]

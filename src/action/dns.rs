@@ -206,3 +206,7 @@ fn look_failed<T>(error: LookupError) -> Result<T> {
 fn joined(names: &BTreeSet<String>) -> String {
     names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+#[path = "dns_tests.rs"]
+mod tests;

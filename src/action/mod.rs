@@ -10,6 +10,7 @@ mod command;
 mod digicert;
 mod dns;
 mod files;
+mod outside;
 mod perform;
 pub mod preview;
 mod regfish;
@@ -25,6 +26,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use outside::{Imitated, Outside, ProgramEnd};
 pub use perform::{Actions, CertificateDesk};
 pub use regfish::records::{Ownership, ownership};
 use serde::Serialize;

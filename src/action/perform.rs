@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 
 pub use super::regfish::desk::CertificateDesk;
 use super::{
-    ActionCall, Performer, Result, Waiting, assert, command, digicert, dns, fail, files, regfish,
-    tls, web, x509,
+    ActionCall, Outside, Performer, Result, Waiting, assert, command, digicert, dns, fail, files,
+    regfish, tls, web, x509,
 };
 use crate::api::digicert::DigicertClient;
 use crate::api::regfish::RegfishClient;
@@ -27,6 +27,8 @@ pub struct Actions {
     /// Who is asked where a zone is kept, whatever a plan says; without one the plan decides, and
     /// then the machine.
     pub resolver: Option<Resolver>,
+    /// Who stands for programs and other servers in an imitated world; without one they are real.
+    pub outside: Option<Arc<dyn Outside>>,
     /// Time, for what a certificate's dates are compared with.
     pub clock: Arc<dyn Clock>,
     /// Where private keys and requests are kept, a folder for each run.
@@ -61,7 +63,7 @@ impl Actions {
     }
 
     async fn dispatch(&self, call: &ActionCall) -> Result<Outcome> {
-        let desk = self.desk.as_ref();
+        let (desk, outside) = (self.desk.as_ref(), self.outside.as_deref());
         // What must not be sent twice is sent in phases; everything else is just performed.
         match call.uses.as_str() {
             "regfish.create_order" => {
@@ -100,9 +102,9 @@ impl Actions {
             "digicert.order_validation" => digicert::order_validation(self.digicert()?, call).await,
             "dns.preflight" => dns::preflight(self.resolver.as_ref(), call).await,
             "dns.wait_propagated" => dns::wait_propagated(self.resolver.as_ref(), call).await,
-            "http.request" => web::request(self.clock.now(), call).await,
-            "command.run" => command::run(call).await,
-            "tls.check_served" => tls::check_served(call).await,
+            "http.request" => web::request(outside, self.clock.now(), call).await,
+            "command.run" => command::run(outside, call).await,
+            "tls.check_served" => tls::check_served(outside, call).await,
             "files.rollback" => files::rollback(call).await,
             "assert" => assert::assert(call),
             "x509.create_csr" => x509::create_csr(&self.key_directory, call).await,

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use super::{ActionCall, Result, fail, parameters, success};
+use super::outside::{imitated, marked};
+use super::{ActionCall, Outside, Result, fail, parameters, success};
 use crate::files::resolve_within;
 use crate::pki::{Certificate, Chain, Fingerprint};
 use crate::run::{ErrorKind, Observation, Outcome};
@@ -29,15 +30,42 @@ struct Output {
     certificates: usize,
 }
 
-pub(super) async fn check_served(call: &ActionCall) -> Result<Outcome> {
+pub(super) async fn check_served(
+    outside: Option<&dyn Outside>,
+    call: &ActionCall,
+) -> Result<Outcome> {
     let wanted: Parameters = parameters(call)?;
     let expected = expected(call, &wanted)?;
-    let name = wanted.server_name.as_deref().unwrap_or(&wanted.host);
-    let place = match wanted.host == name {
-        true => format!("{name}:{}", wanted.port),
-        false => format!("{name} at {}:{}", wanted.host, wanted.port),
-    };
-    let shown = match served(&wanted.host, wanted.port, name).await {
+    let place = wanted.place();
+    if let Some(shown) = imitated(outside, |outside| outside.certificates(call, &expected))? {
+        let shown = shown.map_err(|reason| TlsError::Connect { address: place.clone(), reason });
+        let outcome = judged(&place, &expected, shown);
+        return outcome.map(marked).map_err(|outcome| Box::new(marked(*outcome)));
+    }
+    judged(&place, &expected, served(&wanted.host, wanted.port, wanted.name()).await)
+}
+
+impl Parameters {
+    /// The name that the server is asked for.
+    fn name(&self) -> &str {
+        self.server_name.as_deref().unwrap_or(&self.host)
+    }
+
+    fn place(&self) -> String {
+        match self.host == self.name() {
+            true => format!("{}:{}", self.host, self.port),
+            false => format!("{} at {}:{}", self.name(), self.host, self.port),
+        }
+    }
+}
+
+/// What it means that a server shows these certificates, or none.
+fn judged(
+    place: &str,
+    expected: &Fingerprint,
+    shown: std::result::Result<Vec<Vec<u8>>, TlsError>,
+) -> Result<Outcome> {
+    let shown = match shown {
         Ok(shown) => shown,
         Err(error @ TlsError::Name { .. }) => return fail(ErrorKind::Value, error.to_string()),
         // A server that is being restarted is not there for a moment.
@@ -45,7 +73,7 @@ pub(super) async fn check_served(call: &ActionCall) -> Result<Outcome> {
     };
     let leaf = shown.first().map(Vec::as_slice).unwrap_or_default();
     let (found, certificate) = (Fingerprint::of(leaf), Certificate::from_der(leaf));
-    if found != expected {
+    if found != *expected {
         let what = match &certificate {
             Ok(certificate) => described(certificate),
             Err(error) => format!("something that is no certificate ({error})"),
@@ -101,3 +129,7 @@ fn described(certificate: &Certificate) -> String {
 fn not_yet(summary: String) -> Outcome {
     Outcome::NotYet { observation: Observation { summary, seen: Map::new() } }
 }
+
+#[cfg(test)]
+#[path = "tls_tests.rs"]
+mod tests;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{ActionCall, Result, fail, parameters, secret, success};
+use super::outside::{imitated, marked};
+use super::{ActionCall, Outside, Result, fail, parameters, secret, success};
 use crate::api::web::{WebAnswer, WebError, WebRequest, send};
 use crate::plan::{Context, Template, evaluate_condition, render};
 use crate::run::{ErrorKind, Observation, Outcome, Retry, StepError};
@@ -36,11 +37,36 @@ struct Output {
     captures: Map<String, Value>,
 }
 
-pub(super) async fn request(now: Timestamp, call: &ActionCall) -> Result<Outcome> {
+pub(super) async fn request(
+    outside: Option<&dyn Outside>,
+    now: Timestamp,
+    call: &ActionCall,
+) -> Result<Outcome> {
     let repeatable = super::repeats_safely(call);
     let wanted: Parameters = parameters(call)?;
+    if let Some(answer) = imitated(outside, |outside| outside.server(call))? {
+        let host = host(&wanted.url);
+        let answer = match answer {
+            Ok(answer) if answer.body.len() > wanted.limit => {
+                Err(WebError::TooLarge { host, limit: wanted.limit })
+            }
+            Ok(answer) => Ok(answer),
+            Err(reason) => Err(WebError::Unreachable { host, reason }),
+        };
+        let outcome = judged(&wanted, repeatable, answer);
+        return outcome.map(marked).map_err(|outcome| Box::new(marked(*outcome)));
+    }
     let request = prepared(&wanted).await?;
-    let answer = match send(&request, now).await {
+    judged(&wanted, repeatable, send(&request, now).await)
+}
+
+/// What an answer means, or that there is none.
+fn judged(
+    wanted: &Parameters,
+    repeatable: bool,
+    answer: std::result::Result<WebAnswer, WebError>,
+) -> Result<Outcome> {
+    let answer = match answer {
         Ok(answer) => answer,
         Err(error) => return Ok(no_answer(&error, repeatable)),
     };
@@ -53,7 +79,7 @@ pub(super) async fn request(now: Timestamp, call: &ActionCall) -> Result<Outcome
         return fail(ErrorKind::Refused, message);
     }
     if wanted.until.is_none() || !wanted.expect_status.is_empty() {
-        expected(&wanted, &answer, repeatable)?;
+        expected(wanted, &answer, repeatable)?;
     }
     if let Some(condition) = &wanted.until {
         let summary = match holds("until", condition, &context) {
@@ -72,7 +98,7 @@ pub(super) async fn request(now: Timestamp, call: &ActionCall) -> Result<Outcome
             .or_else(|error| fail(ErrorKind::Unreadable, format!("capture `{name}`: {error}")))?;
         captures.insert(name.clone(), value);
     }
-    let summary = format!("{} answered {status}", host(&request.url));
+    let summary = format!("{} answered {status}", host(&wanted.url));
     Ok(success(&Output { summary, status, captures }))
 }
 

@@ -37,7 +37,7 @@ const JSON: &str = "HTTP/1.1 200 OK\r\nx-seen: TOKEN\r\ncontent-length: 33\r\nco
 async fn ask(url: &str, mut parameters: Value) -> crate::action::Result<Outcome> {
     parameters["url"] = json!(url);
     let folder = tempfile::tempdir().unwrap();
-    request(Timestamp::UNIX_EPOCH, &call("http.request", folder.path(), parameters)).await
+    request(None, Timestamp::UNIX_EPOCH, &call("http.request", folder.path(), parameters)).await
 }
 
 #[tokio::test]

@@ -85,6 +85,11 @@ pub(super) struct RunArguments {
     #[arg(long)]
     pub(super) sandbox: bool,
 
+    /// In the sandbox, too, really run programs, send requests to other servers and ask what they
+    /// serve; without it these steps succeed and do nothing
+    #[arg(long, requires = "sandbox")]
+    pub(super) really_act: bool,
+
     /// The scenario of the embedded sandbox: what is there at first, what goes wrong
     #[arg(long, value_name = "FILE", requires = "sandbox")]
     pub(super) sandbox_scenario: Option<PathBuf>,
@@ -130,6 +135,11 @@ pub(super) struct ResumeArguments {
     /// Go on with every run that failed
     #[arg(long)]
     pub(super) failed: bool,
+
+    /// For runs in the embedded sandbox: really run programs, send requests to other servers and
+    /// ask what they serve
+    #[arg(long)]
+    pub(super) really_act: bool,
 
     /// Steps that are not done follow the plan file as it is now
     #[arg(long)]

@@ -50,6 +50,7 @@ impl Asker {
         let actions = Actions {
             regfish: Some(regfish),
             resolver: None,
+            outside: None,
             // What DigiCert says of an order is the step's own business, not a preview's.
             digicert: None,
             clock,

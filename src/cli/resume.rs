@@ -112,6 +112,7 @@ async fn go_on(
     console.talk(&format!("{} for {}: run {run}", header.plan.name, header.target));
     let replacement = compare(&engine, arguments.use_current_plan, console)?;
     let session = Session::of_run(state, store, &engine, settings, console).await?;
+    let session = session.acting(arguments.really_act);
     let mut engine = session.driver.load(run).await?;
     if let Some(replacement) = replacement {
         let (stored, event) = (replacement.stored, replacement.event);

@@ -91,7 +91,9 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
 
     let observer = progress(console, header.steps.iter());
     let session = if arguments.sandbox {
-        Session::embedded(&state, &store, None, &scenario, observer, console).await?
+        Session::embedded(&state, &store, None, &scenario, observer, console)
+            .await?
+            .acting(arguments.really_act)
     } else {
         let chosen = resolver.as_ref().map(|(resolver, _)| resolver.clone());
         Session::real(&state, &store, &plan, endpoints, chosen, observer, &budgets).await?

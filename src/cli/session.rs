@@ -19,6 +19,7 @@ use crate::driver::{Driver, NameLocks, Observer, Shared};
 use crate::engine::{Engine, EngineSettings};
 use crate::files::{FileMode, create_private_directory, write_replace};
 use crate::plan::Plan;
+use crate::rehearsal::SandboxOutside;
 use crate::report::Progress;
 use crate::sandbox::{Sandbox, Scenario, peek_latest_time};
 use crate::store::{LockError, SqliteStore, TargetKey, TargetLock};
@@ -64,6 +65,7 @@ impl Session {
             regfish,
             digicert,
             resolver,
+            outside: None,
             clock: Arc::clone(&clock),
             key_directory: state.keys(),
             desk: None,
@@ -135,6 +137,7 @@ impl Session {
             regfish: Some(regfish),
             digicert: Some(digicert),
             resolver: Some(Resolver::at(sandbox.dns_address())),
+            outside: Some(Arc::new(SandboxOutside::new(&sandbox))),
             clock: Arc::clone(&clock),
             key_directory: state.keys(),
             desk: None,
@@ -195,6 +198,15 @@ impl Session {
         let shared = Shared::in_batch(jobs, max_orders);
         self.driver.shared = Arc::new(shared.with_names(NameLocks::new(state.locks())));
         self.driver.performer = Arc::new(self.actions.clone().in_batch());
+        self
+    }
+
+    /// The same world, in which steps act on what no sandbox imitates when `really` says so.
+    pub(super) fn acting(mut self, really: bool) -> Self {
+        if really {
+            self.actions.outside = None;
+            self.driver.performer = Arc::new(self.actions.clone());
+        }
         self
     }
 

@@ -53,6 +53,7 @@ pub const CODES: &[Code] = &[
     code("no-targets", "the inventory has no targets"),
     code("not-a-plan", "the file is YAML, but no plan"),
     code("not-an-inventory", "the file is no inventory"),
+    code("not-imitated", "a case imitates a step that needs no imitation"),
     code("not-shareable", "an action cannot be shared by a batch"),
     code("not-utf8", "the file is not UTF-8 text"),
     code("one-deed", "an entry does not say exactly one thing to do"),

@@ -8,6 +8,7 @@
 mod bounded_clock;
 mod kill;
 mod mortal_store;
+mod outside;
 mod play;
 mod result;
 mod world;
@@ -25,6 +26,7 @@ use tokio::sync::Semaphore;
 use crate::run::RunPhase;
 use crate::trial::{Case, KillAt, Mismatch, Strictness, TestFile, judge};
 pub use kill::{Kill, Moment};
+pub use outside::SandboxOutside;
 use play::{Play, Standstill};
 pub use result::{CaseResult, KillFailure, Kills, Problem, Recording, Stand};
 

@@ -180,9 +180,10 @@ impl Stage<'_> {
     ) -> Result<Session, Problem> {
         tokio::select! {
             biased;
-            ended = session => match ended {
-                Ok(()) => Ok(Session::Over),
-                Err(error) => Err(Problem::Drive(error.to_string())),
+            ended = session => match (ended, self.world.outside.missing()) {
+                (Ok(()), None) => Ok(Session::Over),
+                (Ok(()), Some((step, uses))) => Err(Problem::NotImitated { step, uses }),
+                (Err(error), _) => Err(Problem::Drive(error.to_string())),
             },
             () = self.store.death(), if !is_safe => Ok(Session::Died),
             () = self.world.bounded.exceeded() => {

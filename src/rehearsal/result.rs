@@ -7,6 +7,7 @@ use crate::document::Position;
 use crate::run::{Event, RunPhase};
 use crate::sandbox::LoggedRequest;
 use crate::trial::{Case, Mismatch};
+use crate::types::StepId;
 
 /// Why a case could not be played to its end.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +21,17 @@ pub enum Problem {
     /// The run would go on for longer than the case may take.
     #[error("after {0} of virtual time the run still waits; `limit` bounds a case")]
     Limit(String),
+    /// A step acts on what is not imitated, and the case does not say what comes of it.
+    #[error(
+        "the step `{step}` (`{uses}`) acts outside of the imitated world, and the case does not say \
+         what comes of it: add `imitate: {{ {step}: succeeds }}`, or another answer, or `really`"
+    )]
+    NotImitated {
+        /// The step.
+        step: StepId,
+        /// Its action.
+        uses: String,
+    },
     /// It takes too much real time.
     #[error("the run still goes on after {0} of real time")]
     Stuck(String),

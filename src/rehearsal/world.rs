@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bounded_clock::BoundedClock;
+use super::outside::CaseOutside;
 use super::result::Problem;
-use crate::action::Actions;
+use crate::action::{Actions, Outside};
 use crate::api::digicert::DigicertClient;
 use crate::api::http::{BaseUrl, Connection, Timeouts};
 use crate::api::regfish::RegfishClient;
@@ -37,6 +38,7 @@ pub(super) struct World {
     pub(super) sandbox: Sandbox,
     pub(super) clock: VirtualClock,
     pub(super) bounded: BoundedClock,
+    pub(super) outside: Arc<CaseOutside>,
     client: RegfishClient,
     digicert: DigicertClient,
     folder: tempfile::TempDir,
@@ -88,6 +90,7 @@ impl World {
             orders_before: controls.orders().into_iter().map(|order| order.id).collect(),
             records_before: controls.records().into_iter().map(|record| record.id).collect(),
             bounded: BoundedClock::new(clock.clone(), end),
+            outside: CaseOutside::new(case.imitate.clone(), &sandbox),
             sandbox,
             clock,
             client,
@@ -102,6 +105,7 @@ impl World {
             regfish: Some(self.client.clone()),
             digicert: Some(self.digicert.clone()),
             resolver: Some(Resolver::at(self.sandbox.dns_address())),
+            outside: Some(Arc::clone(&self.outside) as Arc<dyn Outside>),
             clock: Arc::new(self.bounded.clone()),
             key_directory: self.key_folder(),
             desk: None,

@@ -3,6 +3,7 @@
 
 mod case;
 mod expectation;
+mod imitation;
 mod inputs;
 mod named_files;
 mod outputs;
@@ -13,9 +14,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::case::decode_case;
+use self::imitation::decode_imitations;
 use self::inputs::{check_inputs, input_entries};
 use self::named_files::{decode_plan, decode_scenario};
 use super::Folder;
+use super::imitation::Imitations;
 use super::model::{Case, TestFile};
 use crate::document::decode::{Decoder, Fields};
 use crate::document::diagnostic::Diagnostic;
@@ -27,8 +30,8 @@ use crate::sandbox::Scenario;
 /// The version of the format that this program knows.
 const FORMAT_VERSION: i64 = 1;
 
-const FILE_KEYS: [&str; 6] =
-    ["certplan_test", "plan", "description", "inputs", "scenario", "cases"];
+const FILE_KEYS: [&str; 7] =
+    ["certplan_test", "plan", "description", "inputs", "scenario", "imitate", "cases"];
 
 /// More cases than this in one file are a mistake.
 const MOST_CASES: usize = 1_000;
@@ -46,6 +49,7 @@ struct Common<'n, 'p> {
     /// Whether those can be used at all; what is wrong with them is said once.
     inputs_fit: bool,
     scenario: Scenario,
+    imitate: Imitations,
     folder: &'p dyn Folder,
 }
 
@@ -79,6 +83,7 @@ pub(super) fn decode(
         inputs,
         inputs_fit: check_inputs(inputs, &plan, decoder),
         scenario: decode_scenario(&fields, folder, decoder).unwrap_or_default(),
+        imitate: decode_imitations(&fields, &plan, decoder),
         folder,
     };
     let cases = decode_cases(&fields, &common, decoder);

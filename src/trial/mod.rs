@@ -1,12 +1,14 @@
 //! Test files: what a plan does in an imitated world, written down as cases.
 //!
 //! [`parse_tests`] reads `NAME.test.yaml` and checks it against the plan that it is about: inputs
-//! against their types, steps and outputs against what the plan has. [`judge`] compares what a case
+//! against their types, steps and outputs against what the plan has, imitated answers against the
+//! actions that they are for. [`judge`] compares what a case
 //! expects with what was found. Nothing here plays a case: that is the part of `rehearsal`. All of
 //! it is pure.
 
 mod decode;
 mod expectation;
+mod imitation;
 mod judge;
 mod model;
 mod output_path;
@@ -23,6 +25,7 @@ pub use expectation::{
     CertificateExpectation, Expectation, OrderExpectation, Orders, Outcome, RecordExpectation,
     RequestExpectation, StepExpectation, StepWord, Wanted,
 };
+pub use imitation::{ImitatedAnswer, Imitation, Imitations, ShownCertificate};
 pub use judge::{CertificateFacts, Found, Mismatch, Strictness, judge};
 pub use model::{Act, Case, KillAt, TestFile};
 pub use output_path::OutputPath;

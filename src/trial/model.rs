@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::expectation::Expectation;
+use super::imitation::Imitations;
 use crate::document::{Position, SourceFile};
 use crate::plan::Plan;
 use crate::sandbox::Scenario;
@@ -32,6 +33,8 @@ pub struct Case {
     pub inputs: Map<String, Value>,
     /// How the world differs from the usual one.
     pub scenario: Scenario,
+    /// What stands for programs and servers that the sandbox does not imitate.
+    pub imitate: Imitations,
     /// Virtual time that the whole case may take.
     pub limit: Duration,
     /// Where the program is killed and started again.

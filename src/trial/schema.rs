@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::expectation::{Outcome, StepWord};
+use super::imitation::ShownCertificate;
 use crate::sandbox::{scenario_body_schema, scenario_definitions};
 
 /// The schema of a test file.
@@ -35,6 +36,7 @@ fn file() -> Value {
             "description": { "type": "string", "description": "What the cases are about." },
             "inputs": inputs("Inputs that all cases give, unless they give others."),
             "scenario": scenario("The world of all cases that describe none of their own."),
+            "imitate": { "$ref": "#/$defs/imitate" },
             "cases": {
                 "type": "array",
                 "description": "The cases. Each is a run of the plan in a world of its own.",
@@ -48,6 +50,8 @@ fn file() -> Value {
             "case": case(),
             "act": act(),
             "expect": expect(),
+            "imitate": imitate(),
+            "imitated_answer": imitated_answer(),
             "wanted": wanted(),
             "count": { "type": "integer", "minimum": 0, "maximum": u32::MAX },
         },
@@ -81,6 +85,7 @@ fn case() -> Value {
             "description": { "type": "string", "description": "More about it." },
             "inputs": inputs("The inputs of the plan."),
             "scenario": scenario("How the world differs from the usual one."),
+            "imitate": { "$ref": "#/$defs/imitate" },
             "limit": duration("Virtual time that the case may take; `90d` by default."),
             "kill_at": {
                 "description": "Where the program is killed and the run resumed, each time in a \
@@ -107,6 +112,63 @@ fn case() -> Value {
         },
         "required": ["name", "expect"],
         "additionalProperties": false,
+    })
+}
+
+fn imitate() -> Value {
+    json!({
+        "type": "object",
+        "description": "What stands for the programs and servers that steps reach (`command.run`, \
+                        `http.request`, `tls.check_served`), for each step. What a case says goes \
+                        before what the file says.",
+        "additionalProperties": {
+            "anyOf": [
+                { "const": "really", "description": "The step really acts." },
+                { "$ref": "#/$defs/imitated_answer" },
+                {
+                    "type": "array",
+                    "description": "One answer after the other; the last one from then on.",
+                    "minItems": 1,
+                    "maxItems": 100,
+                    "items": { "$ref": "#/$defs/imitated_answer" },
+                },
+            ],
+        },
+    })
+}
+
+fn imitated_answer() -> Value {
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    let shown: Vec<&str> = ShownCertificate::WORDS.iter().map(|(word, _)| *word).collect();
+    let answer = |description: &str, properties: Value| {
+        json!({
+            "type": "object",
+            "description": description,
+            "properties": properties,
+            "additionalProperties": false,
+        })
+    };
+    json!({
+        "anyOf": [
+            { "const": "succeeds", "description": "What lets the step succeed." },
+            answer("For `command.run`: the program ends.", json!({
+                "exit_code": { "type": "integer", "minimum": 0, "maximum": 255 },
+                "stdout": text("Its output."),
+                "stderr": text("Its error output."),
+            })),
+            answer("For `http.request`: the server answers.", json!({
+                "status": { "type": "integer", "minimum": 100, "maximum": 599 },
+                "headers": { "type": "object", "additionalProperties": { "type": "string" } },
+                "json": { "description": "The body, as JSON." },
+                "text": text("The body as it is."),
+            })),
+            answer("For `tls.check_served`: the server shows a certificate.", json!({
+                "serves": { "enum": shown },
+            })),
+            answer("Nobody answers, or nothing starts.", json!({
+                "error": text("The reason."),
+            })),
+        ],
     })
 }
 

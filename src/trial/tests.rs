@@ -15,6 +15,15 @@ const SMALL: &str = "certplan: 1\nname: small\ninputs:\n  common_name: { type: d
                      what it is for }\nsteps:\n  - id: key\n    uses: x509.create_csr\n    with: { \
                      common_name: \"{{ inputs.common_name }}\" }\n";
 
+/// A plan with all that no sandbox imitates.
+const DEPLOY: &str = "certplan: 1\nname: deploy\nconnections: { regfish: { api_key: { env: KEY } } \
+                      }\nsteps:\n  - id: product\n    uses: regfish.list_products\n    with: { sku: \
+                      SecureSite }\n  - id: key\n    uses: x509.create_csr\n    with: { common_name: \
+                      a.example }\n  - id: reload\n    uses: command.run\n    with: { argv: [reload] \
+                      }\n  - id: ask\n    uses: http.request\n    with: { url: \
+                      \"https://a.example\" }\n  - id: served\n    uses: tls.check_served\n    with: { \
+                      host: a.example, sha256: aa }\n";
+
 /// The files beside every test file here.
 pub(crate) struct Shelf;
 
@@ -24,6 +33,7 @@ impl Folder for Shelf {
             "dv.yaml" => include_str!("../../plans/dv.yaml"),
             "ov-staged.yaml" => include_str!("../../plans/ov-staged.yaml"),
             "small.yaml" => SMALL,
+            "deploy.yaml" => DEPLOY,
             "broken.yaml" => "certplan: 1\nname: broken\nstpes: []\n",
             _ => return Err("No such file or directory".to_owned()),
         };
@@ -109,6 +119,40 @@ fn inputs_of_a_case_go_before_those_of_the_file() {
     let cases = parse(text).cases;
     assert_eq!(cases[0].inputs["common_name"], "a.example");
     assert_eq!(cases[1].inputs["common_name"], "b.example");
+}
+
+#[test]
+fn what_a_case_imitates_goes_before_what_the_file_does_step_by_step() {
+    let text = "certplan_test: 1\nplan: deploy.yaml\nimitate: { reload: succeeds, served: really \
+                }\ncases:\n  - name: one\n    imitate: { reload: [{ exit_code: 3, stderr: no }, \
+                { error: gone }], ask: { status: 201, headers: { X-Id: a }, json: { id: 7 } } }\n    \
+                expect: { outcome: succeeded }\n  - name: two\n    imitate: { served: { serves: \
+                another } }\n    expect: { outcome: succeeded }\n";
+    let cases = parse(text).cases;
+    let of = |case: usize, step: &str| cases[case].imitate.get(step);
+    let failed = ImitatedAnswer::Program {
+        exit_code: Some(3),
+        stdout: String::new(),
+        stderr: "no".to_owned(),
+    };
+    let gone = ImitatedAnswer::Error("gone".to_owned());
+    let reload = of(0, "reload").unwrap();
+    // The last one holds from then on.
+    for (turn, answer) in [(0, &failed), (1, &gone), (7, &gone)] {
+        assert_eq!(reload.answer(turn), Some(answer));
+    }
+    let created = ImitatedAnswer::Server {
+        status: Some(201),
+        headers: [("x-id".to_owned(), "a".to_owned())].into(),
+        body: "{\"id\":7}".to_owned(),
+    };
+    assert_eq!(of(0, "ask").unwrap().answer(0), Some(&created));
+    assert_eq!(of(0, "served"), Some(&Imitation::Really));
+    let success = Imitation::Answers(vec![ImitatedAnswer::Success]);
+    let another = vec![ImitatedAnswer::Certificate(ShownCertificate::Another)];
+    assert_eq!(of(1, "reload"), Some(&success));
+    assert_eq!(of(1, "served"), Some(&Imitation::Answers(another)));
+    assert_eq!(of(1, "ask"), None);
 }
 
 #[test]
@@ -247,6 +291,8 @@ fn after_a_crash_requests_attempts_and_times_may_have_grown() {
 /// Mistakes that only the parser sees: a schema knows shapes, not the plan.
 const ONLY_THE_PARSER: &[&str] = &[
     "duplicate_case",
+    "imitate_other_action",
+    "imitate_step_unknown",
     "input_common_wrong",
     "input_missing",
     "input_type",

@@ -86,6 +86,7 @@ impl World {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let actions = Actions {
             resolver: Some(certplan::dns::Resolver::at(self.sandbox.dns_address())),
+            outside: None,
             regfish: Some(self.client.clone()),
             digicert: None,
             clock: Arc::clone(&clock),

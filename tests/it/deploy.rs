@@ -56,7 +56,8 @@ fn acceptor(certificate: &Path, key: &Path) -> Option<TlsAcceptor> {
 fn deploy(project: &Project, server: &WebServer, more: &[&str]) -> Finished {
     let plan = shipped_plan("issue-and-deploy.yaml");
     let [host, port] = server.inputs();
-    let mut arguments = vec!["run", &plan, "--sandbox", "--input", &host, "--input", &port];
+    let mut arguments =
+        vec!["run", &plan, "--sandbox", "--really-act", "--input", &host, "--input", &port];
     arguments.extend(["--input", "reload=[touch, reloaded]"]);
     arguments.extend(more);
     project.run(&arguments)
@@ -105,6 +106,30 @@ fn a_server_that_serves_another_certificate_gets_the_former_one_back() {
     assert_ne!(set_of(&project, "current"), Some(first), "{rolled}");
     let _ = project.run(&["rollback", "/nowhere"]).expect_code(2).expect_talk("no set is current");
     drop((server.runtime, stubborn.runtime));
+}
+
+#[test]
+fn in_the_sandbox_nothing_outside_of_it_is_touched_unless_it_is_wanted() {
+    let project = Project::new();
+    let plan = shipped_plan("issue-and-deploy.yaml");
+    let arguments = ["run", &plan, "--sandbox", "--input", "reload=[touch, reloaded]"];
+    let run = project.run(&arguments).expect_code(0);
+    let run = run.expect_talk("imitated: `touch` ended with exit status: 0");
+    let run = run.expect_talk("imitated: www.example.com at 127.0.0.1:443 serves it");
+    assert!(!project.path().join(".certplan/sandbox/files/reloaded").exists(), "{run}");
+    // Nobody knows what this server would say.
+    project.write(
+        "ask.yaml",
+        "certplan: 1\nname: ask\nsteps:\n  - id: ask\n    uses: http.request\n    with: { url: \
+         \"https://tickets.invalid/\", secret_headers: { a: { env: NOBODY_SETS_THIS } }, captures: { \
+         id: json.id } }\n  - id: told\n    uses: http.request\n    with: { url: \
+         \"https://tickets.invalid/\", method: PUT, expect_status: [204] }\n",
+    );
+    let run = project.run(&["run", "ask.yaml", "--sandbox"]).expect_code(1);
+    let run = run.expect_talk("`captures` needs an answer that the sandbox cannot know");
+    let _ = run.expect_talk("imitated: https://tickets.invalid answered 204");
+    let usage = project.run(&["run", "ask.yaml", "--really-act"]).expect_code(2);
+    let _ = usage.expect_talk("--sandbox");
 }
 
 const SECRET: &str = "s3cret-4711-0815-that-stands-nowhere";

@@ -169,6 +169,7 @@ async fn really_sent(plan: &str, names: &str) -> Vec<Arrived> {
         regfish: Some(RegfishClient::new(connection).unwrap()),
         digicert: None,
         resolver: Some(Resolver::at(sandbox.dns_address())),
+        outside: None,
         clock: Arc::clone(&clock),
         key_directory: folder.path().join("keys"),
         desk: None,

@@ -346,6 +346,7 @@ impl Scene {
                 regfish: Some(self.client()),
                 digicert: Some(self.world.digicert.clone()),
                 resolver: Some(Resolver::at(self.sandbox().dns_address())),
+                outside: None,
                 clock,
                 key_directory: self.folder.path().join("keys"),
                 desk: None,

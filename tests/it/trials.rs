@@ -336,7 +336,7 @@ fn the_examples_of_the_guide_do_what_it_says() {
             continue;
         }
         let folder = tempfile::tempdir().unwrap();
-        for plan in ["dv.yaml", "ov-staged.yaml"] {
+        for plan in ["dv.yaml", "ov-staged.yaml", "issue-and-deploy.yaml"] {
             let text = std::fs::read_to_string(
                 Path::new(env!("CARGO_MANIFEST_DIR")).join("plans").join(plan),
             );

@@ -109,7 +109,8 @@ pub(in crate::cli) async fn go_on_with_many(
             let Some(engine) = &party.latest else { return Ok(Vec::new()) };
             let session =
                 Session::of_world(state, store, engine, settings, observer, budgets, console)
-                    .await?;
+                    .await?
+                    .acting(arguments.really_act);
             for (run, Replacement { stored, event }) in party.replacements {
                 let mut engine = session.driver.load(&run).await?;
                 session.driver.replace_plan(&run, &mut engine, stored, event).await?;

@@ -114,7 +114,8 @@ async fn session(
             None => Scenario::default(),
         };
         let latest = choices.latest;
-        return Session::embedded(state, store, latest, &scenario, observer, console).await;
+        let session = Session::embedded(state, store, latest, &scenario, observer, console).await?;
+        return Ok(session.acting(arguments.really_act));
     }
     let targets = choices.work().map(|choice| (&choice.plan.plan, &choice.inputs, &choice.target));
     let endpoints = Endpoints::of_batch(

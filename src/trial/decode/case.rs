@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Common;
 use super::expectation::decode_expectation;
+use super::imitation::decode_imitations;
 use super::inputs::decode_inputs;
 use super::named_files::decode_scenario;
 use super::value::decode_duration;
@@ -16,8 +17,8 @@ use crate::trial::expectation::Expectation;
 use crate::trial::model::{Act, Case, KillAt};
 use crate::types::{printable, shorten};
 
-const CASE_KEYS: [&str; 8] =
-    ["name", "description", "inputs", "scenario", "limit", "kill_at", "expect", "then"];
+const CASE_KEYS: [&str; 9] =
+    ["name", "description", "inputs", "scenario", "imitate", "limit", "kill_at", "expect", "then"];
 
 const ACT_KEYS: [&str; 2] = ["after", "expect"];
 
@@ -56,6 +57,8 @@ pub(super) fn decode_case(
         Some(_) => decode_scenario(&fields, common.folder, decoder),
         None => Some(common.scenario.clone()),
     };
+    let mut imitate = common.imitate.clone();
+    imitate.extend(decode_imitations(&fields, common.plan, decoder));
     let limit = decode_duration(&fields, "limit", decoder).unwrap_or(LIMIT);
     let kill_at = decode_kills(&fields, decoder);
     let expect = decode_expect(&fields, start, common.plan, decoder);
@@ -67,6 +70,7 @@ pub(super) fn decode_case(
         place,
         inputs,
         scenario,
+        imitate,
         limit,
         kill_at,
         expect,
