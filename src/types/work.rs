@@ -73,6 +73,11 @@ impl Work {
         }
     }
 
+    /// Does `task` as this work, however long it takes.
+    pub async fn through<T>(&self, task: impl Future<Output = T>) -> T {
+        CURRENT.scope(self.clone(), task).await
+    }
+
     /// Calls the work back from whatever it waits for, now and from now on: the program is asked
     /// to stop. What is being done is not touched.
     pub fn release(&self) {

@@ -10,7 +10,7 @@ use certplan::api::http::{BaseUrl, Connection, Gate, HttpClient, Method, OpenGat
 use certplan::sandbox::{RateLimit, RateLimits, Sandbox, SandboxOptions};
 use certplan::types::{Clock, SystemClock, VirtualClock, Work};
 
-use crate::harness::{Project, Running, World, impatient_plan};
+use crate::harness::{Project, Running, World, finish, impatient_plan};
 
 const LONG: Duration = Duration::from_secs(600);
 
@@ -148,4 +148,18 @@ fn five_programs_with_overlapping_needs_meet_no_429_and_order_once_each() {
     let requests = world.requests();
     let took = requests[requests.len() - 1].at.duration_since(requests[0].at);
     assert!(took.as_millis() >= 3_000 && requests.len() > 36, "{} in {took:?}", requests.len());
+}
+
+#[test]
+fn a_batch_on_a_virtual_clock_goes_on_when_the_budget_is_full() {
+    // Enough targets that they look through one list for all: also the list waits for its turn.
+    let project = Project::new();
+    project.write("plan.yaml", impatient_plan("dv.yaml"));
+    let names: String = (0..24).map(|number| format!("www.example-{number}.com\n")).collect();
+    project.write("inventory.txt", names);
+    let arguments = ["run", "plan.yaml", "--inventory", "inventory.txt", "--yes", "--sandbox"];
+    let mut command = project.command(&arguments);
+    command.env("REGFISH_LIMITS", "20/60s");
+    let _ = finish(command).expect_code(0).expect_data("24 issued");
+    assert_eq!(project.embedded_orders().len(), 24);
 }

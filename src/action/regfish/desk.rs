@@ -5,6 +5,9 @@
 //! certificate's state means, and it never makes a list look newer than it is: whoever lost an
 //! answer gets a list that was asked for afterwards.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,7 +18,7 @@ use super::snapshot::Snapshot;
 use crate::action::Waiting;
 use crate::api::http::ApiError;
 use crate::api::regfish::{Certificate, CertificateStatus, RegfishClient};
-use crate::types::{Busy, CertificateId, Clock, Rest, Timestamp};
+use crate::types::{Busy, CertificateId, Clock, Rest, Timestamp, Work};
 
 /// What is there before an order may be this old. What others order meanwhile could be taken for
 /// the order if its answer is lost, so it is not long.
@@ -249,10 +252,7 @@ impl Desk {
             }
             inner.asked
         };
-        let (rest, mark) = Rest::begin();
-        drop(mark);
-        let _asking = self.asking.lock().await;
-        drop(rest);
+        let _asking = self.alone().await;
         {
             let inner = self.lock();
             if inner.answered > asked
@@ -265,6 +265,14 @@ impl Desk {
             }
         }
         self.ask().await
+    }
+
+    /// Waits until nobody else asks for a list. Whoever does may wait for the request budget, so a
+    /// virtual clock goes on meanwhile.
+    async fn alone(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        let (_rest, mark) = Rest::begin();
+        drop(mark);
+        self.asking.lock().await
     }
 
     /// One list call. The caller holds `asking`.
@@ -319,10 +327,16 @@ impl Desk {
                     continue;
                 }
             }
-            let list = {
-                let _asking = self.asking.lock().await;
-                self.ask().await
-            };
+            // A work of its own, so that a virtual clock moves on while the list waits for its turn.
+            let work = Work::begin(Arc::clone(&self.clock), None);
+            drop(busy.take());
+            let list = work
+                .through(async {
+                    let _asking = self.alone().await;
+                    self.ask().await
+                })
+                .await;
+            busy = Some(work.end());
             self.wake(list);
         }
     }
