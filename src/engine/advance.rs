@@ -117,23 +117,23 @@ impl Engine {
             Err(message) => return fail(message),
         }
         match self.parameters(step, now) {
-            Ok(parameters) => self.started(step, parameters, now),
+            Ok(parameters) => self.started(step, parameters, patience(step, now)),
             Err(message) => fail(message),
         }
     }
 
-    /// The event that begins an attempt with all the time that the plan allows.
+    /// The event that begins an attempt.
     pub(super) fn started(
         &self,
         step: &Step,
         parameters: Map<String, Value>,
-        now: Timestamp,
+        deadline: Option<Timestamp>,
     ) -> EventKind {
         EventKind::StepStarted {
             step: step.id.clone(),
             attempt: self.attempts(&step.id) + 1,
             parameters,
-            deadline: step.poll.as_ref().map(|poll| super::outcome::later(now, poll.timeout)),
+            deadline,
         }
     }
 
@@ -155,4 +155,9 @@ impl Engine {
         }
         EventKind::RunFinished { result: RunResult::Succeeded }
     }
+}
+
+/// When a step that begins to wait now has waited as long as the plan allows.
+pub(super) fn patience(step: &Step, now: Timestamp) -> Option<Timestamp> {
+    step.poll.as_ref().map(|poll| super::outcome::later(now, poll.timeout))
 }

@@ -1,5 +1,6 @@
 //! How a run is taken up again: what its steps' states mean after a crash, a stop or a wait.
 
+use super::advance::patience;
 use super::{Command, Engine, EngineError};
 use crate::plan::find_signature;
 use crate::run::{
@@ -118,7 +119,10 @@ impl Engine {
             | StepState::Waiting { attempt, .. }
             | StepState::Retrying { attempt, .. } => {
                 let step = self.plan.steps.get(id)?;
-                Some(self.started(step, attempt.parameters.clone(), now))
+                // A crash does not lengthen the wait that the plan allows. Whoever resumes a run
+                // that was parked at its end means to wait anew, and gets all of it again.
+                let deadline = attempt.deadline.or_else(|| patience(step, now));
+                Some(self.started(step, attempt.parameters.clone(), deadline))
             }
             StepState::Sent { .. } => ask(StepError::new(
                 ErrorKind::Interrupted,

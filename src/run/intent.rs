@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::{CertificateId, DomainName, OrganizationId, Timestamp};
 
+/// What the key of an organization begins with. No name of a certificate has a space in it.
+const AN_ORGANIZATION: &str = "the organization ";
+
 /// What is about to be sent exactly once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -90,10 +93,18 @@ impl Intent {
             Self::Reissue(reissue) => reissue.names.iter().map(DomainName::as_str).collect(),
             Self::Organization(organization) => {
                 let OrganizationIntent { name, country_code, .. } = organization;
-                return format!("the organization {name} in {country_code}").to_lowercase();
+                return format!("{AN_ORGANIZATION}{name} in {country_code}").to_lowercase();
             }
         };
         all.into_iter().collect::<Vec<_>>().join(", ")
+    }
+
+    /// What is under way for a [`Self::names_key`], in words that follow "run … is".
+    pub fn doing(names_key: &str) -> String {
+        match names_key.starts_with(AN_ORGANIZATION) {
+            true => format!("creating {names_key}"),
+            false => format!("ordering for {names_key}"),
+        }
     }
 
     /// Whether a certificate comes of it, which may cost money and binds the run.
@@ -102,5 +113,23 @@ impl Intent {
             Self::Order(_) | Self::Reissue(_) => true,
             Self::Organization(_) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_under_way_is_said_as_what_it_is() {
+        let organization = Intent::Organization(OrganizationIntent {
+            name: "Example GmbH".to_owned(),
+            address: "Beispielweg 1".to_owned(),
+            country_code: "DE".to_owned(),
+            known_organization_ids: BTreeSet::new(),
+        });
+        let words = Intent::doing(&organization.names_key());
+        assert_eq!(words, "creating the organization example gmbh in de");
+        assert_eq!(Intent::doing("a.example.com"), "ordering for a.example.com");
     }
 }

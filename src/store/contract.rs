@@ -179,17 +179,51 @@ pub(super) async fn keeps_the_contract(store: &dyn Store) {
     store.append(&four, vec![started(2), intent(3)]).await.unwrap();
     let cancelled = EventKind::RunCancelled { program: "test".to_owned(), reason: None };
     store.append(&four, vec![event(4, cancelled)]).await.unwrap();
-    store.append(&five, vec![started(2), intent(3)]).await.unwrap();
+    let withdrawn = EventKind::IntentWithdrawn { step: step() };
+    store.append(&five, vec![started(2), intent(3), event(4, withdrawn)]).await.unwrap();
     let summaries = store.list_runs().await.unwrap();
     assert!(summaries.iter().any(|run| run.id == four && run.phase == "cancelled"));
 
     keeps_batches(store, &one).await;
+
+    hands_a_certificate_on(store, &one).await;
 
     // A run that is not there is said to be not there.
     let nobody = RunId::from_random(99);
     assert!(matches!(store.load_run(&nobody).await, Err(StoreError::NoSuchRun(_))));
     let lost = store.append(&nobody, vec![started(2)]).await.unwrap_err();
     assert!(matches!(lost, StoreError::NoSuchRun(_)), "{lost}");
+}
+
+/// A reissue takes the certificate over from the run that ordered it, and whoever comes later sees
+/// one owner.
+async fn hands_a_certificate_on(store: &dyn Store, former: &RunId) {
+    let certificate = CertificateId::parse("AAAAAAAAAAAA1").unwrap();
+    let next = new_run(7);
+    let seven = next.id.clone();
+    store.create_run(next).await.unwrap();
+    let (step, certificate_id) = (step(), certificate.clone());
+    let taken =
+        EventKind::CertificateBound { step, certificate_id, binding: BindingKind::Reissued };
+    store.append(&seven, vec![started(2), intent(3), event(4, taken)]).await.unwrap();
+    let owners = store.certificate_owners().await.unwrap();
+    assert_eq!(owners.get(&certificate), Some(&seven));
+    let listed = store.list_runs().await.unwrap();
+    let shown = |id: &RunId| {
+        listed.iter().find(|run| run.id == *id).and_then(|run| run.certificate_id.clone())
+    };
+    assert_eq!((shown(former), shown(&seven)), (None, Some(certificate)));
+    // What happened stays as it happened.
+    let events = store.load_run(former).await.unwrap().events;
+    assert!(RunState::fold(&events).unwrap().certificate_id.is_some());
+    let (eighth, order) = (new_run(8), bound(4, "AAAAAAAAAAAA1"));
+    let eight = eighth.id.clone();
+    store.create_run(eighth).await.unwrap();
+    let stolen = store.append(&eight, vec![started(2), intent(3), order]).await.unwrap_err();
+    assert!(
+        matches!(&stolen, StoreError::CertificateOwned { owner, .. } if *owner == seven.as_str()),
+        "{stolen}"
+    );
 }
 
 async fn keeps_batches(store: &dyn Store, existing: &RunId) {

@@ -17,6 +17,8 @@ pub struct MemoryStore {
     runs: Mutex<Vec<(RunId, StoredPlan, Vec<Event>)>>,
     plans: Mutex<Vec<StoredPlan>>,
     batches: Mutex<Vec<(BatchSummary, Vec<RunId>)>>,
+    /// Who owns which certificate now: a reissue takes it over.
+    owners: Mutex<BTreeMap<CertificateId, RunId>>,
 }
 
 impl MemoryStore {
@@ -26,15 +28,11 @@ impl MemoryStore {
 
     fn add(&self, run: &RunId, events: Vec<Event>) -> Result<(), StoreError> {
         let mut runs = self.lock();
-        let owner_of = |id: &CertificateId| {
-            let owns = |(owner, _, events): &&(RunId, StoredPlan, Vec<Event>)| {
-                owner != run && events.iter().any(|event| bound(event) == Some(id))
-            };
-            runs.iter().find(owns).map(|(owner, _, _)| owner.to_string())
-        };
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
         for id in events.iter().filter_map(ordered) {
-            if let Some(owner) = owner_of(id) {
-                return Err(StoreError::CertificateOwned { certificate_id: id.clone(), owner });
+            if let Some(owner) = owners.get(id).filter(|owner| *owner != run) {
+                let (certificate_id, owner) = (id.clone(), owner.to_string());
+                return Err(StoreError::CertificateOwned { certificate_id, owner });
             }
         }
         for event in &events {
@@ -61,6 +59,7 @@ impl MemoryStore {
                 }
             }
         }
+        owners.extend(events.iter().filter_map(bound).map(|id| (id.clone(), run.clone())));
         stored.extend(events);
         Ok(())
     }
@@ -172,6 +171,9 @@ impl Store for MemoryStore {
             if runs.iter().any(|(id, _, _)| *id == run.id) {
                 Err(StoreError::Conflict(run.id))
             } else {
+                let bound = run.events.iter().filter_map(bound);
+                let bound = bound.map(|certificate| (certificate.clone(), run.id.clone()));
+                self.owners.lock().unwrap_or_else(PoisonError::into_inner).extend(bound);
                 runs.push((run.id, run.plan, run.events));
                 Ok(())
             }
@@ -199,6 +201,7 @@ impl Store for MemoryStore {
 
     fn list_runs(&self) -> StoreFuture<'_, Vec<RunSummary>> {
         let runs = self.lock();
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
         let summaries = runs
             .iter()
             .rev()
@@ -211,7 +214,11 @@ impl Store for MemoryStore {
                     target: state.header.target.clone(),
                     sandbox: state.header.sandbox,
                     phase: state.phase.name().to_owned(),
-                    certificate_id: state.certificate_id.clone(),
+                    // Whoever had it before has handed it on.
+                    certificate_id: state
+                        .certificate_id
+                        .clone()
+                        .filter(|certificate| owners.get(certificate) == Some(id)),
                     started_at: state.started_at,
                     updated_at: state.updated_at,
                 })
@@ -221,13 +228,7 @@ impl Store for MemoryStore {
     }
 
     fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>> {
-        let runs = self.lock();
-        let owners = runs
-            .iter()
-            .flat_map(|(run, _, events)| {
-                events.iter().filter_map(bound).map(|id| (id.clone(), run.clone()))
-            })
-            .collect();
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Box::pin(ready(Ok(owners)))
     }
 

@@ -19,7 +19,7 @@ pub use lock::{LockError, TargetKey, TargetLock, TargetLocks};
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 
-use crate::run::{Event, RunState};
+use crate::run::{Event, Intent, RunState};
 use crate::types::{BatchId, CertificateId, IdError, RunId, Timestamp};
 
 /// What a store method returns: it is done when the promise is kept.
@@ -165,10 +165,11 @@ pub enum StoreError {
         /// The run that owns it.
         owner: String,
     },
-    /// Another run has sent an order for the same names, and what became of it is open.
-    #[error("run `{owner}` is ordering for {names}, and the answer is open")]
+    /// Another run has sent an order for the same names, or made the same organization, and what
+    /// became of it is open.
+    #[error("run `{owner}` is {}, and the answer is open", Intent::doing(names))]
     NamesBeingOrdered {
-        /// The names.
+        /// The names, as [`Intent::names_key`] writes them.
         names: String,
         /// The run.
         owner: String,

@@ -210,6 +210,37 @@ fn the_end_of_a_polls_time_parks_and_resume_waits_anew() {
 }
 
 #[test]
+fn a_crash_does_not_lengthen_a_wait_and_who_resumes_a_parked_one_gets_all_of_it() {
+    let mut scene = Scene::new(plan(ORDER));
+    scene.finish("order", Outcome::Prepared { intent: intent() });
+    scene.finish("order", ordered("AAAAAAAAAAAA1", BindingKind::Ordered));
+    let deadline = |scene: &Scene| match &scene.engine.state().steps[&id("issued")].state {
+        crate::run::StepState::Parked { .. } => None,
+        state => state.attempt().unwrap().deadline,
+    };
+    let first = deadline(&scene);
+    scene.wait(minutes(1));
+    scene.crash_and_resume();
+    assert_eq!(deadline(&scene), first, "before its first look");
+    scene.finish("issued", not_yet("pending"));
+    scene.wait(minutes(3));
+    scene.crash_and_resume();
+    assert_eq!(deadline(&scene), first, "while it waited");
+    scene.finish("issued", passing());
+    scene.crash_and_resume();
+    assert_eq!(deadline(&scene), first, "while the API was down");
+    // However late the program comes back, it looks once before it gives up.
+    scene.wait(minutes(60));
+    scene.crash_and_resume();
+    assert_eq!(scene.call("issued"), Some(crate::run::Call::Perform));
+    scene.finish("issued", not_yet("pending"));
+    assert_eq!((scene.state("issued"), scene.phase()), ("parked", "parked"));
+    scene.crash_and_resume();
+    assert_eq!(deadline(&scene), scene.now.checked_add(jiff::SignedDuration::from_mins(10)).ok());
+    scene.assert_replays();
+}
+
+#[test]
 fn a_waiting_step_outlasts_an_api_that_is_down_and_parks_when_its_time_is_over() {
     let mut scene = Scene::new(plan(WAITING));
     let mut looks = 0;
