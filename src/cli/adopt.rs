@@ -10,6 +10,7 @@ use super::exit::ExitCode;
 use super::resume::load;
 use super::session::{Session, holder, target_key};
 use super::state_directory::{StateDirectory, find_run, nothing_here};
+use crate::store::{LostOrder, SqliteStore};
 use crate::types::{CertificateId, RunId};
 
 pub(super) async fn adopt(
@@ -25,6 +26,9 @@ pub(super) async fn adopt(
     };
     let state = StateDirectory::find(&arguments.state)?;
     let Some(store) = state.open_existing()? else { return Err(nothing_here(&state)) };
+    if let Some(code) = settle_lost(&store, &arguments, console).await? {
+        return Ok(code);
+    }
     let run = find_run(store.as_ref(), &arguments.run).await?.id;
     let key = target_key(&load(&store, &run).await?);
     let _lock = state.locks().lock(&key, &holder(&format!("run {run}")))?;
@@ -49,6 +53,40 @@ pub(super) async fn adopt(
     }
     console.talk(&format!("go on with: certplan resume {run}"));
     Ok(ExitCode::Success)
+}
+
+/// Settles the orders of a run that an older copy of the state file has forgotten. None when there
+/// are none of this run.
+async fn settle_lost(
+    store: &SqliteStore,
+    arguments: &AdoptArguments,
+    console: &Console,
+) -> Result<Option<ExitCode>, CliError> {
+    let mut lost = store.lost_orders().await?;
+    lost.retain(|lost| !arguments.run.is_empty() && lost.run.as_str().starts_with(&arguments.run));
+    let Some(first) = lost.first().cloned() else { return Ok(None) };
+    if lost.iter().any(|lost| lost.run != first.run) {
+        return Err(CliError::usage("several runs with forgotten orders begin like this")
+            .hint("give more of the id"));
+    }
+    let LostOrder { run, names, .. } = first;
+    if !arguments.none {
+        let message = format!(
+            "the state file is an older copy, and has forgotten that run `{run}` ordered for {names}; \
+             its certificate cannot be bound to it any more"
+        );
+        return Err(CliError::usage(message).hint("`certplan doctor` says what can be done"));
+    }
+    if !arguments.yes {
+        let question = format!(
+            "Run {run} has ordered for {names}, and the state file has forgotten it. If the order \
+             arrived, ordering anew costs a second certificate.\nMay these names be ordered again?"
+        );
+        confirm(&question, "look at the Console first", console)?;
+    }
+    store.settle_lost(&run)?;
+    console.talk(&format!("what run {run} ordered for {names} stands in nobody's way any more"));
+    Ok(Some(ExitCode::Success))
 }
 
 /// Ordering anew can cost a second time, so somebody has to mean it.

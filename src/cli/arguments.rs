@@ -428,6 +428,13 @@ pub(super) enum SchemaOf {
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArguments {
+    /// Compare the runs with the certificates of the account, too; sends requests that only look
+    #[arg(long)]
+    pub(super) api: bool,
+
+    #[command(flatten)]
+    pub(super) settings: SettingArguments,
+
     #[command(flatten)]
     pub(super) state: StateArguments,
 }

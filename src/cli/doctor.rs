@@ -1,6 +1,7 @@
 //! `certplan doctor`: whether what is kept is whole: state file, runs, keys, certificates.
 //!
-//! It looks and changes nothing.
+//! It looks and changes nothing. With `--api` it also compares the runs with the certificates that
+//! the account has.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use super::arguments::DoctorArguments;
 use super::budget::limits;
 use super::connections::{DIGICERT_PATH, Settings};
 use super::console::Console;
+use super::doctor_account;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::pause::pause_line;
@@ -17,11 +19,11 @@ use super::state_directory::{StateDirectory, nothing_here};
 use crate::api::budget::{Standing, Usage, shared_budgets};
 use crate::pki::PrivateKey;
 use crate::run::{RunState, StepState};
-use crate::store::{RunSummary, SqliteStore, Store};
+use crate::store::{LostOrder, RunSummary, SqliteStore, Store};
 use crate::types::{RunId, Timestamp};
 
 /// What a look at one thing brought.
-enum Finding {
+pub(super) enum Finding {
     Good(String),
     /// Nothing is broken, and somebody should know.
     Odd(String),
@@ -54,9 +56,14 @@ pub(super) async fn doctor(
         findings.extend(faults.into_iter().map(Finding::Bad));
     }
     findings.push(Finding::Good(format!("{whole} of {} runs are whole", runs.len())));
+    findings.extend(forgotten(&store).await);
     findings.push(secrecy(&state));
     findings.extend(pause_line(&state).map(Finding::Odd));
     findings.extend(requests(&state)?);
+    if arguments.api {
+        let settings = Settings::parse(&arguments.settings.set)?;
+        findings.extend(doctor_account::compare(&state, &store, &settings, console).await?);
+    }
 
     let style = console.out_style();
     let mut sick = false;
@@ -88,10 +95,16 @@ async fn state_file(store: &SqliteStore) -> Finding {
 async fn lying_lines(store: &SqliteStore) -> BTreeMap<RunId, String> {
     // Runs that cannot be read are found one by one.
     let folded = store.fold_runs().await.unwrap_or_default();
+    let owners = store.certificate_owners().await.unwrap_or_default();
     let lying = folded.into_iter().filter_map(|(line, state)| {
         let state = state.ok()?;
-        let said = (line.phase.as_str(), &line.certificate_id, line.updated_at);
-        let is = (state.phase.name(), &state.certificate_id, state.updated_at);
+        // What was reissued belongs to the run that had it issued anew, and to no other.
+        let own = state
+            .certificate_id
+            .as_ref()
+            .filter(|id| owners.get(*id).is_none_or(|owner| *owner == line.id));
+        let said = (line.phase.as_str(), line.certificate_id.as_ref(), line.updated_at);
+        let is = (state.phase.name(), own, state.updated_at);
         (said != is).then(|| {
             let (said, is) = (&line.phase, state.phase.name());
             let fault = format!(
@@ -102,6 +115,24 @@ async fn lying_lines(store: &SqliteStore) -> BTreeMap<RunId, String> {
         })
     });
     lying.collect()
+}
+
+/// The orders that an older copy of the state file has forgotten.
+async fn forgotten(store: &SqliteStore) -> Vec<Finding> {
+    let lost = match store.lost_orders().await {
+        Ok(lost) => lost,
+        Err(error) => return vec![Finding::Bad(format!("the notes of orders: {error}"))],
+    };
+    let finding = |LostOrder { run, at, names, .. }: LostOrder| {
+        Finding::Bad(format!(
+            "the state file is an older copy: it has forgotten that run {run} ordered for {names} \
+             on {}. Nobody orders for these names before that is settled. `certplan doctor --api` \
+             finds the certificate; a plan with `regfish.reissue` takes it over by its id, free \
+             within its contract; `certplan adopt {run} --none` lets the names be ordered again",
+            at.strftime("%Y-%m-%d %H:%M UTC")
+        ))
+    };
+    lost.into_iter().map(finding).collect()
 }
 
 /// What is wrong with a run and with what it left on disk.

@@ -49,6 +49,7 @@ impl From<StoreError> for CliError {
                 Some("name another folder with `--state-dir`; the file was left as it is")
             }
             StoreError::Conflict(_) => Some("look at it with `certplan show`, then resume it"),
+            StoreError::OrderForgotten(_) => Some("`certplan doctor` says what can be done"),
             StoreError::CertificateOwned { .. }
             | StoreError::NoSuchPlan(_)
             | StoreError::NoSuchBatch(_)

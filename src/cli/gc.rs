@@ -86,27 +86,8 @@ impl<'s> Search<'s> {
             search.enter_sandbox(state, console).await?;
             return Ok(search);
         }
-        let budgets = Budgets::new(state, settings, console)?;
-        let mut errors = Vec::new();
-        let (plans, unread) = plans(store).await?;
-        search.unread = unread;
-        for ((recorded, _), plan) in plans {
-            let base_url =
-                connections::recorded_base_url(&connections::REGFISH, &recorded, settings)?;
-            let place = base_url.to_string();
-            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-            match connections::regfish(&plan, base_url, clock, &budgets).await {
-                Ok(client) => search.accounts.push(Account { place, client }),
-                Err(error) => {
-                    search.unread.push(format!("{place}: {}", error.message));
-                    errors.push(error);
-                }
-            }
-        }
-        match errors.into_iter().next() {
-            Some(error) if search.accounts.is_empty() => Err(error),
-            _ => Ok(search),
-        }
+        (search.accounts, search.unread) = accounts(state, store, settings, console).await?;
+        Ok(search)
     }
 
     /// The world that runs with `--sandbox` have left in this state folder.
@@ -311,6 +292,36 @@ impl Knowledge {
                 Err(CliError::usage(message).hint("`certplan doctor` says what is wrong with it"))
             }
         }
+    }
+}
+
+/// The accounts that real runs have used, and a line for each that cannot be reached.
+///
+/// Fails when there are some and none can be reached.
+pub(super) async fn accounts(
+    state: &StateDirectory,
+    store: &SqliteStore,
+    settings: &Settings,
+    console: &Console,
+) -> Result<(Vec<Account>, Vec<String>), CliError> {
+    let budgets = Budgets::new(state, settings, console)?;
+    let (mut accounts, mut errors) = (Vec::new(), Vec::new());
+    let (plans, mut unread) = plans(store).await?;
+    for ((recorded, _), plan) in plans {
+        let base_url = connections::recorded_base_url(&connections::REGFISH, &recorded, settings)?;
+        let place = base_url.to_string();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        match connections::regfish(&plan, base_url, clock, &budgets).await {
+            Ok(client) => accounts.push(Account { place, client }),
+            Err(error) => {
+                unread.push(format!("{place}: {}", error.message));
+                errors.push(error);
+            }
+        }
+    }
+    match errors.into_iter().next() {
+        Some(error) if accounts.is_empty() => Err(error),
+        _ => Ok((accounts, unread)),
     }
 }
 

@@ -14,6 +14,7 @@ use super::exit::ExitCode;
 use super::interrupt::watch_signals;
 use super::outcome::{self, Ending};
 use super::plan_edits::compare;
+use super::same_names::OrderedNames;
 use super::session::{Session, holder, lock, target_key};
 use super::state_directory::{StateDirectory, find_run, nothing_here};
 use super::status::{lines, name_stopped};
@@ -23,7 +24,7 @@ use crate::plan::Plan;
 use crate::report::run_table;
 use crate::run::{PauseReason, RunHeader, RunPhase, RunResult, RunState};
 use crate::store::{RunSummary, SqliteStore, Store, StoreError};
-use crate::types::RunId;
+use crate::types::{RunId, Timestamp};
 
 pub(super) async fn resume(
     arguments: ResumeArguments,
@@ -104,7 +105,7 @@ async fn go_on(
         let root = recorded.header.sandbox.then(|| state.sandbox_root().display().to_string());
         return Ok(Ending::new(run, recorded, root));
     }
-    if let Some(error) = obstacle(store, run, recorded).await? {
+    if let Some(error) = obstacle(store, run, &engine, &mut None).await? {
         return Err(error);
     }
 
@@ -136,12 +137,14 @@ pub(super) fn begin_anew(cancelled: &RunState) -> String {
 }
 
 /// Why a run must not go on: it was cancelled, or it has not ordered yet and another one has for the
-/// same target.
+/// same target or the same names. What was read of all runs is kept in `ordered` for the next one.
 pub(super) async fn obstacle(
     store: &SqliteStore,
     run: &RunId,
-    recorded: &RunState,
+    engine: &Engine,
+    ordered: &mut Option<OrderedNames>,
 ) -> Result<Option<CliError>, CliError> {
+    let recorded = engine.state();
     if recorded.phase == RunPhase::Cancelled {
         let error = CliError::usage(format!("run `{run}` was cancelled; it is not gone on with"));
         return Ok(Some(error.hint(begin_anew(recorded))));
@@ -150,22 +153,37 @@ pub(super) async fn obstacle(
         return Ok(None);
     }
     let header = &recorded.header;
+    // Whoever started this run knew of those before it.
+    let is_news = |other: &RunId| other != run && !header.earlier_runs.contains(other);
     for other in runs_of_target(store, header).await? {
-        // Whoever started this run knew of those before it.
-        if other.id == *run || header.earlier_runs.contains(&other.id) {
-            continue;
-        }
-        if read_state(store, &other.id).await?.may_have_ordered() {
-            let message = format!(
-                "run `{run}` has ordered nothing, and run `{}` has, or may have, for the same \
-                 target; going on would order a second certificate",
-                other.id
-            );
-            let hint = format!("`certplan show {}` says what became of it", other.id);
-            return Ok(Some(CliError::usage(message).hint(hint)));
+        if is_news(&other.id) && read_state(store, &other.id).await?.may_have_ordered() {
+            return Ok(Some(second_order(run, &other.id, "the same target")));
         }
     }
-    Ok(None)
+    if header.sandbox {
+        return Ok(None);
+    }
+    let ordered = match ordered {
+        Some(ordered) => ordered,
+        None => ordered.insert(OrderedNames::read(store, header.sandbox).await?),
+    };
+    let now = Timestamp::now();
+    let elsewhere = ordered.elsewhere(engine.plan(), &header.target, &header.inputs, now);
+    let mut news = elsewhere.into_iter().filter(|other| is_news(&other.run));
+    Ok(news
+        .find(|other| other.problem.is_some())
+        .map(|other| second_order(run, &other.run, "exactly the same names")))
+}
+
+fn second_order(run: &RunId, other: &RunId, what: &str) -> CliError {
+    let message = format!(
+        "run `{run}` has ordered nothing, and run `{other}` has, or may have, for {what}; going on \
+         would order a second certificate"
+    );
+    CliError::usage(message)
+        .hint(format!("`certplan show {other}` says what became of it"))
+        .hint(format!("`certplan cancel {run}` ends this one; nothing was ordered"))
+        .hint("`certplan run PLAN --again` orders a second one all the same")
 }
 
 /// All runs of the same plan and target, in the same world.

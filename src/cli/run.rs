@@ -15,6 +15,7 @@ use super::interrupt::watch_signals;
 use super::outcome::Ending;
 use super::plan_file::{LoadedPlan, load_plan};
 use super::resume::{read_state, runs_of_target};
+use super::same_names::OrderedNames;
 use super::sandbox::read_scenario;
 use super::session::{Session, holder, lock, progress};
 use super::state_directory::{StateDirectory, working_directory};
@@ -88,6 +89,21 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     {
         return Ok(code);
     }
+    let ordered = OrderedNames::read(store.as_ref(), header.sandbox).await?;
+    let elsewhere = ordered.elsewhere(&plan, &header.target, &header.inputs, Timestamp::now());
+    if let (false, Some(problem)) =
+        (arguments.again, elsewhere.iter().find_map(|other| other.problem.as_ref()))
+    {
+        // There the plans that ship are tried one after the other, all for the same name.
+        if !header.sandbox {
+            let message = format!("{problem}; a new run would order a second certificate");
+            return Err(CliError::usage(message)
+                .hint("a plan or target that was renamed is another one")
+                .hint("`--again` starts a new run all the same"));
+        }
+        console.talk(&format!("note: {problem}; outside of the sandbox nothing would be ordered"));
+    }
+    header.earlier_runs.extend(elsewhere.into_iter().map(|other| other.run));
 
     let observer = progress(console, header.steps.iter());
     let session = if arguments.sandbox {

@@ -266,6 +266,14 @@ impl Driver {
                 let decided = engine.finished(step, Outcome::Failed { error, retry }, now)?;
                 self.record(run, engine, decided, now).await
             }
+            // Nothing was sent, and no later attempt would be let: a person has to look.
+            Err(DriveError::Store { source: lost @ StoreError::OrderForgotten(_), .. }) => {
+                let message = format!("{lost}; `certplan doctor` says what can be done");
+                let error = StepError::new(ErrorKind::Conflict, message);
+                let outcome = Outcome::Failed { error, retry: Retry::Never };
+                let decided = engine.finished(step, outcome, now)?;
+                self.record(run, engine, decided, now).await
+            }
             result => result,
         }
     }

@@ -199,7 +199,8 @@ pub struct RunHeader {
     pub semantics: u32,
     /// Name and version of the program.
     pub program: String,
-    /// Runs of the same plan and target that there were when this one was started all the same.
+    /// Runs of the same plan and target, or that have ordered for the same names, which there were
+    /// when this one was started all the same.
     #[serde(default)]
     pub earlier_runs: Vec<RunId>,
 }

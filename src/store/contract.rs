@@ -50,14 +50,14 @@ pub(super) fn new_run(number: u64) -> NewRun {
     }
 }
 
-fn started(sequence: u32) -> Event {
+pub(super) fn started(sequence: u32) -> Event {
     event(
         sequence,
         EventKind::StepStarted { step: step(), attempt: 1, parameters: Map::new(), deadline: None },
     )
 }
 
-fn intent(sequence: u32) -> Event {
+pub(super) fn intent(sequence: u32) -> Event {
     let intent = Intent::Order(OrderIntent {
         public_key_sha256: "00".to_owned(),
         sku: "RapidSSL".to_owned(),

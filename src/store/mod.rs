@@ -139,6 +139,19 @@ pub struct RunSummary {
     pub updated_at: Timestamp,
 }
 
+/// An order that was about to be sent, and that the store has forgotten since.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LostOrder {
+    /// The run that sent it.
+    pub run: RunId,
+    /// When.
+    pub at: Timestamp,
+    /// Where it ordered, as [`crate::run::RunHeader::place`] says it.
+    pub place: String,
+    /// For which names, as [`Intent::names_key`] writes them.
+    pub names: String,
+}
+
 /// Why a store cannot do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -174,6 +187,13 @@ pub enum StoreError {
         /// The run.
         owner: String,
     },
+    /// An order for the same names was sent, and the file has forgotten it.
+    #[error(
+        "run `{}` has ordered for {} on {}, and the state file has forgotten it, so it is an older \
+         copy; a second order may be one too many",
+        .0.run, .0.names, .0.at.strftime("%Y-%m-%d %H:%M UTC")
+    )]
+    OrderForgotten(LostOrder),
     /// The file is of a newer program.
     #[error("`{path}` has format {found}; this program knows formats up to {known}", path = path.display())]
     Newer {

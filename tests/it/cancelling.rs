@@ -139,8 +139,9 @@ fn two_targets_that_would_share_one_folder_do_not_both_order() {
     let world = World::live();
     let project = Project::new();
     project.write("plan.yaml", impatient_plan("dv.yaml"));
+    // The same names for both: without `--again` the second would not come that far.
     let run = |target: &str| {
-        project.run_for(&world.base_url(), &["run", "plan.yaml", "--target", target])
+        project.run_for(&world.base_url(), &["run", "plan.yaml", "--target", target, "--again"])
     };
     let _ = run("first").expect_code(0);
     let refused = run("second").expect_code(1);
@@ -149,7 +150,7 @@ fn two_targets_that_would_share_one_folder_do_not_both_order() {
     assert_eq!(world.orders().len(), 1);
     // The target itself may come back, also with another plan.
     project.write("other.yaml", impatient_plan("dv.yaml").replace("name: dv", "name: other"));
-    let again = ["run", "other.yaml", "--target", "first"];
+    let again = ["run", "other.yaml", "--target", "first", "--again"];
     let _ = project.run_for(&world.base_url(), &again).expect_code(0);
     assert_eq!(world.orders().len(), 2);
 }

@@ -15,6 +15,7 @@ mod end_to_end;
 mod event_schema;
 mod every_fault;
 mod failure_matrix;
+mod forgotten;
 mod golden;
 mod graph;
 mod harness;

@@ -207,7 +207,11 @@ fn two_plans_that_order_the_same_names_at_once_never_take_each_others_order() {
     let gate = Gate::holding(&world.base_url(), "POST /tls/certificate ");
     let first = Running::start(project.command_for(gate.base_url(), &["run", "one.yaml"]));
     gate.wait_until_held();
-    let mut second = Running::start(project.command_for(gate.base_url(), &["run", "two.yaml"]));
+    let refused = project.run_for(gate.base_url(), &["run", "two.yaml"]).expect_code(2);
+    let _ = refused.expect_talk("has ordered for exactly these names, and is not finished");
+    // Somebody may mean a second certificate.
+    let meant = project.command_for(gate.base_url(), &["run", "two.yaml", "--again"]);
+    let mut second = Running::start(meant);
     second.wait_for("is ordering for");
     let ours = world.only_order().id;
     first.kill();

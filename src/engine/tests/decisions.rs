@@ -232,7 +232,7 @@ fn a_crash_does_not_lengthen_a_wait_and_who_resumes_a_parked_one_gets_all_of_it(
     // However late the program comes back, it looks once before it gives up.
     scene.wait(minutes(60));
     scene.crash_and_resume();
-    assert_eq!(scene.call("issued"), Some(crate::run::Call::Perform));
+    assert_eq!(scene.call("issued"), Some(Call::Perform));
     scene.finish("issued", not_yet("pending"));
     assert_eq!((scene.state("issued"), scene.phase()), ("parked", "parked"));
     scene.crash_and_resume();

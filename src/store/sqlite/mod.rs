@@ -6,6 +6,7 @@
 
 mod batches;
 mod folding;
+mod journal;
 mod schema;
 mod writer;
 
@@ -18,11 +19,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
-    BatchSummary, FoldedRun, NewBatch, NewRun, RunSummary, Store, StoreError, StoreFuture,
-    StoredPlan, StoredRun,
+    BatchSummary, FoldedRun, LostOrder, NewBatch, NewRun, RunSummary, Store, StoreError,
+    StoreFuture, StoredPlan, StoredRun,
 };
 use crate::run::Event;
 use crate::types::{BatchId, CertificateId, RunId, Timestamp};
+use journal::{Entry, Journal};
 use writer::{Job, Writer};
 
 /// A store in a file.
@@ -79,6 +81,19 @@ impl SqliteStore {
             Ok(faults)
         })
         .await
+    }
+
+    /// The orders that were about to be sent and that this file knows nothing of: it was put back
+    /// from an older copy. For their names nothing is ordered until [`Self::settle_lost`].
+    pub async fn lost_orders(&self) -> Result<Vec<LostOrder>, StoreError> {
+        let journal = Journal::beside(&self.path);
+        self.read(move |connection| Ok(journal.lost(connection)?)).await
+    }
+
+    /// A person has looked after the lost orders of a run: they count no more. Durable when it
+    /// returns; a program that runs already does not hear of it.
+    pub fn settle_lost(&self, run: &RunId) -> Result<(), StoreError> {
+        Journal::beside(&self.path).append(&[Entry::Settled { run: run.clone() }])
     }
 
     /// Runs a query on the reading connection, off the async threads.
@@ -277,6 +292,45 @@ mod tests {
         first.create_run(run).await.unwrap();
         assert_eq!(second.load_run(&id).await.unwrap().events.len(), 1);
         assert_eq!(second.list_runs().await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_older_copy_of_the_file_orders_nothing_for_names_that_it_has_forgotten() {
+        use super::super::contract::{intent, new_run, started};
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.db");
+        let (early, late) = (new_run(1), new_run(2));
+        let (one, two) = (early.id.clone(), late.id.clone());
+        let store = SqliteStore::open(&path).unwrap();
+        store.create_run(early).await.unwrap();
+        drop(store);
+        let copy = directory.path().join("copy.db");
+        std::fs::copy(&path, &copy).unwrap();
+
+        let store = SqliteStore::open(&path).unwrap();
+        store.append(&one, vec![started(2), intent(3)]).await.unwrap();
+        assert_eq!(store.lost_orders().await.unwrap(), []);
+        drop(store);
+        std::fs::copy(&copy, &path).unwrap();
+
+        // The run that had ordered has not, as far as it knows; neither has anybody else.
+        for _ in 0..2 {
+            let store = SqliteStore::open(&path).unwrap();
+            let [lost] = store.lost_orders().await.unwrap().try_into().unwrap();
+            assert_eq!((&lost.run, lost.names.as_str()), (&one, "www.example.com"));
+            let refused = store.append(&one, vec![started(2), intent(3)]).await.unwrap_err();
+            assert!(matches!(refused, StoreError::OrderForgotten(_)), "{refused}");
+            assert_eq!(store.load_run(&one).await.unwrap().events.len(), 1);
+            if store.list_runs().await.unwrap().len() == 1 {
+                store.create_run(late.clone()).await.unwrap();
+            }
+            let refused = store.append(&two, vec![started(2), intent(3)]).await.unwrap_err();
+            assert!(matches!(refused, StoreError::OrderForgotten(_)), "{refused}");
+        }
+        SqliteStore::open(&path).unwrap().settle_lost(&one).unwrap();
+        let store = SqliteStore::open(&path).unwrap();
+        store.append(&two, vec![started(2), intent(3)]).await.unwrap();
+        assert_eq!(store.lost_orders().await.unwrap(), []);
     }
 
     #[tokio::test]

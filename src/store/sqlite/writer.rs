@@ -12,9 +12,10 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use tokio::sync::oneshot;
 
 use super::batches;
+use super::journal::{Entry, Journal};
 use super::schema::translate;
 use crate::run::{BindingKind, Event, EventKind, Intent, ReopenReason, RunHeader, RunPhase};
-use crate::store::{NewBatch, NewRun, StoreError, StoreFuture, StoredPlan};
+use crate::store::{LostOrder, NewBatch, NewRun, StoreError, StoreFuture, StoredPlan};
 use crate::types::{CertificateId, RunId};
 
 /// More jobs than this are not put into one transaction, so that the first need not wait long.
@@ -77,7 +78,26 @@ impl Drop for Writer {
     }
 }
 
+/// The second note of each order, and what it tells that the database has forgotten.
+struct Notes {
+    journal: Journal,
+    /// Read once, when the first order is about to be recorded: what comes later is of programs
+    /// that work on this database.
+    lost: Option<Vec<LostOrder>>,
+}
+
+impl Notes {
+    fn read(&mut self, connection: &Connection) -> Result<&[LostOrder], StoreError> {
+        let lost = match self.lost.take() {
+            Some(lost) => lost,
+            None => self.journal.lost(connection)?,
+        };
+        Ok(self.lost.insert(lost))
+    }
+}
+
 fn serve(path: &std::path::Path, mut connection: Connection, jobs: &Receiver<Job>) {
+    let mut notes = Notes { journal: Journal::beside(path), lost: None };
     while let Ok(first) = jobs.recv() {
         let mut group = vec![first];
         while group.len() < LARGEST_GROUP
@@ -85,12 +105,13 @@ fn serve(path: &std::path::Path, mut connection: Connection, jobs: &Receiver<Job
         {
             group.push(job);
         }
-        commit(path, &mut connection, group);
+        commit(path, &mut connection, &mut notes, group);
     }
 }
 
-fn commit(path: &std::path::Path, connection: &mut Connection, group: Vec<Job>) {
+fn commit(path: &std::path::Path, connection: &mut Connection, notes: &mut Notes, group: Vec<Job>) {
     let mut answers = Vec::with_capacity(group.len());
+    let mut entries = Vec::new();
     let committed = (|| {
         let mut transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -99,11 +120,12 @@ fn commit(path: &std::path::Path, connection: &mut Connection, group: Vec<Job>) 
             let result = match job {
                 Job::Create { run, .. } => create(&savepoint, run),
                 Job::Keep { plan, .. } => keep(&savepoint, plan),
-                Job::Append { run, events, .. } => append(&savepoint, run, events),
+                Job::Append { run, events, .. } => append(&savepoint, notes, run, events),
                 Job::Batch { batch, .. } => batches::create(&savepoint, batch),
             };
             match result {
                 Ok(()) => {
+                    entries.extend(to_note(&savepoint, job)?);
                     savepoint.commit()?;
                     answers.push(Ok(()));
                 }
@@ -115,19 +137,56 @@ fn commit(path: &std::path::Path, connection: &mut Connection, group: Vec<Job>) 
         }
         transaction.commit()
     })();
+    // An order whose second note is not there is not sent: its run asks what became of it, and
+    // finds nothing.
+    let noted = match &committed {
+        Ok(()) => notes.journal.append(&entries).map_err(|error| error.to_string()),
+        Err(_) => Ok(()),
+    };
     let mut answers = answers.into_iter();
     for job in group {
+        let orders = is_order(&job);
         let (Job::Create { reply, .. }
         | Job::Keep { reply, .. }
         | Job::Append { reply, .. }
         | Job::Batch { reply, .. }) = job;
-        let answer = match &committed {
-            Ok(()) => answers.next().unwrap_or(Err(StoreError::Closed)),
-            Err(error) => Err(translate(path, "write to", error)),
+        let answer = match (&committed, answers.next().unwrap_or(Err(StoreError::Closed)), &noted) {
+            (Err(error), ..) => Err(translate(path, "write to", error)),
+            (Ok(()), Ok(()), Err(reason)) if orders => Err(StoreError::Database {
+                action: "note an order beside",
+                path: path.to_owned(),
+                reason: reason.clone(),
+            }),
+            (Ok(()), answer, _) => answer,
         };
         // Whoever asked may have been cancelled; the write stands all the same.
         let _ = reply.send(answer);
     }
+}
+
+fn is_order(job: &Job) -> bool {
+    let Job::Append { events, .. } = job else { return false };
+    events.iter().any(is_paid)
+}
+
+fn is_paid(event: &Event) -> bool {
+    matches!(&event.kind, EventKind::IntentRecorded { intent, .. } if intent.obtains_certificate())
+}
+
+/// What is to be noted beside the database, too.
+fn to_note(connection: &Connection, job: &Job) -> rusqlite::Result<Vec<Entry>> {
+    let Job::Append { run, events, .. } = job else { return Ok(Vec::new()) };
+    if events.iter().all(|event| Entry::of(run, "", event).is_none()) {
+        return Ok(Vec::new());
+    }
+    let place = place(connection, run)?;
+    Ok(events.iter().filter_map(|event| Entry::of(run, &place, event)).collect())
+}
+
+fn place(connection: &Connection, run: &RunId) -> rusqlite::Result<String> {
+    connection
+        .prepare_cached("SELECT place FROM runs WHERE id = ?1")?
+        .query_row([run.as_str()], |row| row.get(0))
 }
 
 pub(super) enum WriteError {
@@ -208,8 +267,14 @@ fn follow(connection: &Connection, run: &RunId, digest: &str) -> Result<(), Writ
     Ok(())
 }
 
-fn append(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), WriteError> {
+fn append(
+    connection: &Connection,
+    notes: &mut Notes,
+    run: &RunId,
+    events: &[Event],
+) -> Result<(), WriteError> {
     let Some(first) = events.first() else { return Ok(()) };
+    refuse_forgotten(connection, notes, run, events)?;
     let last: Option<u32> = connection
         .prepare_cached("SELECT max(sequence) FROM events WHERE run = ?1")?
         .query_row([run.as_str()], |row| row.get(0))?;
@@ -221,6 +286,27 @@ fn append(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), 
         Some(_) => {}
     }
     insert(connection, run, events)
+}
+
+/// Nobody orders for names for which the database has forgotten an order.
+fn refuse_forgotten(
+    connection: &Connection,
+    notes: &mut Notes,
+    run: &RunId,
+    events: &[Event],
+) -> Result<(), WriteError> {
+    for event in events.iter().filter(|event| is_paid(event)) {
+        let EventKind::IntentRecorded { intent, .. } = &event.kind else { continue };
+        let lost = notes.read(connection)?;
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let (place, names) = (place(connection, run)?, intent.names_key());
+        if let Some(lost) = lost.iter().find(|lost| lost.place == place && lost.names == names) {
+            return Err(StoreError::OrderForgotten(lost.clone()).into());
+        }
+    }
+    Ok(())
 }
 
 fn insert(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), WriteError> {
@@ -268,9 +354,7 @@ fn insert(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), 
 /// From here on no other run may order the same names at the same place: whose order a certificate
 /// is could not be told apart any more.
 fn reserve(connection: &Connection, run: &RunId, intent: &Intent) -> Result<(), WriteError> {
-    let place: String = connection
-        .prepare_cached("SELECT place FROM runs WHERE id = ?1")?
-        .query_row([run.as_str()], |row| row.get(0))?;
+    let place = place(connection, run)?;
     let key = format!("{place} {}", intent.names_key());
     // Runs of older programs have an address in place of the place.
     let owner: Option<String> = connection

@@ -1,0 +1,148 @@
+//! What other runs of this state folder have ordered for the names that a plan is about to order for.
+//!
+//! A plan that was renamed is another plan, and its targets are others: nothing but the names shows
+//! that the certificate is there already.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::error::CliError;
+use crate::engine::{Prospect, preview};
+use crate::plan::{Partly, Plan};
+use crate::run::{Intent, RunPhase, RunResult, RunState};
+use crate::store::{RunSummary, Store};
+use crate::types::{DomainName, RunId, Timestamp};
+use crate::upkeep::Issued;
+
+/// Something that a run has sent, or may have, and for which names.
+pub(super) struct Ordered {
+    pub(super) names: BTreeSet<DomainName>,
+}
+
+/// A run of another plan that has ordered for the same names, or may have.
+#[derive(Debug)]
+pub(super) struct Elsewhere {
+    pub(super) run: RunId,
+    /// Why a second certificate would be one too many; none when it would not.
+    pub(super) problem: Option<String>,
+}
+
+/// The runs of one world that have ordered, or may have.
+#[derive(Debug, Default)]
+pub(super) struct OrderedNames {
+    runs: Vec<(RunSummary, RunState)>,
+    /// For which names, the newest run first.
+    by_names: BTreeMap<BTreeSet<DomainName>, Vec<usize>>,
+}
+
+impl OrderedNames {
+    /// Reads them all. What cannot be read is left out; `doctor` finds it.
+    pub(super) async fn read(store: &dyn Store, sandbox: bool) -> Result<Self, CliError> {
+        let mut ordered = Self::default();
+        for (run, state) in store.fold_runs().await? {
+            let Ok(state) = state else { continue };
+            if run.sandbox != sandbox || !state.may_have_ordered() {
+                continue;
+            }
+            for Ordered { names } in ordered_by(&state) {
+                ordered.by_names.entry(names).or_default().push(ordered.runs.len());
+            }
+            ordered.runs.push((run, state));
+        }
+        Ok(ordered)
+    }
+
+    /// The runs of other plans, or of other targets of the plan, that have ordered for what `plan`
+    /// would order for.
+    pub(super) fn elsewhere(
+        &self,
+        plan: &Plan,
+        target: &str,
+        inputs: &Map<String, Value>,
+        now: Timestamp,
+    ) -> Vec<Elsewhere> {
+        if self.runs.is_empty() {
+            return Vec::new();
+        }
+        let wanted = wanted_names(plan, target, inputs, now);
+        let same = wanted.iter().filter_map(|names| self.by_names.get(names)).flatten();
+        let same = same.filter_map(|index| self.runs.get(*index));
+        let others = same.filter(|(run, _)| run.plan != plan.name || run.target != target);
+        others
+            .map(|(run, state)| Elsewhere {
+                run: run.id.clone(),
+                problem: problem(run, state, now),
+            })
+            .collect()
+    }
+}
+
+/// What a run has ordered, or may have.
+pub(super) fn ordered_by(state: &RunState) -> impl Iterator<Item = Ordered> {
+    state.steps.values().filter_map(|record| match record.history.sent.as_ref()? {
+        Intent::Order(order) => {
+            let names = order.names.iter().chain([&order.common_name]).cloned().collect();
+            Some(Ordered { names })
+        }
+        Intent::Reissue(reissue) => Some(Ordered { names: reissue.names.clone() }),
+        Intent::Organization(_) => None,
+    })
+}
+
+/// The names of every first order that a plan would place, as far as its inputs tell. What is
+/// renewed is known to be there.
+fn wanted_names(
+    plan: &Plan,
+    target: &str,
+    inputs: &Map<String, Value>,
+    now: Timestamp,
+) -> BTreeSet<BTreeSet<DomainName>> {
+    // A plan with a cycle is refused elsewhere.
+    let steps = preview(plan, inputs, target, &BTreeMap::new(), now).unwrap_or_default();
+    let orders = |id| plan.steps.get(id).is_some_and(|step| step.uses == "regfish.create_order");
+    let places = |prospect: &Prospect| matches!(prospect, Prospect::Runs | Prospect::Perhaps);
+    let mut wanted = BTreeSet::new();
+    for step in steps.iter().filter(|step| orders(&step.id) && places(&step.prospect)) {
+        let renews = step.parameters.get("renewal_of");
+        if renews.is_some_and(|value| !matches!(value, Partly::Known(Value::Null))) {
+            continue;
+        }
+        let texts = |name: &str| match step.parameters.get(name) {
+            Some(Partly::Known(Value::String(text))) => Some(vec![text.clone()]),
+            Some(Partly::Known(Value::Array(items))) => {
+                items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+            }
+            None | Some(Partly::Known(Value::Null)) => Some(Vec::new()),
+            Some(_) => None,
+        };
+        let Some((first, others)) = texts("common_name").zip(texts("dns_names")) else { continue };
+        let names = first.iter().chain(&others).map(|name| DomainName::parse(name).ok());
+        wanted.extend(names.collect::<Option<BTreeSet<DomainName>>>());
+    }
+    wanted
+}
+
+fn problem(run: &RunSummary, state: &RunState, now: Timestamp) -> Option<String> {
+    let of = format!("run `{}` of plan `{}` for target `{}`", run.id, run.plan, run.target);
+    let names = "exactly these names";
+    match state.phase {
+        RunPhase::Cancelled => {
+            Some(format!("{of} was cancelled, and its order for {names} stays at the vendor"))
+        }
+        RunPhase::Finished(RunResult::Succeeded) => match Issued::of(state) {
+            Some(issued) if issued.valid_until <= now => None,
+            Some(issued) => {
+                let until = issued.valid_until.strftime("%Y-%m-%d");
+                Some(format!("{of} has a certificate for {names}, valid until {until}"))
+            }
+            None => Some(format!("{of} has ordered for {names}")),
+        },
+        phase @ (RunPhase::Running
+        | RunPhase::Paused(_)
+        | RunPhase::Finished(RunResult::Failed)) => {
+            let phase = phase.name();
+            Some(format!("{of} has ordered for {names}, and is not finished ({phase})"))
+        }
+    }
+}

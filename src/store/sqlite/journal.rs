@@ -1,0 +1,179 @@
+//! `Journal`: which orders were about to be sent, noted a second time in a file beside the database.
+//!
+//! A database that is put back from an older copy has forgotten orders, and nothing in it shows
+//! that. So each order is noted here after it is recorded and before it is sent. The file only tells
+//! what the database lacks; it never takes its place.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+
+use crate::run::{Event, EventKind, ReopenReason};
+use crate::store::{LostOrder, StoreError};
+use crate::types::{RunId, Timestamp};
+
+#[derive(Debug, Clone)]
+pub(super) struct Journal {
+    path: PathBuf,
+}
+
+/// A line of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Entry {
+    /// An order, or a reissue, is about to be sent.
+    Ordering { run: RunId, sequence: u32, at: Timestamp, place: String, names: String },
+    /// Nothing came of the last one of this run.
+    Withdrawn { run: RunId },
+    /// A person has looked after all of this run.
+    Settled { run: RunId },
+}
+
+impl Journal {
+    pub(super) fn beside(database: &Path) -> Self {
+        Self { path: database.with_extension("orders") }
+    }
+
+    /// Adds lines. Durable when it returns.
+    pub(super) fn append(&self, entries: &[Entry]) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let fail = |error: io::Error| StoreError::Database {
+            action: "write to",
+            path: self.path.clone(),
+            reason: error.to_string(),
+        };
+        // A line that a crash has cut off is not to swallow the next one.
+        let mut text = "\n".to_owned();
+        for entry in entries {
+            let line = serde_json::to_string(entry)
+                .map_err(|error| StoreError::corrupt("a note of an order", error))?;
+            text.push_str(&line);
+            text.push('\n');
+        }
+        let mut options = OpenOptions::new();
+        let mut file =
+            options.append(true).create(true).mode(0o600).open(&self.path).map_err(fail)?;
+        let is_new = file.metadata().map_err(fail)?.len() == 0;
+        file.write_all(text.as_bytes()).map_err(fail)?;
+        file.sync_data().map_err(fail)?;
+        if let (true, Some(folder)) = (is_new, self.path.parent()) {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    /// The orders that were noted and that the database does not know.
+    pub(super) fn lost(&self, connection: &Connection) -> Result<Vec<LostOrder>, StoreError> {
+        let database = |reason: String| StoreError::Database {
+            action: "read",
+            path: self.path.clone(),
+            reason,
+        };
+        let mut known = connection
+            .prepare_cached(
+                "SELECT 1 FROM events WHERE run = ?1 AND sequence = ?2 \
+                 AND json_extract(body, '$.at') = ?3 \
+                 AND json_extract(body, '$.kind.type') = 'intent_recorded'",
+            )
+            .map_err(|error| database(error.to_string()))?;
+        let mut lost = Vec::new();
+        for entry in self.open_entries().map_err(|error| database(error.to_string()))? {
+            let Entry::Ordering { run, sequence, at, place, names } = entry else { continue };
+            let row = rusqlite::params![run.as_str(), sequence, at.to_string()];
+            if !known.exists(row).map_err(|error| database(error.to_string()))? {
+                lost.push(LostOrder { run, at, place, names });
+            }
+        }
+        Ok(lost)
+    }
+
+    /// What was noted and is not settled. A line that cannot be read was cut off by a crash: nothing
+    /// was sent because of it.
+    fn open_entries(&self) -> io::Result<Vec<Entry>> {
+        let bytes = match std::fs::read(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            bytes => bytes?,
+        };
+        let mut open: Vec<Entry> = Vec::new();
+        let text = String::from_utf8_lossy(&bytes);
+        for entry in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+            match entry {
+                Entry::Ordering { .. } => open.push(entry),
+                Entry::Withdrawn { run } => {
+                    if let Some(last) = open.iter().rposition(|entry| entry.run() == &run) {
+                        open.remove(last);
+                    }
+                }
+                Entry::Settled { run } => open.retain(|entry| entry.run() != &run),
+            }
+        }
+        Ok(open)
+    }
+}
+
+impl Entry {
+    fn run(&self) -> &RunId {
+        match self {
+            Self::Ordering { run, .. } | Self::Withdrawn { run } | Self::Settled { run } => run,
+        }
+    }
+
+    /// What is to be noted of an event of a run at a place.
+    pub(super) fn of(run: &RunId, place: &str, event: &Event) -> Option<Self> {
+        let run = run.clone();
+        match &event.kind {
+            EventKind::IntentRecorded { intent, .. } if intent.obtains_certificate() => {
+                Some(Self::Ordering {
+                    run,
+                    sequence: event.sequence,
+                    at: event.at,
+                    place: place.to_owned(),
+                    names: intent.names_key(),
+                })
+            }
+            EventKind::IntentWithdrawn { .. }
+            | EventKind::StepReopened { reason: ReopenReason::NothingOrdered, .. } => {
+                Some(Self::Withdrawn { run })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ordering(number: u64, sequence: u32) -> Entry {
+        Entry::Ordering {
+            run: RunId::from_random(number),
+            sequence,
+            at: Timestamp::UNIX_EPOCH,
+            place: "real".to_owned(),
+            names: "www.example.com".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_hides_no_other_and_what_is_settled_is_not_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::beside(&folder.path().join("state.db"));
+        assert_eq!(journal.open_entries().unwrap(), []);
+        journal.append(&[ordering(1, 7), ordering(2, 7)]).unwrap();
+        let cut = OpenOptions::new().append(true).open(&journal.path).unwrap();
+        (&cut).write_all(b"{\"type\":\"ordering\",\"run\":\"").unwrap();
+        journal.append(&[ordering(1, 12), ordering(3, 7)]).unwrap();
+        let open = || journal.open_entries().unwrap();
+        assert_eq!(open(), [ordering(1, 7), ordering(2, 7), ordering(1, 12), ordering(3, 7)]);
+        journal.append(&[Entry::Withdrawn { run: RunId::from_random(1) }]).unwrap();
+        assert_eq!(open(), [ordering(1, 7), ordering(2, 7), ordering(3, 7)]);
+        journal.append(&[Entry::Settled { run: RunId::from_random(1) }]).unwrap();
+        assert_eq!(open(), [ordering(2, 7), ordering(3, 7)]);
+    }
+}
