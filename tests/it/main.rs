@@ -27,6 +27,7 @@ mod pause;
 mod preview;
 mod readme;
 mod recovery;
+mod renewing;
 mod request_budget;
 mod sandbox_manual;
 mod scene;
