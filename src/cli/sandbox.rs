@@ -14,7 +14,7 @@ use crate::document::SourceFile;
 use crate::files::{FileMode, write_replace};
 use crate::sandbox::{
     RandomFault, RandomFaults, RateLimits, Sandbox, SandboxOptions, Scenario, Timing,
-    peek_latest_time,
+    peek_latest_time, set_switch,
 };
 use crate::types::{Clock, Secret, SystemClock, Timestamp, VirtualClock, format_duration};
 
@@ -100,6 +100,12 @@ fn options(arguments: &SandboxArguments, console: &Console) -> Result<SandboxOpt
     }
     if let Some(word) = arguments.envelope {
         options.behaviour.envelope = word.envelope();
+    }
+    for switch in &arguments.behaviour {
+        set_switch(&mut options.behaviour, switch).map_err(|error| {
+            CliError::usage(format!("`--behaviour`: {error}"))
+                .hint("`docs/sandbox.md` lists the switches and what they take")
+        })?;
     }
     if let Some(share) = arguments.random_faults {
         let seed = arguments.seed.or(options.seed).unwrap_or(USUAL_SEED);

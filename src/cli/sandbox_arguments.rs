@@ -83,6 +83,11 @@ pub(super) struct SandboxArguments {
     /// Which of the seen envelopes answers come in
     #[arg(long, value_enum)]
     pub(super) envelope: Option<EnvelopeWord>,
+
+    /// How the vendor behaves where nothing is published, such as `zip=not_found`; the manual of the
+    /// sandbox lists the switches
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) behaviour: Vec<String>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

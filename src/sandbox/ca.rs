@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rcgen::string::PrintableString;
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
-    SerialNumber, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, CustomExtension,
+    DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType, SerialNumber, date_time_ymd,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,13 @@ use crate::types::Timestamp;
 
 /// The organization in the CA's own names. Whoever sees a certificate of the sandbox shall know.
 const LOUD_NAME: &str = "certplan sandbox - NOT A REAL CA";
+
+/// The comment in every certificate: a viewer shows it beside names that a customer has chosen.
+const LOUD_COMMENT: &str =
+    "NOT A REAL CA: made by the certplan sandbox for tests. Nobody was checked; trust nothing.";
+
+/// Where that comment stands: Netscape's comment, which programs still show in words.
+const COMMENT_IDENTIFIER: [u64; 7] = [2, 16, 840, 1, 113_730, 1, 13];
 
 /// A signing authority.
 pub(super) struct Ca {
@@ -127,6 +134,7 @@ impl Ca {
         }
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
+        params.custom_extensions.push(comment());
         let leaf = params.signed_by(&csr.public_key, &self.issuer)?;
 
         Ok(Issued {
@@ -171,7 +179,16 @@ fn authority(common_name: &str, constraints: BasicConstraints) -> CertificatePar
     params.not_after = date_time_ymd(2049, 12, 31);
     params.is_ca = IsCa::Ca(constraints);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.custom_extensions.push(comment());
     params
+}
+
+/// The warning as an extension that nobody needs to understand.
+fn comment() -> CustomExtension {
+    // An IA5String (DER tag 22) with one byte of length.
+    let length = u8::try_from(LOUD_COMMENT.len()).unwrap_or_default();
+    let content = [&[22, length][..], LOUD_COMMENT.as_bytes()].concat();
+    CustomExtension::from_oid_content(&COMMENT_IDENTIFIER, content)
 }
 
 /// rcgen speaks of time in another crate's words; only seconds since 1970 are needed.
@@ -228,6 +245,18 @@ mod tests {
             assert_eq!(subject.issuer(), authority.subject());
         }
         assert!(root.subject().to_string().contains("NOT A REAL CA"));
+        assert!(leaf.issuer().to_string().contains("NOT A REAL CA"));
+        for certificate in [&leaf, &issuer, &root] {
+            let comment = certificate
+                .extensions()
+                .iter()
+                .find(|extension| extension.oid.to_id_string() == "2.16.840.1.113730.1.13")
+                .unwrap();
+            let (tag, length, text) = (comment.value[0], comment.value[1], &comment.value[2..]);
+            assert_eq!((tag, usize::from(length)), (22, text.len()));
+            assert_eq!(text, LOUD_COMMENT.as_bytes());
+            assert!(!comment.critical && length < 128);
+        }
         assert_eq!(leaf.public_key().raw, key.subject_public_key_info());
         assert_eq!(leaf.subject().to_string(), "C=DE, O=Example GmbH, CN=a.example");
         assert!(!leaf.is_ca());

@@ -46,13 +46,14 @@ pub use options::SandboxOptions;
 pub use path_pattern::{PathPattern, PathPatternError};
 pub use random_faults::{RandomFault, RandomFaults, Share, ShareError};
 pub use scenario::{
-    Scenario, VERSION_KEY as SCENARIO_VERSION_KEY, scenario_body_schema, scenario_definitions,
-    scenario_schema,
+    Scenario, SwitchError, VERSION_KEY as SCENARIO_VERSION_KEY, scenario_body_schema,
+    scenario_definitions, scenario_schema, set_switch,
 };
 pub use server::{Sandbox, SandboxError, peek_latest_time};
 pub use state_file::StateFileError;
 pub use world::{
-    Behaviour, CertificateBegin, Check, ContractTerm, Envelope, LookPhase, OrderEnd,
-    ReissueOutcome, RevocationScope, Risk, Timing, TrailingDots, UnmanagedAnswer, ValidationReuse,
+    Behaviour, CertificateBegin, Check, ContractTerm, DnsNames, Envelope, LookPhase, OrderEnd,
+    OrganizationIds, ProductTypes, ReissueOutcome, RevocationScope, Risk, SameRecord, SecondCname,
+    SeveralMatches, Timing, TrailingDots, UnmanagedAnswer, UnusableOrganization, ValidationReuse,
     ZipAnswer,
 };

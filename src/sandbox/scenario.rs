@@ -10,6 +10,7 @@ mod happening;
 mod initial;
 mod reading;
 mod schema;
+mod switches;
 mod timing;
 mod zones;
 
@@ -33,6 +34,7 @@ use crate::document::source::Span;
 use crate::document::suggest::nearest;
 use crate::document::{Diagnostics, SourceFile, yaml};
 use crate::types::{Clock, Timestamp};
+pub use behaviour::{SwitchError, set_switch};
 use reading::{at_top, timestamp};
 pub use schema::{scenario_body_schema, scenario_definitions, scenario_schema};
 use timing::TimingChanges;

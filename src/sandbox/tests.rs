@@ -7,6 +7,7 @@ mod lagging;
 mod lifecycle;
 mod scale;
 mod switches;
+mod unknowns;
 
 use std::time::Duration;
 
@@ -121,6 +122,15 @@ fn order(key: &KeyPair, sku: &str, names: &[&str]) -> Value {
         "csr": csr(key, names),
         "dcv_method": "dns-cname-token",
         "validity_days": 199,
+    })
+}
+
+/// An organization with all nine fields.
+fn organization(name: &str) -> Value {
+    json!({
+        "organization": name, "first_name": "Erika", "last_name": "Mustermann",
+        "address": "Domplatz 1", "postal_code": "50667", "city": "Köln", "country_code": "DE",
+        "phone": "+49 221 0", "email": "tls@example.com",
     })
 }
 
@@ -486,7 +496,11 @@ async fn a_person_completes_an_order_on_the_console_page() {
 #[tokio::test]
 async fn a_made_organization_can_be_ordered_with() {
     let stage = Stage::start(|_| {}).await;
-    let wish = json!({ "organization": "Müller & Söhne KG", "country_code": "DE", "city": "Köln" });
+    let mut wish = organization("Müller & Söhne KG");
+    wish["city"] = json!("");
+    let (status, refused) = stage.call("POST", "/tls/organization", wish.clone()).await;
+    assert_eq!((status, &refused["error"]), (400, &json!("city is required")));
+    wish["city"] = json!("Köln");
     let made = stage.ok("POST", "/tls/organization", wish).await;
     assert_eq!((&made["status"], &made["usable_for_ordering"]), (&json!("ready"), &json!(true)));
     let listed = stage.ok("GET", "/tls/organization", Value::Null).await;

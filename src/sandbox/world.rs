@@ -36,16 +36,17 @@ use indexmap::IndexMap;
 use crate::types::Timestamp;
 
 pub use behaviour::{
-    Behaviour, CertificateBegin, ContractTerm, Envelope, TrailingDots, ValidationReuse, ZipAnswer,
+    Behaviour, CertificateBegin, ContractTerm, DnsNames, Envelope, OrganizationIds, ProductTypes,
+    SameRecord, SecondCname, SeveralMatches, TrailingDots, UnusableOrganization, ValidationReuse,
+    ZipAnswer,
 };
 pub(super) use issuance::{Due, DueWork, IssueRequest};
 pub(super) use order::{Contract, Issued, Order, public_id};
 pub use order::{OrderEnd, RevocationScope};
-use ordering::LONGEST_VALIDITY_DAYS;
-pub(super) use ordering::NewOrder;
+pub(super) use ordering::{LONGEST_VALIDITY_DAYS, NewOrder};
 pub(super) use organization::{NewOrganization, Organization};
 pub(super) use product::{PRODUCTS, Product, ValidationLevel};
-pub(super) use record::{NewRecord, Record, RecordKind, normal_name, split_caa};
+pub(super) use record::{NewRecord, Record, RecordKind, TTL_RANGE, normal_name, split_caa};
 use reissue::ReissueEnd;
 pub use reissue::ReissueOutcome;
 pub(super) use reissue::{NewReissue, Reissue};
@@ -121,6 +122,9 @@ pub(super) enum Refusal {
     /// What it speaks of does not exist.
     #[error("{0}")]
     NotFound(String),
+    /// There is no such certificate, or it belongs to somebody else (contract A.6).
+    #[error("certificate not found")]
+    UnknownCertificate,
     /// It comes too early (contract A.10: 409).
     #[error("{0}")]
     NotReady(String),
@@ -236,5 +240,5 @@ impl World {
 }
 
 fn no_such_order() -> Refusal {
-    Refusal::NotFound("certificate not found".to_owned())
+    Refusal::UnknownCertificate
 }

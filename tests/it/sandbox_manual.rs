@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use certplan::sandbox::{Behaviour, set_switch};
 use serde_json::Value;
 
 use crate::harness::{Project, Running};
@@ -99,6 +100,72 @@ fn the_scenario_of_the_manual_is_one() {
     let _ = project.run(&["sandbox", "--scenario", "wrong.yaml"]).expect_code(2).expect_no_data();
     let schema = project.run(&["schema", "scenario"]).expect_code(0);
     assert_eq!(schema.json()["title"], "certplan scenario");
+}
+
+/// Key, values and meaning of each switch that the manual lists.
+fn switches() -> Vec<(String, Vec<String>)> {
+    let text = manual();
+    let section = text.split("## What nobody has published").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let (key, values): (Vec<String>, Vec<String>) = (quoted(cells[1]), quoted(cells[2]));
+        (key[0].clone(), values)
+    })
+    .collect()
+}
+
+#[test]
+fn the_manual_lists_every_switch_with_every_value_and_its_usual_one() {
+    let project = Project::new();
+    let schema = project.run(&["schema", "scenario"]).expect_code(0).json();
+    let behaviour = schema["properties"]["behaviour"]["properties"].as_object().unwrap();
+    let listed = switches();
+    let mut keys: Vec<&str> = listed.iter().map(|(key, _)| key.as_str()).collect();
+    keys.sort_unstable();
+    let mut known: Vec<&str> = behaviour.keys().map(String::as_str).collect();
+    known.sort_unstable();
+    assert_eq!(keys, known);
+    let mut usual = Behaviour::default();
+    for (key, values) in &listed {
+        let schema = &behaviour[key];
+        if let Some(words) = schema["anyOf"].as_array() {
+            let words: Vec<&str> = words.iter().map(|one| one["const"].as_str().unwrap()).collect();
+            assert_eq!(values, &words, "{key}");
+        } else if schema["type"] == "boolean" {
+            assert_eq!(values.len(), 2, "{key}");
+        }
+        // Setting everything to what stands first changes nothing.
+        if let Some(first) = values.first() {
+            set_switch(&mut usual, &format!("{key}={first}")).unwrap();
+            assert_eq!(usual, Behaviour::default(), "{key}={first}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_switches_can_be_set_on_the_command_line() {
+    let project = Project::new();
+    let _ = project
+        .run(&["sandbox", "--listen", "127.0.0.1:0", "--behaviour", "zap=served"])
+        .expect_code(2)
+        .expect_no_data()
+        .expect_talk("`--behaviour`: there is no switch `zap`; did you mean `zip`?");
+    project.write("scenario.yaml", "certplan_scenario: 1\nbehaviour: { levels: false }\n");
+    let switches = ["--scenario", "scenario.yaml", "--behaviour", "product_types=lower"];
+    let served = Served::start(&project, &switches);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("{}/tls/products", served.api);
+    let answer = client.get(url).header("x-api-key", "sandbox.key").send().await.unwrap();
+    let answer: Value = answer.json().await.unwrap();
+    for product in answer["response"].as_array().unwrap() {
+        assert_eq!(product.get("validation_level"), None, "the scenario holds, too");
+        assert_eq!(product["type"], product["type"].as_str().unwrap().to_lowercase());
+    }
+    served.process.signal("TERM");
+    let _ = served.process.finish();
 }
 
 #[test]

@@ -69,6 +69,10 @@ impl Answer {
         match refusal {
             Refusal::Invalid(_) => Self::error(StatusCode::BAD_REQUEST, &text),
             Refusal::NotFound(_) => Self::error(StatusCode::NOT_FOUND, &text),
+            Refusal::UnknownCertificate if world.rules.behaviour.forbids_unknown => {
+                Self::error(StatusCode::FORBIDDEN, "forbidden")
+            }
+            Refusal::UnknownCertificate => Self::error(StatusCode::NOT_FOUND, &text),
             Refusal::NotReady(_) => Self::error(StatusCode::CONFLICT, &text),
             Refusal::RecordExists => Self::coded(StatusCode::EXPECTATION_FAILED, 15_003, &text),
             Refusal::UnmanagedZone => match world.rules.zones.unmanaged_answer {
@@ -126,7 +130,9 @@ pub(super) fn put_into_envelope(mut response: Response, envelope: Envelope) -> R
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
     let tag = format!("W/\"{:x}-{:x}\"", body.len(), hasher.finish());
+    let headers = std::mem::take(response.headers_mut());
     let mut response = raw(answer.status.as_u16(), JSON, body);
+    response.headers_mut().extend(headers);
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, tag);
     }

@@ -41,6 +41,14 @@ impl Fields {
             .ok_or_else(|| Refusal::invalid(format!("{name} is required")))
     }
 
+    /// An id that is a text, or a number as ids once were.
+    pub(super) fn optional_id(&self, name: &str) -> Result<Option<String>, Refusal> {
+        match self.get(name) {
+            Some(Value::Number(number)) if number.is_u64() => Ok(Some(number.to_string())),
+            _ => Ok(self.optional_text(name)?.filter(|id| !id.is_empty())),
+        }
+    }
+
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Refusal> {
         let wrong = || Refusal::invalid(format!("{name} must be an array of strings"));
         match self.get(name) {

@@ -4,8 +4,11 @@
 
 use serde::{Serialize, Serializer};
 
+use super::organization_id::{OrganizationId, Place};
+
 use crate::sandbox::world::{
-    Dcv, Order, RevocationScope, Stage, Submission, TrailingDots, ValidationReuse, World,
+    Behaviour, Dcv, DnsNames, Order, RevocationScope, Stage, Submission, TrailingDots,
+    ValidationReuse, World,
 };
 use crate::types::{DomainName, Timestamp};
 
@@ -13,17 +16,17 @@ use crate::types::{DomainName, Timestamp};
 #[derive(Debug, Serialize)]
 pub(super) struct CertificateBody<'world> {
     id: &'world str,
-    status: &'static str,
-    order_state: &'static str,
+    status: &'world str,
+    order_state: &'world str,
     common_name: &'world str,
     dns_names: DomainNames<'world>,
     product: &'world str,
     provider: &'static str,
     action_required: bool,
-    pending_reason: Option<&'static str>,
+    pending_reason: Option<&'world str>,
     pending_message: Option<&'static str>,
     completion_url: Option<String>,
-    organization_id: Option<&'world str>,
+    organization_id: Option<OrganizationId<'world>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     organization: Option<OrganizationReference<'world>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,18 +58,28 @@ pub(super) struct CertificateBody<'world> {
 
 /// Names as an array of texts, without a copy of each.
 #[derive(Debug)]
-struct DomainNames<'world>(&'world [DomainName]);
+struct DomainNames<'world> {
+    order: &'world Order,
+    shown: DnsNames,
+}
 
 impl Serialize for DomainNames<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(DomainName::as_str))
+        let (common_name, ordered) = (&self.order.common_name, &self.order.dns_names);
+        let others = ordered.iter().filter(|name| **name != *common_name);
+        match self.shown {
+            DnsNames::AsOrdered => serializer.collect_seq(ordered.iter().map(DomainName::as_str)),
+            DnsNames::WithCommonName => serializer
+                .collect_seq(std::iter::once(common_name).chain(others).map(DomainName::as_str)),
+            DnsNames::WithoutCommonName => serializer.collect_seq(others.map(DomainName::as_str)),
+        }
     }
 }
 
 /// The short form, where the name is called `name` (contract A.3).
 #[derive(Debug, Serialize)]
 struct OrganizationReference<'world> {
-    id: &'world str,
+    id: OrganizationId<'world>,
     name: &'world str,
     status: &'static str,
     usable_for_ordering: bool,
@@ -113,8 +126,18 @@ impl<'world> CertificateBody<'world> {
         let rules = &world.rules;
         let stage = order.stage(now);
         let is_staged = stage == Stage::Staged;
-        let lingers = rules.behaviour.stale_hints && !is_staged;
+        let behaviour = &rules.behaviour;
+        let lingers = behaviour.stale_hints && !is_staged;
         let (pending_reason, pending_message) = pending(stage, lingers);
+        let is_open = matches!(stage, Stage::Submitted | Stage::Validating | Stage::Vetting);
+        let pending_reason = match &behaviour.pending_reason {
+            Some(reason) if is_open || is_staged => Some(reason.as_str()),
+            _ => pending_reason,
+        };
+        let order_state = match &behaviour.pending_state {
+            Some(state) if is_open => state,
+            _ => order.order_state(now, &rules.timing),
+        };
         let issued = order.issued.as_ref();
         let first_from = issued.map(|issued| issued.valid_from);
         let cancellable = order.cancellable(now);
@@ -127,20 +150,28 @@ impl<'world> CertificateBody<'world> {
         };
         let shown = matches!(stage, Stage::Validating | Stage::Vetting)
             || (lingers && stage == Stage::Issued);
+        let shown = shown && order.looks >= behaviour.validation_after_looks;
         Self {
             id: &order.id,
-            status: stage.status(),
-            order_state: order.order_state(now, &rules.timing),
+            status: match stage {
+                Stage::Revoked(_) => &behaviour.revoked_status,
+                _ => stage.status(),
+            },
+            order_state,
             common_name: order.common_name.as_str(),
-            dns_names: DomainNames(&order.dns_names),
+            dns_names: DomainNames { order, shown: behaviour.dns_names },
             product: &order.sku,
             provider: "digicert",
             action_required: is_staged,
-            pending_reason: pending_reason.filter(|_| rules.behaviour.reasons),
-            pending_message: pending_message.filter(|_| rules.behaviour.reasons),
+            pending_reason: pending_reason.filter(|_| behaviour.reasons),
+            pending_message: pending_message.filter(|_| behaviour.reasons),
             completion_url: (is_staged || (lingers && order.organization_id.is_some()))
                 .then(|| format!("{base_url}/my/certs/{}/complete", order.id)),
-            organization_id: order.organization_id.as_deref(),
+            organization_id: order
+                .organization_id
+                .as_deref()
+                .and_then(|id| world.organization(id))
+                .map(|one| OrganizationId::of(one, behaviour, Place::Certificate)),
             organization: organization(order, world, now),
             validation: order
                 .submission
@@ -156,7 +187,8 @@ impl<'world> CertificateBody<'world> {
             contract_valid_until: order.contract_until(),
             serial_number: issued.map(|issued| issued.serial_number.as_str()),
             last_status_check: order.last_status_check(now),
-            certificate_pem_available: issued.is_some(),
+            certificate_pem_available: issued.is_some()
+                && !(behaviour.honest_downloads && world.refuses_download(order, now)),
             renewal_supported: world.can_be_renewed(order, now),
             reissue_supported: order.can_be_reissued(now),
             order_cancellable: cancellable.is_some(),
@@ -165,6 +197,13 @@ impl<'world> CertificateBody<'world> {
             revocation_scope: scope(true),
             revocation_pending_scope: scope(false),
         }
+    }
+}
+
+impl CertificateBody<'_> {
+    /// As a list without details shows it (contract E.1).
+    pub(super) fn without_details(self) -> Self {
+        Self { organization: None, validation: None, reissue: None, ..self }
     }
 }
 
@@ -193,7 +232,7 @@ fn organization<'world>(
     let timing = &world.rules.timing;
     let usable = organization.is_usable(now, timing);
     Some(OrganizationReference {
-        id: &organization.id,
+        id: OrganizationId::of(organization, &world.rules.behaviour, Place::Certificate),
         name: &organization.details.organization,
         // The word differs from the organization's own status (contract A.3).
         status: if usable { "validated" } else { organization.status(now, timing) },
@@ -212,7 +251,7 @@ fn reissue<'world>(
         id: reissue.id,
         status,
         common_name: order.common_name.as_str(),
-        dns_names: DomainNames(&order.dns_names),
+        dns_names: DomainNames { order, shown: world.rules.behaviour.dns_names },
         order_state,
         requested_at: reissue.requested_at,
         last_updated_at: reissue.last_updated_at(),
@@ -245,9 +284,9 @@ fn validation<'world>(
         }
         Dcv::DnsCnameToken => {
             let records = wanted().map(|token| ValidationRecord {
-                name: format!("{}{name_dot}", token.record_name()),
+                name: cased(format!("{}{name_dot}", token.record_name()), behaviour),
                 r#type: "CNAME",
-                value: format!("{}{value_dot}", token.record_value()),
+                value: cased(format!("{}{value_dot}", token.record_value()), behaviour),
             });
             Validation {
                 method: "dns-cname-token",
@@ -256,4 +295,16 @@ fn validation<'world>(
             }
         }
     })
+}
+
+/// The text as it is, or with every other letter a capital (contract D.9).
+fn cased(text: String, behaviour: &Behaviour) -> String {
+    if !behaviour.mixed_case {
+        return text;
+    }
+    let letter = |(place, letter): (usize, char)| match place % 2 {
+        0 => letter.to_ascii_uppercase(),
+        _ => letter,
+    };
+    text.chars().enumerate().map(letter).collect()
 }

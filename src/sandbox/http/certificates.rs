@@ -19,11 +19,18 @@ use crate::types::Timestamp;
 pub(super) async fn list(State(shared): Access, Extension(Moment(now)): Now) -> Answer {
     let hidden = shared.hidden_from_list(now);
     shared.read_world(|world| {
-        let bodies: Vec<CertificateBody<'_>> = world
+        let behaviour = &world.rules.behaviour;
+        let shown = world
             .orders()
-            .filter(|order| !hidden.contains(&order.id))
-            .map(|order| CertificateBody::of(order, world, &shared.base_url, now))
-            .collect();
+            .filter(|order| !hidden.contains(&order.id) && world.lists(order, now))
+            .map(|order| {
+                let body = CertificateBody::of(order, world, &shared.base_url, now);
+                if behaviour.list_details { body } else { body.without_details() }
+            });
+        let mut bodies: Vec<CertificateBody<'_>> = shown.collect();
+        if behaviour.newest_first {
+            bodies.reverse();
+        }
         Answer::ok(&bodies)
     })
 }
@@ -34,7 +41,9 @@ pub(super) async fn show(
     Extension(Moment(now)): Now,
     Path(id): Path<String>,
 ) -> Answer {
-    shared.read_world(|world| resource(&shared, world, Ok(&id), now))
+    let answer = shared.read_world(|world| resource(&shared, world, Ok(&id), now));
+    shared.change_world(|world, _| world.note_look(&id, now));
+    answer
 }
 
 /// POST `/tls/certificate` (contract A.4).
@@ -59,10 +68,14 @@ pub(super) async fn complete(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Answer {
-    let organization_id = Fields::read(&body).and_then(|fields| fields.text("org_id"));
+    let organization_id = Fields::read(&body).and_then(|fields| {
+        fields.optional_id("org_id")?.ok_or_else(|| Refusal::invalid("org_id is required"))
+    });
     shared.change_world(|world, random| {
-        let done = organization_id
-            .and_then(|wish| world.complete_order(&id, &wish, now, random).map(|_| id.as_str()));
+        let done = organization_id.and_then(|wish| {
+            let wish = world.organization_id(wish);
+            world.complete_order(&id, &wish, now, random).map(|_| id.as_str())
+        });
         resource(&shared, world, done.as_deref(), now)
     })
 }

@@ -11,6 +11,7 @@ mod console;
 mod digicert;
 mod dns;
 mod form;
+mod organization_id;
 mod organizations;
 mod products;
 mod requests;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -35,6 +36,9 @@ use answer::Answer;
 
 /// Larger bodies are refused; a CSR with many names has a few kilobytes.
 const LARGEST_BODY: usize = 1 << 20;
+
+/// The longest pause that the published limit asks for.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("60");
 
 /// The time of a request: read once, so that all of it happens at the same moment.
 #[derive(Debug, Clone, Copy)]
@@ -214,7 +218,11 @@ fn refuse(shared: &Shared, path: &str, headers: &HeaderMap, now: Timestamp) -> O
         Door::Regfish if !shared.admit(Vendor::Regfish, now) => {
             // What an excess looks like is not published (contract A.14).
             let text = "too many requests";
-            Some(Answer::error(StatusCode::TOO_MANY_REQUESTS, text).into_response())
+            let mut response = Answer::error(StatusCode::TOO_MANY_REQUESTS, text).into_response();
+            if shared.read_world(|world| world.rules.behaviour.retry_after) {
+                response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            }
+            Some(response)
         }
         Door::DigiCert if !holds("x-dc-devkey", &shared.digicert_key) => {
             Some(digicert::no_access())
@@ -229,6 +237,6 @@ fn refuse(shared: &Shared, path: &str, headers: &HeaderMap, now: Timestamp) -> O
 /// The headers of the recorded answers (contract A.0); there is no request id among them.
 fn add_headers(response: &mut Response) {
     let headers = response.headers_mut();
-    headers.insert(header::SERVER, header::HeaderValue::from_static("regfish"));
-    headers.insert("ratelimit-policy", header::HeaderValue::from_static("500; w=60"));
+    headers.insert(header::SERVER, HeaderValue::from_static("regfish"));
+    headers.insert("ratelimit-policy", HeaderValue::from_static("500; w=60"));
 }

@@ -8,13 +8,14 @@ use serde::Serialize;
 
 use super::answer::Answer;
 use super::body::Fields;
+use super::organization_id::{OrganizationId, Place};
 use super::{Access, Moment, Now};
 use crate::sandbox::world::{NewOrganization, Organization, Refusal, World};
 use crate::types::Timestamp;
 
 #[derive(Debug, Serialize)]
 struct OrganizationBody<'world> {
-    id: &'world str,
+    id: OrganizationId<'world>,
     organization: &'world str,
     status: &'static str,
     usable_for_ordering: bool,
@@ -33,7 +34,7 @@ impl<'world> OrganizationBody<'world> {
         let details = &organization.details;
         let timing = &world.rules.timing;
         Self {
-            id: &organization.id,
+            id: OrganizationId::of(organization, &world.rules.behaviour, Place::Organization),
             organization: &details.organization,
             status: organization.status(now, timing),
             usable_for_ordering: organization.is_usable(now, timing),
@@ -65,7 +66,7 @@ pub(super) async fn show(
     Extension(Moment(now)): Now,
     Path(id): Path<String>,
 ) -> Answer {
-    shared.read_world(|world| answer(world, Ok(id), now))
+    shared.read_world(|world| answer(world, Ok(world.organization_id(id)), now))
 }
 
 /// POST `/tls/organization`.
@@ -91,6 +92,7 @@ pub(super) async fn change(
     body: Bytes,
 ) -> Answer {
     shared.change_world(|world, random| {
+        let id = world.organization_id(id);
         let changed = Fields::read(&body).and_then(|fields| {
             let replace = match fields.optional_text("edit_mode")?.as_deref() {
                 None | Some("") => false,

@@ -24,7 +24,7 @@ pub(super) fn read_order(body: &[u8]) -> Result<NewOrder, Refusal> {
         csr_names,
         dcv: read_dcv(&fields)?,
         validity_days: fields.integer("validity_days")?,
-        org_id: fields.optional_text("org_id")?.filter(|id| !id.is_empty()),
+        org_id: fields.optional_id("org_id")?,
         renewal_of: fields.optional_text("renewal_of_certificate_id")?.filter(|id| !id.is_empty()),
     })
 }

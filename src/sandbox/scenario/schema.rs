@@ -5,12 +5,14 @@
 
 use serde_json::{Map, Value, json};
 
+use super::behaviour::LONGEST_TEXT;
 use super::fault::{DEEDS, METHODS};
 use super::happening::{CHECKS, OF_THE_WORLD, OUTCOMES, RISKS, SCOPES, SINCES, WORDS};
 use super::initial::{DEFAULT_PRODUCT, LONGEST_TERM, STATES};
 use super::reading::MOST_COUNTED;
+use super::switches::{SWITCHES, Values};
 use super::timing::{DURATIONS, MOST_NAME_SERVERS, SPEEDS};
-use super::{FORMAT_VERSION, VERSION_KEY, behaviour, zones};
+use super::{FORMAT_VERSION, VERSION_KEY, zones};
 use crate::sandbox::random_faults::RandomFault;
 use crate::sandbox::world::{PRODUCTS, RecordKind};
 
@@ -229,25 +231,29 @@ fn limits_schema() -> Value {
 }
 
 fn behaviour_schema() -> Value {
-    use behaviour::{BEGINS, CONTRACTS, DOTS, ENVELOPES, FLAGS, REUSES, ZIP_ANSWERS};
     let mut properties = Map::new();
-    let mut add = |key: &str, schema| drop(properties.insert(key.to_owned(), schema));
-    add("envelope", words(ENVELOPES.map(|(w, _, m)| (w, m)), "The envelope of answers."));
-    add(
-        "zip",
-        words(ZIP_ANSWERS.map(|(w, _, m)| (w, m)), "How a download of the zip is answered."),
-    );
-    let reuse = "What shows of a validation that an earlier order still covers.";
-    add("reuse", words(REUSES.map(|(w, _, m)| (w, m)), reuse));
-    add("contract", words(CONTRACTS.map(|(w, _, m)| (w, m)), "How long an order lasts."));
-    let dots = "Which trailing dots the validation records show.";
-    add("dots", words(DOTS.map(|(w, _, m)| (w, m)), dots));
-    add("begin", words(BEGINS.map(|(w, _, m)| (w, m)), "When certificates begin to be valid."));
-    for (key, _, meaning) in FLAGS {
-        add(key, flag(&sentence(meaning)));
+    for switch in SWITCHES {
+        let meaning = sentence(switch.meaning);
+        let schema = match &switch.values {
+            Values::Words(list) => {
+                words(list.iter().map(|(word, _, meaning)| (*word, *meaning)), &meaning)
+            }
+            Values::Flag(_) => flag(&meaning),
+            Values::Count(least, most, _) => json!({
+                "type": "integer",
+                "minimum": least,
+                "maximum": most,
+                "description": meaning,
+            }),
+            Values::Text(_) => json!({
+                "type": "string",
+                "minLength": 1,
+                "maxLength": LONGEST_TEXT,
+                "description": meaning,
+            }),
+        };
+        properties.insert(switch.key.to_owned(), schema);
     }
-    let failures = "Every so many lists of a zone's records are answered with 500; 0 is never.";
-    add("zone_list_failures", counted(0, failures));
     object(Value::Object(properties), &[], "What the published documents leave open.")
 }
 

@@ -28,6 +28,27 @@ fn a_scenario_with_every_key_is_read() {
 }
 
 #[test]
+fn a_world_with_a_start_signs_on_the_day_of_its_own_clock_whatever_else_is_switched() {
+    for (text, begin) in [
+        ("", CertificateBegin::NoLaterThanMachine),
+        ("behaviour: { zip: not_found }", CertificateBegin::NoLaterThanMachine),
+        ("start: 2026-03-02T09:00:00Z", CertificateBegin::AtIssuance),
+        (
+            "start: 2026-03-02T09:00:00Z\nbehaviour: { zip: not_found }",
+            CertificateBegin::AtIssuance,
+        ),
+        (
+            "start: 2026-03-02T09:00:00Z\nbehaviour: { begin: no_later_than_machine }",
+            CertificateBegin::NoLaterThanMachine,
+        ),
+    ] {
+        let scenario = scenario(&format!("certplan_scenario: 1\n{text}\n"));
+        let clock = Arc::new(crate::types::SystemClock);
+        assert_eq!(scenario.options(clock).behaviour.begin, begin, "{text}");
+    }
+}
+
+#[test]
 fn every_mistake_has_its_words() {
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     let mut wrong = Vec::new();

@@ -16,7 +16,7 @@ type Part = fn(&mut Timing) -> &mut Duration;
 type Speed = fn() -> Timing;
 
 /// The durations of a [`Timing`], their keys and what they mean.
-pub(super) const DURATIONS: [(&str, Part, &str); 9] = [
+pub(super) const DURATIONS: [(&str, Part, &str); 10] = [
     (
         "validation_after",
         |timing| &mut timing.validation_after,
@@ -27,6 +27,7 @@ pub(super) const DURATIONS: [(&str, Part, &str); 9] = [
         |timing| &mut timing.direct_validation_after,
         "from any other order until its DNS records show",
     ),
+    ("listed_after", |timing| &mut timing.listed_after, "from an order until the list shows it"),
     (
         "vetting",
         |timing| &mut timing.vetting,

@@ -47,6 +47,9 @@ pub(crate) struct Order {
     pub(crate) revocation: Option<Revocation>,
     /// How many downloads were refused since the latest certificate (contract A.10).
     pub(crate) downloads_refused: u32,
+    /// How often it was looked at while that mattered (contract D.3).
+    #[serde(default)]
+    pub(crate) looks: u32,
 }
 
 /// How an order ended.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::order::public_id;
 use super::timing::later;
 use super::{
-    Dcv, Order, Product, Random, Refusal, Risk, Stage, Submission, Token, ValidationLevel,
-    ValidationReuse, World,
+    Dcv, Order, Product, Random, Refusal, Risk, Rules, Stage, Submission, Token,
+    UnusableOrganization, ValidationLevel, ValidationReuse, World,
 };
 use crate::types::{DomainName, Timestamp};
 
@@ -27,9 +27,8 @@ pub(crate) struct NewOrder {
     pub(crate) renewal_of: Option<String>,
 }
 
-/// The longest term on sale (contract A.4: the documented maximum), and the one that an order
-/// without a wish gets (the real default is not published).
-pub(super) const LONGEST_VALIDITY_DAYS: u16 = 199;
+/// The longest term on sale (contract A.4: the documented maximum).
+pub(crate) const LONGEST_VALIDITY_DAYS: u16 = 199;
 
 /// More names than this no real product takes, and an answer must stay readable.
 const MOST_NAMES: usize = 250;
@@ -46,7 +45,8 @@ impl World {
     ) -> Result<&Order, Refusal> {
         let product =
             self.rules.product(&wish.sku).ok_or_else(|| Refusal::invalid("unknown sku"))?;
-        let validity_days = check_validity(wish.validity_days)?;
+        let default_days = self.rules.behaviour.default_validity_days;
+        let validity_days = check_validity(wish.validity_days, default_days)?;
         let mut seen = BTreeSet::new();
         let mut dns_names = wish.dns_names;
         dns_names.retain(|name| seen.insert(name.clone()));
@@ -59,12 +59,17 @@ impl World {
         }
 
         let organization_needed = product.level == ValidationLevel::Organization;
+        let org_id = wish.org_id.map(|id| self.organization_id(id));
         let mut organization_usable = false;
-        if let (true, Some(id)) = (organization_needed, &wish.org_id) {
+        if let (true, Some(id)) = (organization_needed, &org_id) {
             // What becomes of an unknown id is not published; an unusable one stages the order.
             let organization =
                 self.organization(id).ok_or_else(|| Refusal::invalid("organization not found"))?;
             organization_usable = organization.is_usable(now, &self.rules.timing);
+            let refused = self.rules.behaviour.unusable_organization;
+            if !organization_usable && refused == UnusableOrganization::Refused {
+                return Err(Refusal::invalid("organization is not usable for ordering"));
+            }
         }
 
         let id = match wish.id {
@@ -84,7 +89,7 @@ impl World {
             dcv: wish.dcv,
             validity_days,
             renewal_of: wish.renewal_of,
-            organization_id: wish.org_id.filter(|_| organization_needed),
+            organization_id: org_id.filter(|_| organization_needed),
             submission: None,
             provider_order: None,
             end: None,
@@ -94,6 +99,7 @@ impl World {
             reissue: None,
             revocation: None,
             downloads_refused: 0,
+            looks: 0,
         };
         if !organization_needed || organization_usable {
             // The validation is usually in the same answer (contract A.4).
@@ -116,6 +122,12 @@ impl World {
         random: Random<'_>,
     ) -> Result<&Order, Refusal> {
         let order = self.order(id)?;
+        let again = self.rules.behaviour.completes_again
+            && order.submission.is_some()
+            && order.organization_id.as_deref() == Some(organization_id);
+        if again {
+            return self.order(id);
+        }
         if order.stage(now) != Stage::Staged {
             return Err(Refusal::invalid("the order requires no completion"));
         }
@@ -138,17 +150,46 @@ impl World {
     /// The chain in PEM, or why not yet. The first downloads are refused although the order says
     /// `issued` (contract A.10, A.15).
     pub(crate) fn download(&mut self, id: &str, now: Timestamp) -> Result<String, Refusal> {
-        let allowed_refusals = self.rules.downloads_refused;
         let order = self.order(id)?;
         let Some(issued) = &order.issued else {
             return Err(Refusal::NotReady("certificate is not ready for download".to_owned()));
         };
         let chain = issued.chain_pem.clone();
-        if order.downloads_refused < allowed_refusals && order.stage(now) == Stage::Issued {
+        if self.refuses_download(order, now) {
             self.change_order(id, |order| order.downloads_refused += 1)?;
             return Err(Refusal::NotReady("certificate bundle is not ready yet".to_owned()));
         }
         Ok(chain)
+    }
+
+    /// True when the order says `issued` and the next download is refused all the same.
+    pub(crate) fn refuses_download(&self, order: &Order, now: Timestamp) -> bool {
+        order.downloads_refused < self.rules.downloads_refused && order.stage(now) == Stage::Issued
+    }
+
+    /// Somebody looked at an order, which counts as far as the behaviour counts looks.
+    pub(crate) fn note_look(&mut self, id: &str, now: Timestamp) {
+        let behaviour = &self.rules.behaviour;
+        let Ok(order) = self.order(id) else { return };
+        let is_counted = order.looks < behaviour.validation_after_looks
+            && matches!(order.stage(now), Stage::Validating | Stage::Vetting);
+        let is_download = behaviour.honest_downloads && self.refuses_download(order, now);
+        if let (true, Some(order)) = (is_counted || is_download, self.orders.get_mut(id)) {
+            order.looks += u32::from(is_counted);
+            order.downloads_refused += u32::from(is_download);
+            self.touch_order(id);
+        }
+    }
+
+    /// True when the list shows an order (contract E.1).
+    pub(crate) fn lists(&self, order: &Order, now: Timestamp) -> bool {
+        let Rules { timing, behaviour, .. } = &self.rules;
+        let is_shown = match order.stage(now) {
+            Stage::Staged => behaviour.lists_staged,
+            Stage::Expired | Stage::Revoked(_) | Stage::Ended(_) => behaviour.lists_ended,
+            Stage::Submitted | Stage::Validating | Stage::Vetting | Stage::Issued => true,
+        };
+        is_shown && later(order.created_at, timing.listed_after) <= now
     }
 
     /// Sends an order, or a reissue of it, to the CA.
@@ -195,6 +236,10 @@ impl World {
         let source = self
             .order(id)
             .map_err(|_| Refusal::invalid("renewal_of_certificate_id: certificate not found"))?;
+        let renewed = || self.orders().any(|order| order.renewal_of.as_deref() == Some(id));
+        if self.rules.behaviour.renews_once && renewed() {
+            return Err(Refusal::invalid("the certificate has been renewed"));
+        }
         if self.can_be_renewed(source, now) {
             return Ok(());
         }
@@ -230,9 +275,9 @@ pub(super) fn token_value(random: Random<'_>) -> String {
     format!("{:032x}", random())
 }
 
-fn check_validity(wish: Option<i64>) -> Result<u16, Refusal> {
+fn check_validity(wish: Option<i64>, default_days: u16) -> Result<u16, Refusal> {
     match wish {
-        None => Ok(LONGEST_VALIDITY_DAYS),
+        None => Ok(default_days),
         Some(days) => u16::try_from(days)
             .ok()
             .filter(|days| (1..=LONGEST_VALIDITY_DAYS).contains(days))

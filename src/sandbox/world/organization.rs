@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::timing::later;
-use super::{Random, Refusal, Timing, Touch, World};
+use super::{OrganizationIds, Random, Refusal, Timing, Touch, World, stable_number};
 use crate::types::Timestamp;
 
 /// An organization as the vendor keeps it.
@@ -69,6 +69,11 @@ impl NewOrganization {
 }
 
 impl Organization {
+    /// The number that stood for it before ids were texts (contract A.3).
+    pub(crate) fn number(&self) -> u32 {
+        stable_number(&self.id) >> 1
+    }
+
     /// True when an OV order can be made out to it at `now`.
     pub(crate) fn is_usable(&self, now: Timestamp, timing: &Timing) -> bool {
         self.usable
@@ -122,6 +127,15 @@ impl World {
         self.organizations.get(id)
     }
 
+    /// The id of the organization that is meant, which may be named by its number.
+    pub(crate) fn organization_id(&self, id: String) -> String {
+        if self.rules.behaviour.organization_ids != OrganizationIds::Numbers {
+            return id;
+        }
+        let meant = self.organizations().find(|one| one.number().to_string() == id);
+        meant.map(|one| one.id.clone()).unwrap_or(id)
+    }
+
     /// Makes an organization. Asking twice makes two (contract A.3: not idempotent).
     ///
     /// How long the real check takes, and what it is called meanwhile, is not published.
@@ -131,7 +145,12 @@ impl World {
         now: Timestamp,
         random: Random<'_>,
     ) -> Result<&Organization, Refusal> {
-        check_details(&details)?;
+        self.check_details(&details)?;
+        if self.rules.behaviour.known_organizations
+            && let Some(known) = self.known_organization(&details)
+        {
+            return self.organization(&known).ok_or_else(no_such_organization);
+        }
         let id = loop {
             let id = format!("hdl_{}", super::order::public_id(random()));
             if !self.organizations.contains_key(&id) {
@@ -162,7 +181,13 @@ impl World {
         if organization.replaced_by.is_some() {
             return Err(Refusal::invalid("the organization has been replaced"));
         }
-        check_details(&details)?;
+        self.check_details(&details)?;
+        if create_replacement && self.rules.behaviour.replaced_in_place {
+            let checked_at = Some(later(now, self.rules.timing.organization_check));
+            let changed =
+                Organization { details, checked_at, usable: true, ..organization.clone() };
+            return self.put_organization(changed);
+        }
         if create_replacement {
             let new_id = self.create_organization(details, now, random)?.id.clone();
             let mut old = self.organization(id).ok_or_else(no_such_organization)?.clone();
@@ -224,6 +249,34 @@ impl World {
         Ok(chosen.id.clone())
     }
 
+    /// An organization that is there already, by name, address and country.
+    fn known_organization(&self, wish: &NewOrganization) -> Option<String> {
+        let facts = |one: &NewOrganization| {
+            [&one.organization, &one.address, &one.postal_code, &one.country_code]
+                .map(|text| text.trim().to_lowercase())
+        };
+        let known = self
+            .organizations()
+            .find(|one| one.replaced_by.is_none() && facts(&one.details) == facts(wish));
+        known.map(|one| one.id.clone())
+    }
+
+    /// Which fields are needed is not published; all nine were seen (contract A.3).
+    fn check_details(&self, details: &NewOrganization) -> Result<(), Refusal> {
+        let partial = self.rules.behaviour.partial_organizations;
+        for (name, value) in details.clone().fields_mut() {
+            let is_needed = name == "organization" || !partial;
+            if is_needed && value.trim().is_empty() {
+                return Err(Refusal::invalid(format!("{name} is required")));
+            }
+        }
+        let code = details.country_code.as_bytes();
+        if code.len() != 2 || !code.iter().all(u8::is_ascii_uppercase) {
+            return Err(Refusal::invalid("country_code must be two capital letters"));
+        }
+        Ok(())
+    }
+
     fn organization_called(&self, which: &str) -> Result<&Organization, Refusal> {
         let named = |organization: &&Organization| organization.details.organization == which;
         self.organization(which)
@@ -257,15 +310,4 @@ impl World {
 
 fn no_such_organization() -> Refusal {
     Refusal::NotFound("organization not found".to_owned())
-}
-
-fn check_details(details: &NewOrganization) -> Result<(), Refusal> {
-    if details.organization.trim().is_empty() {
-        return Err(Refusal::invalid("organization is required"));
-    }
-    let code = details.country_code.as_bytes();
-    if code.len() != 2 || !code.iter().all(u8::is_ascii_uppercase) {
-        return Err(Refusal::invalid("country_code must be two capital letters"));
-    }
-    Ok(())
 }

@@ -57,10 +57,10 @@ pub(crate) struct NewRecord {
 }
 
 /// The documented range (contract A.12).
-const TTL_RANGE: std::ops::RangeInclusive<u32> = 60..=604_800;
+pub(crate) const TTL_RANGE: std::ops::RangeInclusive<u32> = 60..=604_800;
 
-/// What a record without a wish gets; the real default is not published.
-const DEFAULT_TTL: u32 = 3_600;
+/// What a record without a wish gets unless the behaviour says otherwise; the real default is not published.
+pub(super) const DEFAULT_TTL: u32 = 3_600;
 
 /// Longer texts would not fit into one answer over UDP.
 const LONGEST_DATA: usize = 2_048;
@@ -88,7 +88,7 @@ impl RecordKind {
     }
 
     /// True when the data is a domain name, which is compared without case and trailing dot.
-    fn points_to_name(self) -> bool {
+    pub(super) fn points_to_name(self) -> bool {
         matches!(self, Self::CNAME | Self::ALIAS | Self::NS | Self::MX)
     }
 }
@@ -102,6 +102,12 @@ impl Record {
             } else {
                 self.data == data
             }
+    }
+
+    /// True when TTL and annotation are those of the wish, whose TTL would be `ttl`.
+    pub(super) fn remarks_like(&self, wish: &CheckedRecord, ttl: u32) -> bool {
+        let annotation = wish.annotation.as_deref().filter(|text| !text.is_empty());
+        self.ttl == ttl && self.annotation.as_deref() == annotation
     }
 
     /// Takes over what was asked for; id, creation and flags stay.
@@ -156,13 +162,13 @@ impl CheckedRecord {
         Ok(Self { name, kind: wish.kind, data, ttl, priority, annotation: wish.annotation })
     }
 
-    pub(super) fn into_record(self, id: u64, second: i64) -> Record {
+    pub(super) fn into_record(self, id: u64, default_ttl: u32, second: i64) -> Record {
         Record {
             id,
             name: self.name,
             kind: self.kind,
             data: self.data,
-            ttl: self.ttl.unwrap_or(DEFAULT_TTL),
+            ttl: self.ttl.unwrap_or(default_ttl),
             priority: self.priority,
             annotation: self.annotation.filter(|text| !text.is_empty()),
             auto: false,

@@ -92,7 +92,8 @@ impl World {
         if !order.can_be_reissued(now) {
             return Err(Refusal::invalid("the certificate cannot be reissued"));
         }
-        if order.reissue.as_ref().is_some_and(|reissue| reissue.end.is_none()) {
+        let is_under_way = order.reissue.as_ref().is_some_and(|reissue| reissue.end.is_none());
+        if is_under_way && !self.rules.behaviour.replaces_reissues {
             return Err(Refusal::invalid("a reissue is already in progress"));
         }
         check_reissue(order, &wish)?;

@@ -15,6 +15,8 @@ pub struct Timing {
     pub validation_after: Duration,
     /// From a direct order until its DNS records show: usually nothing (contract A.4).
     pub direct_validation_after: Duration,
+    /// From an order until the list shows it (contract E.1: it may be late).
+    pub listed_after: Duration,
     /// How long a new or replaced organization is checked before it can be used.
     pub organization_check: Duration,
     /// How long a checked organization can be used (contract B.6: about 397 days).
@@ -56,6 +58,7 @@ impl Timing {
             ],
             validation_after: Duration::from_secs(20),
             direct_validation_after: Duration::ZERO,
+            listed_after: Duration::ZERO,
             organization_check: Duration::ZERO,
             organization_lifetime: 397 * DAY,
             validation_lifetime: 199 * DAY,

@@ -3,7 +3,8 @@
 use super::record::CheckedRecord;
 use super::served::FIRST_AUTO_ID;
 use super::{
-    NewRecord, Random, Record, RecordId, RecordKind, Refusal, Touch, World, Zone, normal_name,
+    NewRecord, Random, Record, RecordId, RecordKind, Refusal, SameRecord, SecondCname,
+    SeveralMatches, Touch, World, Zone, normal_name,
 };
 use crate::types::Timestamp;
 
@@ -55,11 +56,13 @@ impl World {
         now: Timestamp,
         random: Random<'_>,
     ) -> Result<Record, Refusal> {
-        let wish = CheckedRecord::check(wish)?;
+        let wish = CheckedRecord::check(self.completed(wish))?;
         let zone_name =
             self.rules.zones.zone_of(&wish.name).ok_or(Refusal::UnmanagedZone)?.to_owned();
         self.check_neighbours(&zone_name, &wish, None)?;
-        let record = wish.into_record(self.unused_record_id(random), now.as_second());
+        let default_ttl = self.rules.behaviour.default_ttl;
+        let id = self.unused_record_id(random);
+        let record = wish.into_record(id, default_ttl, now.as_second());
         self.index.note_record(record.id, &zone_name);
         self.change(&zone_name, now, |zone| zone.records.push(record.clone()));
         Ok(record)
@@ -74,13 +77,18 @@ impl World {
         let zone_name =
             self.rules.zones.zone_of(wish.name.as_str()).ok_or(Refusal::UnmanagedZone)?;
         let same = |record: &&Record| record.name == wish.name.as_str() && record.kind == wish.kind;
-        // With several of them the real choice is not published; here it is the oldest.
-        let id = self
-            .zones
-            .get(zone_name)
-            .and_then(|zone| zone.records.iter().find(same))
-            .map(|record| record.id)
-            .ok_or_else(|| Refusal::NotFound("record not found".to_owned()))?;
+        let records = self.zones.get(zone_name).map_or(&[][..], |zone| &zone.records);
+        let mut found = records.iter().filter(same).map(|record| record.id);
+        let oldest =
+            found.next().ok_or_else(|| Refusal::NotFound("record not found".to_owned()))?;
+        // With several of them the real choice is not published.
+        let id = match (self.rules.behaviour.several_matches, found.next_back()) {
+            (_, None) | (SeveralMatches::Oldest, _) => oldest,
+            (SeveralMatches::Newest, Some(newest)) => newest,
+            (SeveralMatches::Refused, Some(_)) => {
+                return Err(Refusal::invalid("several records have this name and type"));
+            }
+        };
         self.update_record(id, wish, now)
     }
 
@@ -91,7 +99,7 @@ impl World {
         wish: NewRecord,
         now: Timestamp,
     ) -> Result<Record, Refusal> {
-        let wish = CheckedRecord::check(wish)?;
+        let wish = CheckedRecord::check(self.completed(wish))?;
         let (zone_name, record) = self.record(id)?;
         if record.auto {
             return Err(Refusal::invalid("the record is kept by the system"));
@@ -107,6 +115,19 @@ impl World {
             }
         });
         Ok(self.record(id)?.1.clone())
+    }
+
+    /// The wish with the zone behind a name that has no trailing dot, if that is how the vendor
+    /// reads it (contract A.12: not published).
+    fn completed(&self, mut wish: NewRecord) -> NewRecord {
+        let is_relative = wish.kind.points_to_name() && !wish.data.ends_with('.');
+        if let (true, Some(zone)) = (
+            is_relative && self.rules.behaviour.relative_data,
+            self.rules.zones.zone_of(wish.name.as_str()),
+        ) {
+            wish.data = format!("{}.{zone}.", wish.data);
+        }
+        wish
     }
 
     /// Removes the record of that id.
@@ -171,6 +192,9 @@ impl World {
         wish: &CheckedRecord,
         own_id: Option<RecordId>,
     ) -> Result<(), Refusal> {
+        let behaviour = &self.rules.behaviour;
+        let same_is_data = behaviour.same_record == SameRecord::Data;
+        let ttl = wish.ttl.unwrap_or(behaviour.default_ttl);
         let cname = RecordKind::CNAME;
         if wish.kind == cname && wish.name == zone_name {
             return Err(Refusal::invalid("a CNAME cannot stand at the apex; use ALIAS"));
@@ -180,10 +204,20 @@ impl World {
             if other.name != wish.name {
                 continue;
             }
+            if other.says(wish.kind, &wish.data) && (same_is_data || other.remarks_like(wish, ttl))
+            {
+                return Err(Refusal::RecordExists);
+            }
             // Whether a second CNAME is told apart from a repeated one is not published; the text
             // of 15003 hints that sets of one name are restricted (contract A.12).
-            if other.says(wish.kind, &wish.data) || (other.kind == cname && wish.kind == cname) {
-                return Err(Refusal::RecordExists);
+            if other.kind == cname && wish.kind == cname {
+                match behaviour.second_cname {
+                    SecondCname::Exists => return Err(Refusal::RecordExists),
+                    SecondCname::Refused => {
+                        return Err(Refusal::invalid("there is a CNAME at this name already"));
+                    }
+                    SecondCname::Made => continue,
+                }
             }
             if other.kind == cname || wish.kind == cname {
                 return Err(Refusal::invalid("a CNAME cannot stand beside other records"));

@@ -78,7 +78,7 @@ fn order_page(world: &World, id: &str, now: Timestamp, refusal: Option<&Refusal>
     content.push(&facts(world, order, now));
     if order.stage(now) == Stage::Staged {
         content.push(&choose(world, now));
-        content.push(&create());
+        content.push(&create(world.rules.behaviour.partial_organizations));
     } else {
         let text = "Nothing is left to choose for this order.";
         content.push(&Html::element("p", &Html::markup(text)));
@@ -128,7 +128,7 @@ fn choose(world: &World, now: Timestamp) -> Html {
     form
 }
 
-fn create() -> Html {
+fn create(partial: bool) -> Html {
     let mut form = Html::markup(
         "<form class=\"card\" method=\"post\"><h2>Or with a new organization</h2>\n\
          <div class=\"fields\">\n",
@@ -136,15 +136,17 @@ fn create() -> Html {
     let country = "required minlength=\"2\" maxlength=\"2\" placeholder=\"DE\"";
     for (name, label, more) in [
         ("organization", "Organization", "required"),
-        ("first_name", "First name", ""),
-        ("last_name", "Last name", ""),
-        ("address", "Address", ""),
-        ("postal_code", "Postal code", ""),
-        ("city", "City", ""),
+        ("first_name", "First name", "required"),
+        ("last_name", "Last name", "required"),
+        ("address", "Address", "required"),
+        ("postal_code", "Postal code", "required"),
+        ("city", "City", "required"),
         ("country_code", "Country", country),
-        ("phone", "Phone", ""),
-        ("email", "E-mail", "type=\"email\""),
+        ("phone", "Phone", "required"),
+        ("email", "E-mail", "type=\"email\" required"),
     ] {
+        let is_open = partial && !matches!(name, "organization" | "country_code");
+        let more = if is_open { more.trim_end_matches("required") } else { more };
         form.push(&Html::field(name, label, more));
     }
     form.push(&Html::markup("</div><button>Create it and complete the order</button></form>\n"));
