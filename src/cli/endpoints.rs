@@ -19,6 +19,8 @@ use crate::types::Timestamp;
 pub(super) struct Endpoints {
     pub(super) regfish: Option<BaseUrl>,
     pub(super) digicert: Option<BaseUrl>,
+    /// What the copy of the embedded sandbox's scenario is called, under the name that it has here.
+    pub(super) scenario: Option<(String, String)>,
 }
 
 impl Endpoints {
@@ -42,7 +44,7 @@ impl Endpoints {
         let digicert = targets
             .any(|(plan, inputs, target)| may_ask_digicert(plan, inputs, target))
             .then(|| base_url(&DIGICERT, plan, settings));
-        Ok(Self { regfish: regfish.transpose()?, digicert: digicert.transpose()? })
+        Ok(Self { regfish: regfish.transpose()?, digicert: digicert.transpose()?, scenario: None })
     }
 
     /// For a run that is resumed.
@@ -59,7 +61,7 @@ impl Endpoints {
             None => may_ask_digicert(plan, &header.inputs, &header.target)
                 .then(|| base_url(&DIGICERT, plan, settings)),
         };
-        Ok(Self { regfish: regfish.transpose()?, digicert: digicert.transpose()? })
+        Ok(Self { regfish: regfish.transpose()?, digicert: digicert.transpose()?, scenario: None })
     }
 
     /// Notes the addresses for whoever resumes the run.
@@ -71,6 +73,7 @@ impl Endpoints {
             all.into_iter()
                 .filter_map(|(name, url)| Some((name.to_owned(), url.as_ref()?.to_string()))),
         );
+        endpoints.extend(self.scenario.clone());
     }
 }
 

@@ -19,13 +19,13 @@ use super::error::CliError;
 use super::exit::ExitCode;
 use super::gc_account::{Account, Marked, OpenOrders, Scan};
 use super::resume::load;
+use super::sandbox_scenario::ChosenScenario;
 use super::session::Session;
 use super::state_directory::{StateDirectory, nothing_here};
 use crate::action::Ownership;
 use crate::plan::{Plan, SecretSource};
 use crate::report::{Fate, FoundRecord, Standing, found_record_lines};
 use crate::run::{RunPhase, RunResult};
-use crate::sandbox::Scenario;
 use crate::store::{RunSummary, SqliteStore, Store};
 use crate::types::{Clock, SystemClock, Timestamp};
 use crate::upkeep::{Claims, RecordNeed, RunClaims};
@@ -101,7 +101,7 @@ impl<'s> Search<'s> {
         if latest.is_none() {
             return Ok(());
         }
-        let scenario = Scenario::default();
+        let scenario = ChosenScenario::default();
         let silent: crate::driver::Observer = Arc::new(|_, _| {});
         let session =
             Session::embedded(state, self.store, latest, &scenario, silent, console).await?;

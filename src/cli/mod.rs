@@ -45,6 +45,7 @@ mod run;
 mod same_names;
 mod sandbox;
 mod sandbox_arguments;
+mod sandbox_scenario;
 mod sarif;
 mod schema;
 mod session;

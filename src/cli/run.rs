@@ -16,7 +16,7 @@ use super::outcome::Ending;
 use super::plan_file::{LoadedPlan, load_plan};
 use super::resume::{read_state, runs_of_target};
 use super::same_names::OrderedNames;
-use super::sandbox::read_scenario;
+use super::sandbox_scenario::ChosenScenario;
 use super::session::{Session, holder, lock, progress};
 use super::state_directory::{StateDirectory, working_directory};
 use super::{PROGRAM, inputs, outcome};
@@ -24,7 +24,6 @@ use crate::engine::SEMANTICS;
 use crate::files::create_private_directory;
 use crate::report::RunResultView;
 use crate::run::{PlanReference, RunHeader, RunPhase, RunResult, RunState};
-use crate::sandbox::Scenario;
 use crate::store::{Store, TargetKey};
 use crate::types::{RunId, Timestamp};
 
@@ -38,10 +37,7 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     };
     let loaded = load_plan(plan, console)?;
     let settings = Settings::parse(&arguments.settings.set)?;
-    let scenario = match &arguments.sandbox_scenario {
-        Some(path) => read_scenario(path, console)?,
-        None => Scenario::default(),
-    };
+    let scenario = ChosenScenario::read(arguments.sandbox_scenario.as_deref(), console)?;
     if arguments.sandbox && !arguments.settings.set.is_empty() {
         return Err(CliError::usage(
             "`--set` has no effect with `--sandbox`; leave one of them out",

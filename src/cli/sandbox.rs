@@ -1,6 +1,5 @@
 //! `certplan sandbox`: serves the imitation until it is stopped.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::connections::DIGICERT_PATH;
@@ -8,9 +7,8 @@ use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::interrupt::watch_signals;
-use super::plan_file::read;
 use super::sandbox_arguments::{SandboxArguments, Speed};
-use crate::document::SourceFile;
+use super::sandbox_scenario::ChosenScenario;
 use crate::files::{FileMode, write_replace};
 use crate::sandbox::{
     RandomFault, RandomFaults, RateLimits, Sandbox, SandboxOptions, Scenario, Timing,
@@ -73,10 +71,7 @@ pub(super) async fn sandbox(
 
 /// What the scenario says, and then what the command line says.
 fn options(arguments: &SandboxArguments, console: &Console) -> Result<SandboxOptions, CliError> {
-    let scenario = match &arguments.scenario {
-        Some(path) => read_scenario(path, console)?,
-        None => Scenario::default(),
-    };
+    let scenario = ChosenScenario::read(arguments.scenario.as_deref(), console)?.scenario;
     let mut options = SandboxOptions {
         timing: match (arguments.speed, arguments.virtual_clock) {
             (Some(Speed::Quick), _) | (None, false) => Timing::quick(),
@@ -132,18 +127,4 @@ fn clock(arguments: &SandboxArguments, scenario: &Scenario) -> Result<Arc<dyn Cl
     // Time never runs backwards, not even over a restart.
     let seen = kept.map(peek_latest_time).transpose()?.flatten();
     Ok(Arc::new(VirtualClock::starting_at(seen.map_or(start, |seen| seen.max(start)))))
-}
-
-/// Reads a scenario. What is wrong with it is shown; the error only sums up.
-pub(super) fn read_scenario(path: &Path, console: &Console) -> Result<Scenario, CliError> {
-    let name = path.display().to_string();
-    let bytes = read(path)
-        .map_err(|error| CliError::usage(format!("cannot read the scenario `{name}`: {error}")))?;
-    let scenario = SourceFile::from_bytes(&name, &bytes).and_then(|file| Scenario::parse(&file));
-    scenario.map_err(|wrong| {
-        for line in wrong.render(console.talk_style().is_coloured()).lines() {
-            console.talk(line);
-        }
-        CliError::usage(format!("`{name}` is no scenario that can be used"))
-    })
 }

@@ -9,6 +9,7 @@ use super::console::Console;
 use super::endpoints::Endpoints;
 use super::error::CliError;
 use super::exit::ExitCode;
+use super::sandbox_scenario::ChosenScenario;
 use super::state_directory::StateDirectory;
 use crate::action::Actions;
 use crate::api::budget::Windows;
@@ -21,7 +22,7 @@ use crate::files::{FileMode, create_private_directory, write_replace};
 use crate::plan::Plan;
 use crate::rehearsal::SandboxOutside;
 use crate::report::Progress;
-use crate::sandbox::{Sandbox, Scenario, peek_latest_time};
+use crate::sandbox::{Sandbox, peek_latest_time};
 use crate::store::{LockError, SqliteStore, TargetKey, TargetLock};
 use crate::types::{Clock, RunId, StepId, SystemClock, Timestamp, VirtualClock, parse_duration};
 
@@ -86,7 +87,7 @@ impl Session {
         state: &StateDirectory,
         store: &Arc<SqliteStore>,
         not_before: Option<Timestamp>,
-        scenario: &Scenario,
+        chosen: &ChosenScenario,
         observer: Observer,
         console: &Console,
     ) -> Result<Self, CliError> {
@@ -103,6 +104,7 @@ impl Session {
             }
             other => other?,
         };
+        let scenario = &chosen.scenario;
         let world = state.sandbox_world();
         let in_world = if world.exists() { peek_latest_time(&world)? } else { None };
         let begin = scenario.start.unwrap_or_else(Timestamp::now);
@@ -115,6 +117,7 @@ impl Session {
             create_private_directory(folder).map_err(|error| CliError::usage(error.to_string()))?;
         }
         options.state_file = Some(world);
+        let kept = chosen.keep(state)?;
         let sandbox = Sandbox::start(options).await?;
         let root = state.sandbox_root();
         write_replace(&root, sandbox.root_pem().as_bytes(), FileMode::Public)
@@ -145,7 +148,11 @@ impl Session {
         Ok(Self {
             driver: driver(state, store, clock, actions.clone(), observer)?,
             actions,
-            endpoints: Endpoints { regfish: Some(base_url), digicert: Some(digicert_url) },
+            endpoints: Endpoints {
+                regfish: Some(base_url),
+                digicert: Some(digicert_url),
+                scenario: kept,
+            },
             sandbox: Some(sandbox),
             sandbox_root: Some(root.display().to_string()),
             _world_lock: Some(lock),
@@ -178,8 +185,8 @@ impl Session {
         let recorded = engine.state();
         if recorded.header.sandbox {
             let latest = Some(recorded.updated_at);
-            let usual = Scenario::default();
-            return Self::embedded(state, store, latest, &usual, observer, console).await;
+            let chosen = ChosenScenario::of_run(&recorded.header, state, console)?;
+            return Self::embedded(state, store, latest, &chosen, observer, console).await;
         }
         let endpoints = Endpoints::of_run(&recorded.header, engine.plan(), settings)?;
         let recorded_resolver = recorded.header.endpoints.get(connections::DNS);

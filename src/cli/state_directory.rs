@@ -90,6 +90,11 @@ impl StateDirectory {
         self.path.join("sandbox").join("files")
     }
 
+    /// Where copies of the scenarios are that runs against the embedded sandbox began with.
+    pub(super) fn sandbox_scenarios(&self) -> PathBuf {
+        self.path.join("sandbox").join("scenarios")
+    }
+
     /// Where the root certificate of the embedded sandbox is.
     pub(super) fn sandbox_root(&self) -> PathBuf {
         self.path.join("sandbox").join("root.pem")

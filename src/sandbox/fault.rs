@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::happening::Happening;
 use super::path_pattern::PathPattern;
+use super::world::RuleKeys;
 use crate::types::DomainName;
 
 /// A rule for requests of one method whose path fits a pattern.
@@ -95,6 +96,12 @@ impl Fault {
         (self.method == "*" || self.method.eq_ignore_ascii_case(method)) && self.path.matches(path)
     }
 
+    /// True when no request after so many matching ones is hit.
+    fn is_spent(&self, count: u32) -> bool {
+        let behind = (count + 1).checked_sub(self.nth.max(1));
+        behind.is_some_and(|behind| behind.div_ceil(self.every.max(1)) >= self.times)
+    }
+
     /// Whether the matching request of that number is hit.
     fn hits(&self, count: u32) -> bool {
         count.checked_sub(self.nth.max(1)).is_some_and(|behind| {
@@ -170,12 +177,18 @@ impl CannedAnswer {
 
 /// The rules with their counts.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<CountedFault>);
+pub(super) struct Faults {
+    all: Vec<CountedFault>,
+    /// What has counted since it was last taken.
+    noted: Vec<(String, u32, u32)>,
+}
 
 /// A rule, and what it has seen.
 #[derive(Debug, Clone)]
 pub(super) struct CountedFault {
     pub(super) fault: Fault,
+    /// The key of a rule whose counts are kept with the world.
+    rule: Option<String>,
     /// How many requests matched.
     pub(super) matched: u32,
     /// How many of those were hit.
@@ -184,25 +197,37 @@ pub(super) struct CountedFault {
 
 impl CountedFault {
     fn new(fault: Fault) -> Self {
-        Self { fault, matched: 0, hit: 0 }
+        Self { fault, rule: None, matched: 0, hit: 0 }
     }
 }
 
 impl Faults {
-    pub(super) fn new(faults: Vec<Fault>) -> Self {
-        Self(faults.into_iter().map(CountedFault::new).collect())
+    /// The rules that the world was started with; `counts` says how far each of them has come.
+    pub(super) fn new(faults: Vec<Fault>, counts: impl Fn(&str) -> (u32, u32)) -> Self {
+        let mut keys = RuleKeys::default();
+        let counted = |fault: Fault| {
+            let rule = keys.of(&format!("{fault:?}"));
+            let (matched, hit) = counts(&rule);
+            CountedFault { fault, rule: Some(rule), matched, hit }
+        };
+        Self { all: faults.into_iter().map(counted).collect(), noted: Vec::new() }
+    }
+
+    /// The counts that changed since the last call, of rules whose counts are kept.
+    pub(super) fn take_noted(&mut self) -> Vec<(String, u32, u32)> {
+        std::mem::take(&mut self.noted)
     }
 
     pub(super) fn add(&mut self, fault: Fault) {
-        self.0.push(CountedFault::new(fault));
+        self.all.push(CountedFault::new(fault));
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &CountedFault> {
-        self.0.iter()
+        self.all.iter()
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.all.clear();
     }
 
     /// Counts a request in every rule that it matches; the first rule that hits it decides.
@@ -214,15 +239,20 @@ impl Faults {
         is_about: impl Fn(&DomainName) -> bool,
     ) -> Option<FaultAction> {
         let mut action = None;
-        for counted in &mut self.0 {
+        for counted in &mut self.all {
             let fault = &counted.fault;
             if !fault.fits(method, path) || !fault.target.as_ref().is_none_or(&is_about) {
                 continue;
             }
+            let was_spent = fault.is_spent(counted.matched);
             counted.matched = counted.matched.saturating_add(1);
             if action.is_none() && fault.hits(counted.matched) {
                 counted.hit = counted.hit.saturating_add(1);
                 action = Some(fault.action.clone());
+            }
+            // Whoever is spent counts for nothing, and each note is a write to the disk.
+            if let (false, Some(rule)) = (was_spent, &counted.rule) {
+                self.noted.push((rule.clone(), counted.matched, counted.hit));
             }
         }
         action
@@ -233,13 +263,17 @@ impl Faults {
 mod tests {
     use super::*;
 
+    fn faults(faults: Vec<Fault>) -> Faults {
+        Faults::new(faults, |_| (0, 0))
+    }
+
     fn strike(faults: &mut Faults, method: &str, path: &str) -> Option<FaultAction> {
         faults.strike(method, path, |_| false)
     }
 
     #[test]
     fn a_rule_for_any_method_counts_them_all() {
-        let mut faults = Faults::new(vec![Fault::at("*", "/", 2, FaultAction::Stall)]);
+        let mut faults = faults(vec![Fault::at("*", "/", 2, FaultAction::Stall)]);
         assert_eq!(strike(&mut faults, "GET", "/tls/products"), None);
         assert_eq!(strike(&mut faults, "POST", "/tls/certificate"), Some(FaultAction::Stall));
         assert_eq!(strike(&mut faults, "GET", "/tls/certificate"), None);
@@ -247,8 +281,7 @@ mod tests {
 
     #[test]
     fn a_rule_hits_the_request_it_names_and_no_other() {
-        let mut faults =
-            Faults::new(vec![Fault::at("POST", "/tls/certificate", 2, FaultAction::Html)]);
+        let mut faults = faults(vec![Fault::at("POST", "/tls/certificate", 2, FaultAction::Html)]);
         assert_eq!(strike(&mut faults, "POST", "/tls/certificate"), None);
         assert_eq!(strike(&mut faults, "GET", "/tls/certificate"), None);
         assert_eq!(strike(&mut faults, "POST", "/dns/rr"), None);
@@ -268,12 +301,35 @@ mod tests {
         let target = DomainName::parse("a.example").unwrap();
         let rule =
             Fault { target: Some(target), ..Fault::at("GET", "/tls/", 2, FaultAction::Html) };
-        let mut faults = Faults::new(vec![rule]);
+        let mut faults = faults(vec![rule]);
         let about = |faults: &mut Faults, name: &'static str| {
             faults.strike("GET", "/tls/certificate/A", |target| target.as_str() == name)
         };
         assert_eq!(about(&mut faults, "a.example"), None);
         assert_eq!(about(&mut faults, "b.example"), None);
         assert_eq!(about(&mut faults, "a.example"), Some(FaultAction::Html));
+    }
+
+    #[test]
+    fn a_rule_goes_on_counting_where_it_stood_and_is_noted_until_it_is_spent() {
+        let rule = || Fault { every: 2, times: 2, ..Fault::at("GET", "/", 2, FaultAction::Html) };
+        let mut first = faults(vec![rule(), rule()]);
+        assert_eq!(strike(&mut first, "GET", "/"), None);
+        assert_eq!(strike(&mut first, "GET", "/"), Some(FaultAction::Html));
+        let noted = first.take_noted();
+        let counts: Vec<(u32, u32)> =
+            noted.iter().map(|(_, matched, hit)| (*matched, *hit)).collect();
+        // The first of two equal rules is hit, and both count.
+        assert_eq!(counts, [(1, 0), (1, 0), (2, 1), (2, 0)]);
+        let kept = |key: &str| {
+            let last = noted.iter().rev().find(|(rule, _, _)| rule == key);
+            last.map_or((0, 0), |(_, matched, hit)| (*matched, *hit))
+        };
+        let mut second = Faults::new(vec![rule(), rule()], kept);
+        assert_eq!(strike(&mut second, "GET", "/"), None);
+        assert_eq!(strike(&mut second, "GET", "/"), Some(FaultAction::Html));
+        assert_eq!(second.take_noted().len(), 4);
+        assert_eq!(strike(&mut second, "GET", "/"), None);
+        assert!(second.take_noted().is_empty());
     }
 }

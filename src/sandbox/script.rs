@@ -1,38 +1,67 @@
 //! `Script`: what is planned to happen, in the order of its time.
 //!
-//! Pure bookkeeping. Whoever catches up with the clock asks it for what is next.
+//! Pure bookkeeping; what is still to come is noted in the world, so that it outlives a restart.
+//! Whoever catches up with the clock asks it for what is next.
 
 use std::collections::BTreeSet;
 
 use super::happening::{Happening, PlannedHappening, Since};
+use super::world::{Expected, RuleKeys, World};
 use crate::types::{DomainName, Timestamp};
 
 /// What is planned, and what of it is still to come.
 #[derive(Debug, Default)]
 pub(super) struct Script {
-    planned: Vec<PlannedHappening>,
+    /// With the keys by which the world knows them.
+    planned: Vec<(String, PlannedHappening)>,
     /// Time, place in `planned`, and the order that it happens to, if it is that of one.
     queue: BTreeSet<(Timestamp, usize, Option<String>)>,
 }
 
+/// What happens next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Next {
+    pub(super) happening: Happening,
+    /// The order that it happens to, if it is that of one.
+    pub(super) order: Option<String>,
+    /// By what the world knows it.
+    pub(super) expected: Expected,
+}
+
 impl Script {
-    /// The plan of a world that begins at `start`.
-    pub(super) fn new(planned: Vec<PlannedHappening>, start: Timestamp) -> Self {
-        let queue = planned
-            .iter()
-            .enumerate()
-            .filter(|(_, one)| one.since == Since::Start)
-            .map(|(place, one)| (later(start, one), place, None))
+    /// What is to come in `world` from `now` on: of rules that are new there all, of others what was
+    /// left. What should have happened while they were not in force happens at once.
+    pub(super) fn new(planned: Vec<PlannedHappening>, world: &mut World, now: Timestamp) -> Self {
+        let mut keys = RuleKeys::default();
+        let keyed = |one: PlannedHappening| (keys.of(&format!("{one:?}")), one);
+        let planned: Vec<(String, PlannedHappening)> = planned.into_iter().map(keyed).collect();
+        for (rule, one) in planned.iter().filter(|(_, one)| one.since == Since::Start) {
+            if world.begin_rule(rule) {
+                world.expect((rule.clone(), None), later(now, one));
+            }
+        }
+        let place = |rule: &str| planned.iter().position(|(known, _)| known == rule);
+        let queue = world
+            .expected()
+            .filter_map(|((rule, order), at)| Some((at.max(now), place(rule)?, order.clone())))
             .collect();
         Self { planned, queue }
     }
 
     /// An order was placed at `at`: what counts from there is planned for it.
-    pub(super) fn order_made(&mut self, id: &str, common_name: &DomainName, at: Timestamp) {
-        for (place, one) in self.planned.iter().enumerate() {
+    pub(super) fn order_made(
+        &mut self,
+        world: &mut World,
+        id: &str,
+        common_name: &DomainName,
+        at: Timestamp,
+    ) {
+        for (place, (rule, one)) in self.planned.iter().enumerate() {
             let target = &one.happening.target;
             if one.since == Since::Order && target.as_ref().is_none_or(|name| name == common_name) {
-                self.queue.insert((later(at, one), place, Some(id.to_owned())));
+                let at = later(at, one);
+                world.expect((rule.clone(), Some(id.to_owned())), at);
+                self.queue.insert((at, place, Some(id.to_owned())));
             }
         }
     }
@@ -42,10 +71,12 @@ impl Script {
         self.queue.first().map(|(at, _, _)| *at).filter(|at| *at <= now)
     }
 
-    /// Takes the next thing, and the order that it happens to.
-    pub(super) fn take_next(&mut self) -> Option<(Happening, Option<String>)> {
+    /// Takes the next thing. The world expects it until it is told that it happened.
+    pub(super) fn take_next(&mut self) -> Option<Next> {
         let (_, place, order) = self.queue.pop_first()?;
-        Some((self.planned.get(place)?.happening.clone(), order))
+        let (rule, one) = self.planned.get(place)?;
+        let expected = (rule.clone(), order.clone());
+        Some(Next { happening: one.happening.clone(), order, expected })
     }
 }
 
@@ -59,6 +90,7 @@ mod tests {
 
     use super::*;
     use crate::sandbox::happening::HappeningKind;
+    use crate::sandbox::options::SandboxOptions;
 
     fn second(n: i64) -> Timestamp {
         Timestamp::from_second(n).unwrap()
@@ -76,14 +108,22 @@ mod tests {
             plan(10, Since::Start, HappeningKind::Cancel, None),
             plan(3, Since::Order, HappeningKind::Reject, Some(name.clone())),
         ];
-        let mut script = Script::new(planned, second(0));
-        script.order_made("A", &name, second(1));
-        script.order_made("B", &DomainName::parse("b.example").unwrap(), second(1));
-        script.order_made("C", &name, second(100));
+        let rules = SandboxOptions::standalone().rules();
+        let mut world = World::new(rules);
+        let mut script = Script::new(planned.clone(), &mut world, second(0));
+        script.order_made(&mut world, "A", &name, second(1));
+        script.order_made(&mut world, "B", &DomainName::parse("b.example").unwrap(), second(1));
+        script.order_made(&mut world, "C", &name, second(100));
         assert_eq!(script.next_by(second(3)), None);
         assert_eq!(script.next_by(second(4)), Some(second(4)));
+        let first = script.take_next().unwrap();
+        assert_eq!(first.order.as_deref(), Some("A"));
+        world.expect_no_more(first.expected);
+        // After a restart neither the first comes again, nor does the start count anew.
+        let mut script = Script::new(planned, &mut world, second(50));
+        assert_eq!(script.next_by(second(50)), Some(second(50)));
         let taken = std::iter::from_fn(|| script.take_next());
-        let orders: Vec<Option<String>> = taken.map(|(_, order)| order).collect();
-        assert_eq!(orders, [Some("A".to_owned()), None, Some("C".to_owned())]);
+        let orders: Vec<Option<String>> = taken.map(|next| next.order).collect();
+        assert_eq!(orders, [None, Some("C".to_owned())]);
     }
 }

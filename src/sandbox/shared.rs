@@ -85,11 +85,12 @@ impl Inner {
     fn new(options: &SandboxOptions, world: World, script: Script, random: Randomness) -> Self {
         Self {
             noted: world.seen(),
+            faults: Faults::new(options.faults.clone(), |rule| world.fault_counts(rule)),
+            version: u64::from(world.is_touched()),
             world,
             log: VecDeque::new(),
             log_begin: 1,
             happened: VecDeque::new(),
-            faults: Faults::new(options.faults.clone()),
             dice: Dice::new(options.random_faults.clone()),
             script,
             hidden: HashMap::new(),
@@ -99,7 +100,6 @@ impl Inner {
             digicert_meter: Meter::default(),
             zone_lists: 0,
             looking_at: None,
-            version: 0,
         }
     }
 }
@@ -207,8 +207,12 @@ impl Shared {
     ) -> Option<FaultAction> {
         let mut inner = self.lock();
         inner.latest_made = None;
-        let Inner { world, faults, dice, .. } = &mut *inner;
+        let Inner { world, faults, dice, version, .. } = &mut *inner;
         let action = faults.strike(method, path, |target| is_about(world, target, path, body));
+        for (rule, matched, hit) in faults.take_noted() {
+            world.note_fault(&rule, matched, hit);
+            *version += 1;
+        }
         action.or_else(|| by_program.then(|| dice.throw(method, path)).flatten())
     }
 
@@ -337,15 +341,17 @@ impl Shared {
 /// Plans what counts from the orders that were just made, and says which was the last of them.
 fn plan_for_made(script: &mut Script, world: &mut World, not_before: Timestamp) -> Option<String> {
     let made = world.take_made();
-    for order in made.iter().filter_map(|id| world.order(id).ok()) {
-        script.order_made(&order.id, &order.common_name, order.created_at.max(not_before));
+    for id in &made {
+        let Ok(order) = world.order(id) else { continue };
+        let (name, at) = (order.common_name.clone(), order.created_at.max(not_before));
+        script.order_made(world, id, &name, at);
     }
     made.into_iter().last()
 }
 
 /// What is planned for a world that begins now.
 fn first_script(options: &SandboxOptions, world: &mut World, start: Timestamp) -> Script {
-    let mut script = Script::new(options.happenings.clone(), start);
+    let mut script = Script::new(options.happenings.clone(), world, start);
     plan_for_made(&mut script, world, start);
     script
 }

@@ -24,8 +24,9 @@ use super::ca::CaState;
 use super::world::Change;
 use crate::types::Timestamp;
 
-/// The version of the file's format that this program writes and reads.
-const VERSION: u32 = 1;
+/// The version of the file's format that this program writes. It reads the first one, too, which
+/// did not tell how far the rules of scenarios had come.
+const VERSION: u32 = 2;
 
 /// Why the state file cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -5,6 +5,7 @@ mod control;
 mod digicert;
 mod lagging;
 mod lifecycle;
+mod restart;
 mod scale;
 mod switches;
 mod unknowns;

@@ -6,6 +6,7 @@
 
 mod agenda;
 mod behaviour;
+mod chronicle;
 mod index;
 mod issuance;
 mod order;
@@ -30,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use agenda::Agenda;
+use chronicle::Chronicle;
 use index::Index;
 use indexmap::IndexMap;
 
@@ -40,6 +42,7 @@ pub use behaviour::{
     SameRecord, SecondCname, SeveralMatches, TrailingDots, UnusableOrganization, ValidationReuse,
     ZipAnswer,
 };
+pub(super) use chronicle::{Expected, RuleKeys};
 pub(super) use issuance::{Due, DueWork, IssueRequest};
 pub(super) use order::{Contract, Issued, Order, public_id};
 pub use order::{OrderEnd, RevocationScope};
@@ -106,6 +109,7 @@ pub(super) struct World {
     /// How far each name server lags behind; there are as many as entries.
     lags: Vec<Duration>,
     agenda: Agenda,
+    chronicle: Chronicle,
     index: Index,
     /// What changed since it was last taken; the state file asks.
     touched: BTreeSet<Touch>,
@@ -161,6 +165,7 @@ impl World {
             zones: BTreeMap::new(),
             lags: vec![Duration::ZERO],
             agenda: Agenda::default(),
+            chronicle: Chronicle::default(),
             index: Index::default(),
             touched: BTreeSet::new(),
             made: Vec::new(),

@@ -201,6 +201,46 @@ fn the_same_scenario_gives_the_same_events() {
     assert!(took < std::time::Duration::from_secs(20), "{took:?}");
 }
 
+#[test]
+fn a_resumed_run_goes_on_in_the_scenario_that_it_began_in() {
+    let project = Project::new();
+    project.write("scenario.yaml", "certplan_scenario: 1\ntiming: { vetting: 20d }\n");
+    project.write("plan.yaml", crate::scene::shipped_text("ov-staged.yaml"));
+    let run = ["run", "plan.yaml", "--sandbox", "--sandbox-scenario", "scenario.yaml"];
+    let _ = project.run(&run).expect_code(4);
+    let id = project.runs()[0]["id"].as_str().unwrap().to_owned();
+    // It is the copy that counts, not what became of the file.
+    project.write("scenario.yaml", "certplan_scenario: 1\n");
+    let shown = project.run(&["show", &id]).expect_code(0);
+    assert!(shown.stdout.contains("scenario"), "{shown}");
+    let mut parked = 0;
+    // A week of waiting each time; without the scenario the second would be the last.
+    while project.run(&["resume", &id]).code == 4 {
+        parked += 1;
+        assert!(parked < 5, "the vetting ends after twenty days");
+    }
+    assert!(parked >= 1);
+    assert_eq!(project.runs()[0]["phase"], "succeeded");
+}
+
+#[test]
+fn runs_of_several_scenarios_go_on_one_world_after_the_other() {
+    let project = Project::new();
+    project.write("plan.yaml", crate::scene::shipped_text("ov-staged.yaml"));
+    for (place, vetting) in ["8d", "8d", "9d"].iter().enumerate() {
+        let text = format!("certplan_scenario: 1\ntiming: {{ vetting: {vetting} }}\n");
+        project.write("scenario.yaml", text);
+        let name = format!("common_name=host{place}.example{place}.com");
+        let mut run = vec!["run", "plan.yaml", "--sandbox", "--sandbox-scenario", "scenario.yaml"];
+        run.extend(["--input", &name]);
+        let _ = project.run(&run).expect_code(4);
+    }
+    let _ = project.run(&["resume", "--all"]).expect_code(0);
+    for run in project.runs() {
+        assert_eq!(run["phase"], "succeeded", "{run}");
+    }
+}
+
 /// What happened when, without what a run invents: its id, its keys, its folder and its port.
 fn story(events: &str) -> Vec<(String, String, String)> {
     let events: Vec<Value> = serde_json::from_str(events).unwrap();

@@ -17,6 +17,7 @@ use super::super::open_files;
 use super::super::plan_edits::{Replacement, compare};
 use super::super::resume::{load, obstacle};
 use super::super::same_names::OrderedNames;
+use super::super::sandbox_scenario::SCENARIO;
 use super::super::session::{Session, holder, lock};
 use super::super::state_directory::StateDirectory;
 use super::display::Display;
@@ -81,7 +82,9 @@ pub(in crate::cli) async fn go_on_with_many(
             }
         };
         let header = &engine.state().header;
-        let endpoints = header.endpoints.clone();
+        let mut endpoints = header.endpoints.clone();
+        // The embedded sandbox is one world, wherever it listened; its scenario makes the rules.
+        endpoints.retain(|name, _| !header.sandbox || name == SCENARIO);
         let connections = format!("{:?}", engine.plan().connections);
         let world = World { sandbox: header.sandbox, endpoints, connections };
         let party = worlds.entry(world).or_default();
@@ -98,14 +101,18 @@ pub(in crate::cli) async fn go_on_with_many(
     let budgets = Budgets::new(state, settings, console)?;
     display.watch(budgets.opened());
     let stop = watch_signals(console)?;
-    let driven = worlds.into_values().enumerate().map(|(number, party)| {
+    // The world of the embedded sandbox is one at a time.
+    let embedded = tokio::sync::Mutex::new(());
+    let driven = worlds.into_iter().enumerate().map(|(number, (world, party))| {
         let (display, budgets, stop) = (&display, &budgets, stop.clone());
+        let embedded = &embedded;
         // Each world is a batch of its own in the store; the first carries the name.
         let id = match number {
             0 => batch.clone(),
             _ => BatchId::from_random(uuid::Uuid::new_v4().as_u64_pair().0),
         };
         async move {
+            let _turn = if world.sandbox { Some(embedded.lock().await) } else { None };
             let observer = display.observer();
             let Some(engine) = &party.latest else { return Ok(Vec::new()) };
             let session =

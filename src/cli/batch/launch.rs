@@ -12,7 +12,7 @@ use super::super::endpoints::Endpoints;
 use super::super::error::CliError;
 use super::super::interrupt::watch_signals;
 use super::super::run::output_directory;
-use super::super::sandbox::read_scenario;
+use super::super::sandbox_scenario::ChosenScenario;
 use super::super::session::Session;
 use super::super::state_directory::StateDirectory;
 use super::Request;
@@ -26,7 +26,6 @@ use crate::engine::SEMANTICS;
 use crate::plan::Plan;
 use crate::report::RecapResult;
 use crate::run::{PlanReference, RunHeader};
-use crate::sandbox::Scenario;
 use crate::store::SqliteStore;
 use crate::types::{BatchId, RunId, StepId};
 use crate::upkeep::Decision;
@@ -109,10 +108,7 @@ async fn session(
     let Place { state, store, console } = *place;
     let observer = display.observer();
     if choices.sandbox {
-        let scenario = match &arguments.sandbox_scenario {
-            Some(path) => read_scenario(path, console)?,
-            None => Scenario::default(),
-        };
+        let scenario = ChosenScenario::read(arguments.sandbox_scenario.as_deref(), console)?;
         let latest = choices.latest;
         let session = Session::embedded(state, store, latest, &scenario, observer, console).await?;
         return Ok(session.acting(arguments.really_act));

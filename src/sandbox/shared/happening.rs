@@ -6,6 +6,7 @@ use super::Shared;
 use crate::sandbox::fault::Hiding;
 use crate::sandbox::happening::{Happening, HappeningKind};
 use crate::sandbox::observed::LoggedHappening;
+use crate::sandbox::script::Next;
 use crate::sandbox::subject::order_of;
 use crate::sandbox::world::{Refusal, Stage, World};
 use crate::types::Timestamp;
@@ -22,10 +23,11 @@ impl Shared {
     /// Lets the next planned thing happen.
     pub(super) fn happen_next(&self, at: Timestamp) {
         let next = self.lock().script.take_next();
-        if let Some((mut happening, occasion)) = next {
+        if let Some(Next { mut happening, order, expected }) = next {
             // The script has chosen the order already.
-            happening.target = happening.target.filter(|_| occasion.is_none());
-            self.happen(&happening, occasion.as_deref(), at);
+            happening.target = happening.target.filter(|_| order.is_none());
+            self.happen(&happening, order.as_deref(), at);
+            self.change_world(|world, _| world.expect_no_more(expected));
         }
     }
 

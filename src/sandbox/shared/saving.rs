@@ -146,6 +146,9 @@ pub(super) fn open_kept(
     let (ca, lock) = match stored {
         Some(stored) => {
             world.resume();
+            // The same numbers again would be the same tokens for other orders.
+            let since = world.seen().map_or(0, |seen| seen.as_second().unsigned_abs());
+            *random = Randomness::new(options.seed.map(|seed| seed.wrapping_add(since)));
             (Ca::restore(stored.ca)?, Some(stored.lock))
         }
         None => {

@@ -36,8 +36,8 @@ fn damaged_newer_and_used_files_are_told_apart() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("world");
     assert_eq!(peek_latest_time(&path).unwrap(), None);
-    std::fs::write(&path, "{\"certplan_sandbox\":2}\n").unwrap();
-    assert!(matches!(load(&path), Err(StateFileError::Newer { found: 2, .. })));
+    std::fs::write(&path, "{\"certplan_sandbox\":3}\n").unwrap();
+    assert!(matches!(load(&path), Err(StateFileError::Newer { found: 3, .. })));
     std::fs::write(&path, "hello\n").unwrap();
     assert!(matches!(load(&path), Err(StateFileError::Damaged { line: 1, .. })));
     let ca = Ca::generate().unwrap();

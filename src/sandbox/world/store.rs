@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Order, Organization, World, Zone};
+use super::{Expected, Order, Organization, World, Zone};
 use crate::types::Timestamp;
 
 /// What changed. The content is read when the change is written, so it is never held twice.
@@ -13,6 +13,9 @@ pub(crate) enum Touch {
     Order(String),
     Organization(String),
     Zone(String),
+    Fault(String),
+    Begun(String),
+    Expected(Expected),
 }
 
 /// A changed fact, whole, as the state file keeps it.
@@ -23,6 +26,9 @@ pub(crate) enum Change {
     OrderGone(String),
     Organization(Organization),
     Zone { name: String, zone: Zone },
+    Fault { rule: String, matched: u32, hit: u32 },
+    Begun(String),
+    Expected { rule: String, order: Option<String>, at: Option<Timestamp> },
 }
 
 impl World {
@@ -47,6 +53,9 @@ impl World {
                     self.index.note_zone(&name, &zone);
                     self.zones.insert(name, zone);
                 }
+                Change::Fault { rule, matched, hit } => self.restore_fault(rule, matched, hit),
+                Change::Begun(rule) => self.restore_begun(rule),
+                Change::Expected { rule, order, at } => self.restore_expected((rule, order), at),
             }
         }
     }
@@ -85,6 +94,15 @@ impl World {
                     .zones
                     .get(name)
                     .map(|zone| Change::Zone { name: name.clone(), zone: zone.clone() }),
+                Touch::Fault(rule) => {
+                    let (matched, hit) = self.fault_counts(rule);
+                    Some(Change::Fault { rule: rule.clone(), matched, hit })
+                }
+                Touch::Begun(rule) => Some(Change::Begun(rule.clone())),
+                Touch::Expected(expected) => {
+                    let (rule, order) = expected.clone();
+                    Some(Change::Expected { rule, order, at: self.expected_at(expected) })
+                }
             })
             .collect()
     }
@@ -94,7 +112,8 @@ impl World {
         let orders = self.orders.keys().map(|id| Touch::Order(id.clone()));
         let organizations = self.organizations.keys().map(|id| Touch::Organization(id.clone()));
         let zones = self.zones.keys().map(|name| Touch::Zone(name.clone()));
-        let all: Vec<Touch> = organizations.chain(orders).chain(zones).collect();
+        let rules = self.chronicle_touches();
+        let all: Vec<Touch> = organizations.chain(orders).chain(zones).chain(rules).collect();
         for some in all.chunks(at_once.max(1)) {
             take(self.changes(some.iter()));
         }
