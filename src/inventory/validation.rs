@@ -3,6 +3,7 @@
 //! The CA proves names by a CNAME at `_dnsauth` below their base domain (contract A.7), and two open
 //! orders want different records at one such name (contract A.15). So the runs take turns.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use super::model::{PlanPath, Target};
@@ -18,11 +19,16 @@ const MOST_SUGGESTED: usize = 10;
 
 /// The names at which a certificate's names are proved by DNS, sorted.
 pub(super) fn validation_names(names: &[DomainName]) -> BTreeSet<String> {
-    let base = |name: &DomainName| {
-        let name = name.without_wildcard();
-        format!("_dnsauth.{}", psl::domain_str(name).unwrap_or(name))
-    };
-    names.iter().map(base).collect()
+    names.iter().map(|name| at(base_domain(name))).collect()
+}
+
+fn at(base_domain: &str) -> String {
+    format!("_dnsauth.{base_domain}")
+}
+
+fn base_domain(name: &DomainName) -> &str {
+    let name = name.without_wildcard();
+    psl::domain_str(name).unwrap_or(name)
 }
 
 /// Whether the orders of a plan are proved by DNS records, as far as can be known before it runs.
@@ -44,22 +50,36 @@ pub(super) fn warn(targets: &[Target], plans: &Plans, found: &mut [Diagnostics])
             KnownPlan::Refused(_) => (path, false),
         })
         .collect();
-    let mut order: Vec<String> = Vec::new();
-    let mut sharing: HashMap<String, Vec<&Target>> = HashMap::new();
+    let mut order: Vec<&str> = Vec::new();
+    // Almost all stand alone: those take no list.
+    let mut sharing: HashMap<&str, (&Target, Vec<&Target>)> = HashMap::with_capacity(targets.len());
     let waits =
         |target: &&Target| target.plan.as_ref().is_some_and(|plan| by_dns.get(plan) == Some(&true));
     for target in targets.iter().filter(waits) {
-        for name in validation_names(&target.names) {
-            let others = sharing.entry(name.clone()).or_default();
-            others.push(target);
-            if others.len() == 2 {
-                order.push(name);
+        for domain in target.names.iter().map(base_domain) {
+            match sharing.entry(domain) {
+                Entry::Vacant(place) => {
+                    place.insert((target, Vec::new()));
+                }
+                Entry::Occupied(mut place) => {
+                    let (first, others) = place.get_mut();
+                    let last = others.last().unwrap_or(first);
+                    if std::ptr::eq(*last, target) {
+                        continue;
+                    }
+                    others.push(target);
+                    if others.len() == 1 {
+                        order.push(domain);
+                    }
+                }
             }
         }
     }
-    for name in order {
-        if let Some([first, second, rest @ ..]) = sharing.get(&name).map(Vec::as_slice) {
-            push(&name, first, second, rest, found);
+    for domain in order {
+        if let Some((first, others)) = sharing.get(domain)
+            && let [second, rest @ ..] = others.as_slice()
+        {
+            push(&at(domain), first, second, rest, found);
         }
     }
 }
