@@ -74,6 +74,7 @@ pub const CODES: &[Code] = &[
     code("stray-key", "a key has no meaning where it stands"),
     code("table-syntax", "a table is not complete or not right"),
     code("template-call", "a template calls a value as a function"),
+    code("template-fails", "a template that reads nothing cannot be rendered"),
     code("template-in-default", "the default of an input holds a template"),
     code("template-in-inventory", "a value of an inventory holds a template"),
     code("template-product", "a template multiplies"),

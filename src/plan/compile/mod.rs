@@ -5,6 +5,7 @@
 //! when nothing was an error.
 
 mod connection;
+mod constant;
 mod doubts;
 mod finally;
 pub(super) mod input;
@@ -72,9 +73,11 @@ pub(super) fn compile(
     let infos: Vec<StepInfo> = raw.steps.iter().map(|step| step_info(step, decoder)).collect();
     let known = Known::new(&inputs, &infos);
     let mut used_inputs = BTreeSet::new();
+    let mut constants = 0;
     let mut steps = IndexMap::new();
     for (raw, info) in raw.steps.iter().zip(&infos) {
-        let step = step::compile_step(raw, info, &known, &mut used_inputs, decoder);
+        let step =
+            step::compile_step(raw, info, &known, (&mut used_inputs, &mut constants), decoder);
         steps.insert(step.id.clone(), step);
     }
     check_orders(raw, &infos, decoder);

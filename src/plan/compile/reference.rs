@@ -30,6 +30,8 @@ pub(super) struct Checker<'c, 'd, 'f> {
     pub(super) decoder: &'d mut Decoder<'f>,
     pub(super) needs: BTreeSet<StepId>,
     pub(super) used_inputs: &'c mut BTreeSet<String>,
+    /// How many templates that read nothing were rendered.
+    pub(super) constants: &'c mut usize,
 }
 
 /// Where a piece of code stands: in the string of `node`, from `offset` on.

@@ -23,11 +23,12 @@ pub(super) fn compile_step(
     raw: &RawStep<'_>,
     info: &StepInfo,
     known: &Known<'_>,
-    used_inputs: &mut BTreeSet<String>,
+    (used_inputs, constants): (&mut BTreeSet<String>, &mut usize),
     decoder: &mut Decoder<'_>,
 ) -> Step {
     let mut needs = explicit_needs(raw, known, decoder);
-    let mut checker = Checker { known, own: info, decoder, needs: BTreeSet::new(), used_inputs };
+    let mut checker =
+        Checker { known, own: info, decoder, needs: BTreeSet::new(), used_inputs, constants };
     let when = raw.when.and_then(|node| condition(node, &mut checker));
     let with = parameters(raw, info, &mut checker);
     needs.append(&mut checker.needs);
@@ -138,6 +139,7 @@ fn condition(node: &Node, checker: &mut Checker<'_, '_, '_>) -> Option<String> {
                 .help("compare it with something, for example `… == 'x'` or `… is not none`"),
         );
     }
+    checker.constant_condition(node, &expression, &code);
     Some(expression)
 }
 

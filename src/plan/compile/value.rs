@@ -73,7 +73,10 @@ impl Checker<'_, '_, '_> {
                         .at(span, format!("this is {}", with_article(&found.to_string()))),
                     );
                 }
-                Template::Expression(inside)
+                let span = node.inside(offset..offset + inside.len(), self.decoder.file);
+                let template = Template::Expression(inside);
+                self.constant(node, span, (&template, &code), wanted, what);
+                template
             }
             Ok(Parsed::Text { code }) => {
                 self.code(node, &code, 0);
@@ -87,7 +90,11 @@ impl Checker<'_, '_, '_> {
                         .help("a value keeps its type when the string is exactly one `{{ … }}`"),
                     );
                 }
-                Template::Text(text.to_owned())
+                let template = Template::Text(text.to_owned());
+                if wanted.accepts(&ValueType::String) {
+                    self.constant(node, node.span, (&template, &code), wanted, what);
+                }
+                template
             }
         }
     }
@@ -188,8 +195,7 @@ pub(crate) fn explain_mismatches(
     if node.is_unquoted_template(decoder.file) {
         return None;
     }
-    let value = node.to_value();
-    let mismatches = match value_type.check(&value) {
+    let mismatches = match value_type.check(&node.to_value()) {
         Ok(normal) => return Some(normal),
         Err(mismatches) => mismatches,
     };
@@ -215,6 +221,26 @@ pub(crate) fn explain_mismatches(
         decoder.push(mend(diagnostic, node, value_type, decoder));
     }
     None
+}
+
+/// Checks a value that a template in `node` always has.
+pub(super) fn explain_value(
+    node: &Node,
+    value: &Value,
+    value_type: &ValueType,
+    what: &str,
+    decoder: &mut Decoder<'_>,
+) {
+    for mismatch in value_type.check(value).err().into_iter().flatten() {
+        let reason = mismatch.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        decoder.push(
+            Diagnostic::error(
+                "wrong-type",
+                format!("{what} needs {}", with_article(&mismatch.expected)),
+            )
+            .at(node.span, format!("this is always {}{reason}", with_article(&mismatch.found))),
+        );
+    }
 }
 
 /// Adds the change that most likely was meant.

@@ -44,6 +44,7 @@ const ONLY_THE_PARSER: &[&str] = &[
     "scalar_field",
     "self_reference",
     "step_unknown",
+    "template_constant",
     "template_in_block_text",
     "template_item_type",
     "template_list_field",
