@@ -52,6 +52,7 @@ pub(crate) async fn run(plan: &str, targets: usize, url: &str, folder: &Path) ->
         digicert: None,
         clock: Arc::clone(&clock),
         key_directory: folder.join("keys"),
+        passphrase: None,
         desk: None,
     };
     let locks = TargetLocks::new(folder.join("locks"));

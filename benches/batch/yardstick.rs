@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use certplan::files::CertificateSet;
+use certplan::files::{Access, CertificateSet, FileMode, SetFile};
 use certplan::pki::{Chain, Expectation, KeyType, PrivateKey, create_csr, prove};
 use certplan::sandbox::SandboxOptions;
 use certplan::types::{DomainName, Timestamp};
@@ -203,7 +203,7 @@ fn make_key(folder: &Path, name: &DomainName) -> (Arc<Mutex<PrivateKey>>, String
     let key = PrivateKey::generate(KeyType::parse("ec-p256").unwrap()).unwrap();
     let request = create_csr(&key, name, &[]).unwrap();
     certplan::files::create_private_directory(folder).unwrap();
-    let private = certplan::files::FileMode::Private;
+    let private = FileMode::Private;
     certplan::files::write_new(&folder.join("key.pem"), key.to_pem().as_bytes(), private).unwrap();
     let csr = request.pem().to_owned();
     certplan::files::write_new(&folder.join("csr.pem"), csr.as_bytes(), private).unwrap();
@@ -219,7 +219,13 @@ fn install(folder: &Path, pem: &[u8], key: &Mutex<PrivateKey>, name: &DomainName
     let proof = prove(&chain, &expectation).unwrap();
     let (cert, issuers) = (chain.leaf_pem(), chain.chain_pem());
     let (fullchain, privkey) = (chain.fullchain_pem(), key.to_pem());
-    let set =
-        CertificateSet { cert: &cert, chain: &issuers, fullchain: &fullchain, privkey: &privkey };
+    let file = |name, text, mode| SetFile { name, bytes: str::as_bytes(text), mode };
+    let files = [
+        file("cert.pem", &cert, FileMode::Public),
+        file("chain.pem", &issuers, FileMode::Public),
+        file("fullchain.pem", &fullchain, FileMode::Public),
+        file("privkey.pem", &privkey, FileMode::Private),
+    ];
+    let set = CertificateSet { files: &files, access: Access::DEFAULT };
     set.install(folder, &proof.serial).unwrap();
 }

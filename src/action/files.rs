@@ -1,10 +1,14 @@
 //! `files.rollback`: back to the set of files that was current before.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
-use super::{ActionCall, Result, fail, parameters, success};
-use crate::files::{resolve_within, roll_back};
+use super::stored::read_stored;
+use super::{ActionCall, Result, fail, parameters, success, within_the_folder};
+use crate::files::{SetError, roll_back, sets};
 use crate::run::{ErrorKind, Outcome};
+use crate::types::Timestamp;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,21 +24,31 @@ struct Output {
     set: String,
 }
 
-pub(super) async fn rollback(call: &ActionCall) -> Result<Outcome> {
+pub(super) async fn rollback(now: Timestamp, call: &ActionCall) -> Result<Outcome> {
     let wanted: Parameters = parameters(call)?;
-    let below = std::path::Path::new(&wanted.directory).strip_prefix(&call.directory).ok();
-    let relative = below.and_then(|path| path.to_str()).unwrap_or(&wanted.directory).to_owned();
-    let directory = resolve_within(&call.directory, &relative)
-        .or_else(|error| fail(ErrorKind::Value, error.to_string()))?;
+    let directory = within_the_folder(call, &wanted.directory)?;
     let left = wanted.set.clone();
-    let task = tokio::task::spawn_blocking(move || {
-        roll_back(&directory, Some(&wanted.set), wanted.to.as_deref())
-    });
+    let task = tokio::task::spawn_blocking(move || back(&directory, &wanted, now));
     let set = match task.await {
-        Ok(Ok(set)) => set,
-        Ok(Err(error)) => return fail(ErrorKind::File, error.to_string()),
+        Ok(set) => set?,
         Err(_) => return fail(ErrorKind::Internal, "going back broke off"),
     };
     let summary = format!("set {set} is current again, in place of {left}");
     Ok(success(&Output { summary, set }))
+}
+
+/// Goes back, if what is gone back to can still be used.
+fn back(directory: &Path, wanted: &Parameters, now: Timestamp) -> Result<String> {
+    let (from, to) = (Some(wanted.set.as_str()), wanted.to.as_deref());
+    let sets = sets(directory).or_else(fault)?;
+    let set = sets.way_back(directory, from, to).or_else(fault)?;
+    if set.has_certificate() {
+        read_stored(directory, Some(&set.name), now)
+            .or_else(|error| fail(ErrorKind::Proof, error.to_string()))?;
+    }
+    roll_back(directory, from, to).or_else(fault)
+}
+
+fn fault<T>(error: SetError) -> Result<T> {
+    fail(ErrorKind::File, error.to_string())
 }

@@ -9,11 +9,14 @@ mod assert;
 mod command;
 mod digicert;
 mod dns;
+mod export;
 mod files;
+mod installation;
 mod outside;
 mod perform;
 pub mod preview;
 mod regfish;
+mod stored;
 #[cfg(test)]
 mod testing;
 mod tls;
@@ -21,7 +24,7 @@ mod web;
 mod x509;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,8 +35,10 @@ pub use regfish::records::{Ownership, ownership};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+pub use stored::{StoredCertificate, StoredError, read_stored};
 use tokio::sync::oneshot;
 
+use crate::files::resolve_within;
 use crate::plan::{SecretSource, find_signature};
 use crate::run::{Call, ErrorKind, Outcome, Retry, StepError};
 use crate::secrets::read_secret;
@@ -105,6 +110,14 @@ fn parameters<P: DeserializeOwned>(call: &ActionCall) -> Result<P> {
     serde_json::from_value(Value::Object(call.parameters.clone())).or_else(|error| {
         fail(ErrorKind::Internal, format!("the parameters of `{}` misfit: {error}", call.uses))
     })
+}
+
+/// A path below the plan's folder, as plans and outputs name it.
+fn within_the_folder(call: &ActionCall, path: &str) -> Result<PathBuf> {
+    let below = Path::new(path).strip_prefix(&call.directory).ok();
+    let relative = below.and_then(Path::to_str).unwrap_or(path);
+    resolve_within(&call.directory, relative)
+        .or_else(|error| fail(ErrorKind::Value, error.to_string()))
 }
 
 /// Whether the call may be made again when nobody knows what became of it.

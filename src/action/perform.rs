@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::installation::settle_in;
 pub use super::regfish::desk::CertificateDesk;
 use super::{
-    ActionCall, Outside, Performer, Result, Waiting, assert, command, digicert, dns, fail, files,
-    regfish, tls, web, x509,
+    ActionCall, Outside, Performer, Result, Waiting, assert, command, digicert, dns, export, fail,
+    files, regfish, tls, web, x509,
 };
 use crate::api::digicert::DigicertClient;
 use crate::api::regfish::RegfishClient;
 use crate::dns::Resolver;
 use crate::run::{Call, ErrorKind, Outcome};
-use crate::types::{Busy, CertificateId, Clock};
+use crate::types::{Busy, CertificateId, Clock, Secret};
 
 /// All actions, with what they share.
 #[derive(Clone)]
@@ -33,6 +34,9 @@ pub struct Actions {
     pub clock: Arc<dyn Clock>,
     /// Where private keys and requests are kept, a folder for each run.
     pub key_directory: PathBuf,
+    /// In an imitated world: the passphrase of every file that has one, so that no real one is
+    /// needed or read.
+    pub passphrase: Option<Secret>,
     /// What the runs of a batch ask together; see [`Actions::in_batch`].
     pub desk: Option<CertificateDesk>,
 }
@@ -64,6 +68,11 @@ impl Actions {
 
     async fn dispatch(&self, call: &ActionCall) -> Result<Outcome> {
         let (desk, outside) = (self.desk.as_ref(), self.outside.as_deref());
+        if let ("regfish.create_order" | "regfish.reissue", Call::Prepare { destinations, .. }) =
+            (call.uses.as_str(), &call.call)
+        {
+            settle_in(self.passphrase.as_ref(), call, destinations).await?;
+        }
         // What must not be sent twice is sent in phases; everything else is just performed.
         match call.uses.as_str() {
             "regfish.create_order" => {
@@ -97,7 +106,15 @@ impl Actions {
             }
             "regfish.wait_issued" => regfish::watch::wait_issued(self.regfish()?, desk, call).await,
             "regfish.download" => {
-                regfish::download::download(self.regfish()?, desk, self.clock.now(), call).await
+                let passphrase = self.passphrase.as_ref();
+                regfish::download::download(
+                    self.regfish()?,
+                    desk,
+                    passphrase,
+                    self.clock.now(),
+                    call,
+                )
+                .await
             }
             "digicert.order_validation" => digicert::order_validation(self.digicert()?, call).await,
             "dns.preflight" => dns::preflight(self.resolver.as_ref(), call).await,
@@ -105,8 +122,9 @@ impl Actions {
             "http.request" => web::request(outside, self.clock.now(), call).await,
             "command.run" => command::run(outside, call).await,
             "tls.check_served" => tls::check_served(outside, call).await,
-            "files.rollback" => files::rollback(call).await,
+            "files.rollback" => files::rollback(self.clock.now(), call).await,
             "assert" => assert::assert(call),
+            "x509.export" => export::export(self.passphrase.as_ref(), self.clock.now(), call).await,
             "x509.create_csr" => x509::create_csr(&self.key_directory, call).await,
             unknown => fail(ErrorKind::Internal, format!("the action `{unknown}` does not exist")),
         }

@@ -14,7 +14,7 @@ use super::{ActionCall, Result, fail, success};
 use crate::files::{FileErrorKind, FileMode, create_private_directory, write_new};
 use crate::pki::{CertificateRequest, KeyType, PrivateKey, create_csr as make_request};
 use crate::run::{ErrorKind, Outcome};
-use crate::types::{DomainName, Rest};
+use crate::types::{DomainName, Rest, printable};
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +22,7 @@ struct Parameters {
     key_type: String,
     common_name: DomainName,
     dns_names: Vec<DomainName>,
+    reuse_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -31,11 +32,13 @@ struct Output {
     csr_file: PathBuf,
     key_type: String,
     public_key_sha256: String,
+    reused_key: bool,
     names: Vec<DomainName>,
 }
 
 pub(super) async fn create_csr(key_directory: &Path, call: &ActionCall) -> Result<Outcome> {
-    let parameters: Parameters = super::parameters(call)?;
+    let mut parameters: Parameters = super::parameters(call)?;
+    parameters.reuse_key = parameters.reuse_key.map(|path| call.directory.join(path));
     let folder = key_directory.join(call.run.as_str());
     let step = call.step.clone();
     // No more keys at a time than there are cores: more would only make each other wait.
@@ -69,7 +72,10 @@ fn create(folder: &Path, step: &str, parameters: &Parameters) -> Result<Outcome>
     let key_type = KeyType::parse(&parameters.key_type)
         .or_else(|error| fail(ErrorKind::Value, error.to_string()))?;
     create_private_directory(folder).or_else(file_fault)?;
-    let key = key(&key_file, key_type)?;
+    let former = parameters.reuse_key.as_deref();
+    let former = former.map(|path| former_key(path, key_type)).transpose()?;
+    let reused_key = former.is_some();
+    let key = key(&key_file, key_type, former)?;
     let request = request(&csr_file, &key, parameters)?;
     Ok(success(&Output {
         csr: request.pem().to_owned(),
@@ -77,16 +83,42 @@ fn create(folder: &Path, step: &str, parameters: &Parameters) -> Result<Outcome>
         csr_file,
         key_type: key.key_type().as_str().to_owned(),
         public_key_sha256: key.public_key_sha256().to_string(),
+        reused_key,
         names: request.names().to_vec(),
     }))
 }
 
-/// The run's key: the one on disk, or a new one that is on disk when this returns.
-fn key(path: &Path, key_type: KeyType) -> Result<PrivateKey> {
+/// The key that is to be used again, if it is of the kind that is wanted.
+fn former_key(path: &Path, key_type: KeyType) -> Result<PrivateKey> {
+    let shown = printable(&path.display().to_string());
+    let Some(key) = stored_key(path)? else {
+        return fail(ErrorKind::File, format!("there is no key in `{shown}` to be used again"));
+    };
+    if key.key_type() != key_type {
+        let message = format!(
+            "the key in `{shown}` is `{}`, and `key_type` wants `{key_type}`",
+            key.key_type()
+        );
+        return fail(ErrorKind::Value, message);
+    }
+    Ok(key)
+}
+
+/// The run's key: the one on disk, or the former one or a new one, on disk when this returns.
+fn key(path: &Path, key_type: KeyType, former: Option<PrivateKey>) -> Result<PrivateKey> {
     if let Some(key) = stored_key(path)? {
+        let differs = |former: &PrivateKey| former.public_key_sha256() != key.public_key_sha256();
+        if former.as_ref().is_some_and(differs) {
+            let message = format!(
+                "the run has another key already, in `{}`; a new run can use the former one",
+                path.display()
+            );
+            return fail(ErrorKind::Conflict, message);
+        }
         return Ok(key);
     }
-    let key = PrivateKey::generate(key_type)
+    let key = former
+        .map_or_else(|| PrivateKey::generate(key_type), Ok)
         .or_else(|error| fail(ErrorKind::Internal, error.to_string()))?;
     match write_new(path, key.to_pem().as_bytes(), FileMode::Private) {
         Ok(()) => Ok(key),
@@ -200,6 +232,57 @@ mod tests {
             attempts.into_iter().map(|attempt| attempt.join().unwrap()).collect()
         });
         assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]));
+    }
+
+    fn reusing(run: u64, path: &Path, key_type: &str) -> ActionCall {
+        let mut call = call(run);
+        call.parameters.insert("reuse_key".to_owned(), json!(path));
+        call.parameters.insert("key_type".to_owned(), json!(key_type));
+        call
+    }
+
+    fn output(outcome: Result<Outcome>) -> serde_json::Map<String, serde_json::Value> {
+        super::super::testing::output(outcome)
+    }
+
+    #[tokio::test]
+    async fn a_former_key_is_used_again_only_when_it_is_asked_for_and_is_kept_with_the_run() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = output(create_csr(directory.path(), &call(1)).await);
+        assert_eq!(first["reused_key"], json!(false));
+        let key = PathBuf::from(first["key_file"].as_str().unwrap());
+        let again = reusing(2, &key, "ec-p256");
+        let second = output(create_csr(directory.path(), &again).await);
+        assert_eq!(second["public_key_sha256"], first["public_key_sha256"]);
+        assert_eq!(second["reused_key"], json!(true));
+        assert_ne!(second["key_file"], first["key_file"]);
+        assert_eq!(second, output(create_csr(directory.path(), &again).await));
+    }
+
+    #[tokio::test]
+    async fn a_former_key_that_does_not_fit_is_refused_before_anything_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = output(create_csr(directory.path(), &call(1)).await);
+        let key = PathBuf::from(first["key_file"].as_str().unwrap());
+        let missing = directory.path().join("missing.pem");
+        let csr = PathBuf::from(first["csr_file"].as_str().unwrap());
+        for (path, key_type, reason) in [
+            (&key, "rsa-2048", "is `ec-p256`, and `key_type` wants `rsa-2048`"),
+            (&missing, "ec-p256", "missing.pem` to be used again"),
+            (&csr, "ec-p256", "CERTIFICATE REQUEST"),
+        ] {
+            let call = reusing(2, path, key_type);
+            let outcome = create_csr(directory.path(), &call).await;
+            let (error, _) = super::super::testing::failure(outcome);
+            assert!(error.message.contains(reason), "{}", error.message);
+            let folder = directory.path().join(RunId::from_random(2).as_str());
+            assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+        }
+        // A run that has made a key of its own keeps it.
+        let _ = output(create_csr(directory.path(), &call(3)).await);
+        let outcome = create_csr(directory.path(), &reusing(3, &key, "ec-p256")).await;
+        let (error, _) = super::super::testing::failure(outcome);
+        assert!(error.message.starts_with("the run has another key already"), "{}", error.message);
     }
 
     #[tokio::test]

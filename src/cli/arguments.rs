@@ -441,12 +441,35 @@ pub(super) struct DoctorArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct RollbackArguments {
-    /// The folder that a download filled, such as `certs/www.example.com`
-    #[arg(value_name = "DIRECTORY")]
-    pub(super) directory: PathBuf,
-    /// The set to go back to, a folder below `sets`; by default the one that was current before
-    #[arg(long, value_name = "SET")]
+    /// The folder that a download filled, such as `certs/www.example.com`, or the target's name
+    #[arg(value_name = "TARGET|DIRECTORY")]
+    pub(super) place: PathBuf,
+
+    /// The set to go back to, as `--list` names it; by default the one that was current before
+    #[arg(long, value_name = "SET", conflicts_with = "list")]
     pub(super) to: Option<String>,
+
+    /// List the sets that are there, and do nothing
+    #[arg(long)]
+    pub(super) list: bool,
+
+    /// Say what would be done, after the same checks, and do nothing
+    #[arg(long, conflicts_with = "list")]
+    pub(super) dry_run: bool,
+
+    /// Go back even to a set that has expired, is not whole, or lacks files or names
+    #[arg(long, conflicts_with = "list")]
+    pub(super) anyway: bool,
+
+    /// Look for a target of the embedded sandbox
+    #[arg(long)]
+    pub(super) sandbox: bool,
+
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
 }
 
 #[derive(Debug, Args)]

@@ -115,7 +115,7 @@ async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliEr
         Command::Pause(arguments) => pause::pause(arguments, console),
         Command::Unpause(arguments) => pause::unpause(arguments, console),
         Command::Doctor(arguments) => doctor::doctor(arguments, console).await,
-        Command::Rollback(arguments) => rollback::rollback(&arguments, console),
+        Command::Rollback(arguments) => rollback::rollback(&arguments, console).await,
         Command::Sandbox(arguments) => sandbox::sandbox(arguments, console).await,
     }
 }

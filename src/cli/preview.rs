@@ -275,12 +275,16 @@ fn notes(step: &Step, preview: &StepPreview) -> Vec<String> {
         notes.push("runs at the end of the run, whether it succeeded or failed".to_owned());
     }
     match facts(&step.uses, &preview.parameters) {
-        Some(Fact::Key { kind }) => {
-            notes.push(format!("makes a private key ({kind}) and a certificate request"));
-        }
+        Some(Fact::Key { kind, former }) => notes.push(match former {
+            Some(file) => format!("uses the key in {file} ({kind}) again, for a new request"),
+            None => format!("makes a private key ({kind}) and a certificate request"),
+        }),
         Some(Fact::Deed(deed)) => notes.push(deed),
-        Some(Fact::Files { directory }) => {
+        Some(Fact::Files { directory, formats }) => {
             notes.push(format!("writes the certificate, its issuers and the key into {directory}"));
+            if !formats.is_empty() {
+                notes.push(format!("writes {} with them", formats.join(", ")));
+            }
         }
         _ => {}
     }

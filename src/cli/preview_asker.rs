@@ -55,6 +55,7 @@ impl Asker {
             digicert: None,
             clock,
             key_directory: PathBuf::new(),
+            passphrase: None,
             desk: None,
         };
         Ok(Self { actions, directory: here.to_owned(), sandbox })

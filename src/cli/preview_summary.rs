@@ -146,7 +146,10 @@ fn fact_rows(seen: &Foreseen<'_>, all: &[Foreseen<'_>], keys: &Path) -> Vec<Row>
             let text = format!("{certificate}, within its contract{condition}");
             vec![row("reissue of", text)]
         }
-        Fact::Key { kind } => {
+        Fact::Key { kind, former: Some(file) } => {
+            vec![row("key", format!("{kind}, used again, from {file}{condition}"))]
+        }
+        Fact::Key { kind, former: None } => {
             let folder = keys.join(placeholder("run.id"));
             let file = folder.join(format!("{}.key.pem", seen.step.id));
             vec![row("key", format!("{kind}, new, in {}{condition}", file.display()))]
@@ -181,7 +184,7 @@ fn fact_rows(seen: &Foreseen<'_>, all: &[Foreseen<'_>], keys: &Path) -> Vec<Row>
             .map(|text| row("DNS records", format!("{text}{condition}")))
             .collect(),
         Fact::Deed(_) => Vec::new(),
-        Fact::Files { directory } => {
+        Fact::Files { directory, .. } => {
             let files = "{cert,chain,fullchain,privkey}.pem";
             let directory = directory.trim_end_matches('/');
             vec![row("files", format!("{directory}/{files}{condition}"))]

@@ -22,9 +22,11 @@ use crate::files::{FileMode, create_private_directory, write_replace};
 use crate::plan::Plan;
 use crate::rehearsal::SandboxOutside;
 use crate::report::Progress;
-use crate::sandbox::{Sandbox, peek_latest_time};
+use crate::sandbox::{PASSPHRASE, Sandbox, peek_latest_time};
 use crate::store::{LockError, SqliteStore, TargetKey, TargetLock};
-use crate::types::{Clock, RunId, StepId, SystemClock, Timestamp, VirtualClock, parse_duration};
+use crate::types::{
+    Clock, RunId, Secret, StepId, SystemClock, Timestamp, VirtualClock, parse_duration,
+};
 
 /// What a run acts on and how it is driven.
 pub(super) struct Session {
@@ -69,6 +71,7 @@ impl Session {
             outside: None,
             clock: Arc::clone(&clock),
             key_directory: state.keys(),
+            passphrase: None,
             desk: None,
         };
         Ok(Self {
@@ -143,6 +146,7 @@ impl Session {
             outside: Some(Arc::new(SandboxOutside::new(&sandbox))),
             clock: Arc::clone(&clock),
             key_directory: state.keys(),
+            passphrase: Some(Secret::new(PASSPHRASE.to_owned())),
             desk: None,
         };
         Ok(Self {

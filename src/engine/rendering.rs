@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::Engine;
 use crate::plan::{
-    Context, Partly, Presence, Step, ValueType, evaluate_condition, find_signature, render,
-    render_partly,
+    Context, Partly, Presence, Step, Template, ValueType, condition_partly, evaluate_condition,
+    find_signature, render, render_partly,
 };
 use crate::run::{Destination, StepState};
 use crate::types::{StepId, Timestamp};
@@ -58,13 +58,26 @@ impl Engine {
             }
             let context =
                 Context::before_run(&header.inputs, &header.target, self.outputs_before(step));
-            match render_partly(step.with.get(parameter)?, &context) {
-                Ok(Partly::Known(Value::String(folder))) => {
-                    Some(Destination { folder, target: header.target.clone() })
-                }
-                // What is wrong with it is said when the step's turn has come.
-                _ => None,
+            if let Some(Ok(Some(false))) =
+                step.when.as_ref().map(|when| condition_partly(when, &context))
+            {
+                return None;
             }
+            let known = |(name, template): (&String, &Template)| {
+                // What is wrong with it is said when the step's turn has come.
+                let Ok(Partly::Known(value)) = render_partly(template, &context) else {
+                    return None;
+                };
+                Some((name.clone(), value))
+            };
+            let parameters: Map<String, Value> = step.with.iter().filter_map(known).collect();
+            let folder = parameters.get(parameter)?.as_str()?.to_owned();
+            Some(Destination {
+                folder,
+                target: header.target.clone(),
+                parameters,
+                brings_pem: step.uses == "regfish.download",
+            })
         };
         self.plan.steps.values().filter_map(destination).collect()
     }

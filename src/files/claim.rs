@@ -54,10 +54,10 @@ impl From<SetError> for ClaimError {
 
 /// Makes `folder` that of `target`, or finds that it is already. Blocks on the disk.
 ///
-/// Fails when it is another target's, or when something stands in it that a set would have to
-/// replace.
-pub fn claim(folder: &Path, target: &str) -> Result<(), ClaimError> {
-    check_place(folder)?;
+/// Fails when it is another target's, or when something stands in it that a set of these `files`
+/// would have to replace.
+pub fn claim(folder: &Path, target: &str, files: &[&str]) -> Result<(), ClaimError> {
+    check_place(folder, files.iter().copied())?;
     create_directory(folder, DIRECTORY).map_err(ClaimError::File)?;
     let path = folder.join(OWNER);
     let written = match read(&path)? {
@@ -73,6 +73,13 @@ pub fn claim(folder: &Path, target: &str) -> Result<(), ClaimError> {
         },
         Err(error) => Err(ClaimError::File(error)),
     }
+}
+
+/// The target whose folder this is, if it is anybody's.
+///
+/// Fails when the file with its name cannot be read.
+pub fn claimed_by(folder: &Path) -> Result<Option<String>, ClaimError> {
+    read(&folder.join(OWNER))
 }
 
 fn is_ours(folder: &Path, target: &str, owner: &str) -> Result<(), ClaimError> {
@@ -105,19 +112,19 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let folder = directory.path().join("certs/www");
         for _ in 0..2 {
-            claim(&folder, "www.example.com").unwrap();
+            claim(&folder, "www.example.com", &[]).unwrap();
         }
-        let error = claim(&folder, "api\u{1b}").unwrap_err();
+        let error = claim(&folder, "api\u{1b}", &[]).unwrap_err();
         assert!(matches!(&error, ClaimError::Taken { owner, .. } if owner == "www.example.com"));
         assert!(error.to_string().contains("is the folder of target `www.example.com`"), "{error}");
-        claim(&directory.path().join("certs/api"), "api\u{1b}").unwrap();
+        claim(&directory.path().join("certs/api"), "api\u{1b}", &[]).unwrap();
     }
 
     #[test]
     fn what_a_set_would_have_to_replace_is_found_before_and_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("privkey.pem"), "somebody else's").unwrap();
-        let error = claim(directory.path(), "www.example.com").unwrap_err();
+        let error = claim(directory.path(), "www.example.com", &["privkey.pem"]).unwrap_err();
         assert!(matches!(error, ClaimError::Set(SetError::Foreign { .. })), "{error}");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
@@ -127,8 +134,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let names: Vec<String> = (0..8).map(|number| format!("target-{number}")).collect();
         let won = std::thread::scope(|scope| {
-            let claims: Vec<_> =
-                names.iter().map(|name| scope.spawn(|| claim(directory.path(), name))).collect();
+            let claims: Vec<_> = names
+                .iter()
+                .map(|name| scope.spawn(|| claim(directory.path(), name, &[])))
+                .collect();
             let results = claims.into_iter().map(|claim| claim.join().unwrap());
             results.filter(Result::is_ok).count()
         });

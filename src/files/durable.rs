@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::access::Access;
 use super::error::FileError;
 
 /// Who may read a file. The umask does not change it: what is written must be usable as it is.
@@ -86,12 +87,21 @@ pub(super) fn create_directory(path: &Path, mode: u32) -> Result<(), FileError> 
     Ok(())
 }
 
-/// Writes and flushes a file in a directory that nobody else knows yet.
-pub(super) fn write_plain(path: &Path, bytes: &[u8], mode: FileMode) -> Result<(), FileError> {
+/// Writes and flushes a file in a directory that nobody else knows yet, and hands it over.
+pub(super) fn write_plain(
+    path: &Path,
+    bytes: &[u8],
+    mode: FileMode,
+    access: &Access,
+) -> Result<(), FileError> {
     let write = || {
         let mut options = OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(mode.bits()).open(path)?;
-        fill(&mut file, bytes, mode)
+        // For nobody else until it belongs to whom it shall.
+        let private = FileMode::Private.bits();
+        let mut file = options.write(true).create_new(true).mode(private).open(path)?;
+        file.write_all(bytes)?;
+        access.apply(&file, mode)?;
+        file.sync_all()
     };
     write().map_err(|error| refuse(path, &error))
 }

@@ -6,7 +6,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::durable::FileMode;
 use super::error::{FileError, is_absent, show};
 use crate::types::{printable, shorten};
 
@@ -16,13 +15,6 @@ pub(super) const SETS: &str = "sets";
 pub(super) const CURRENT: &str = "current";
 /// The link to what was current before.
 pub(super) const PREVIOUS: &str = "previous";
-/// The files of a set, which are the stable links, too.
-pub(super) const FILES: [(&str, FileMode); 4] = [
-    ("cert.pem", FileMode::Public),
-    ("chain.pem", FileMode::Public),
-    ("fullchain.pem", FileMode::Public),
-    ("privkey.pem", FileMode::Private),
-];
 /// A name that is taken this often is used by something that went astray.
 pub(super) const MAX_SIBLINGS: usize = 1000;
 /// Leaves room for what is added to it: file systems take 255 bytes.
@@ -42,7 +34,7 @@ pub enum SetError {
         wanted: String,
     },
     /// A set cannot have this name.
-    #[error("`{name}` cannot name a set: {reason}")]
+    #[error("`{name}` cannot be the name of a set or a file in it: {reason}")]
     BadName {
         /// The offending text, shortened and made printable.
         name: String,
@@ -71,7 +63,10 @@ pub enum SetError {
 }
 
 /// Looks at everything that will be written, before anything is.
-pub(super) fn check_place(directory: &Path) -> Result<(), SetError> {
+pub(super) fn check_place<'a>(
+    directory: &Path,
+    files: impl IntoIterator<Item = &'a str>,
+) -> Result<(), SetError> {
     match fs::metadata(directory) {
         Ok(found) if found.is_dir() => {}
         Ok(_) => return Err(foreign(directory, "no directory".to_owned(), "a directory")),
@@ -86,7 +81,7 @@ pub(super) fn check_place(directory: &Path) -> Result<(), SetError> {
     }
     current(directory)?;
     linked(directory, PREVIOUS)?;
-    for (file, _) in FILES {
+    for file in files {
         check_link(directory, file)?;
     }
     Ok(())

@@ -1,9 +1,9 @@
-//! `CertificateSet`: four files that belong together, deployed and exchanged as one.
+//! `CertificateSet`: files that belong together, deployed and exchanged as one.
 //!
 //! ```text
 //! certs/www.example.com/          the directory the user named
-//!   sets/2026-03-01/              one folder per set; none is ever changed or removed
-//!     cert.pem chain.pem fullchain.pem privkey.pem
+//!   sets/2026-03-01/              one folder per set; its content is never changed
+//!     cert.pem chain.pem fullchain.pem privkey.pem, and what else was asked for
 //!   current -> sets/2026-03-01    the one link that is flipped
 //!   previous -> sets/2025-09-01   what was current before, for `certplan rollback`
 //!   cert.pem -> current/cert.pem  stable names for a server's configuration, and so on
@@ -11,37 +11,47 @@
 //!
 //! At every moment, whatever crashes, all stable names lead into the same set: never to the key of
 //! one and the certificate of another. A server that happens to open them one by one across a flip
-//! is set right by the reload that follows it. Former sets stay, so that somebody can flip back.
-//! Content is not looked at here: it has been proved before.
+//! is set right by the reload that follows it. Former sets stay, so that somebody can flip back;
+//! `former` removes the oldest of them. Content is not looked at here: it has been proved before.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::durable::{create_directory, parent_of, partial_prefix, sync_directory, write_plain};
+use super::access::Access;
+use super::durable::{
+    FileMode, create_directory, parent_of, partial_prefix, sync_directory, write_plain,
+};
 use super::error::{FileError, is_absent};
 use super::layout::{
-    CURRENT, FILES, MAX_SIBLINGS, PREVIOUS, SETS, SetError, check_link, check_name, check_place,
-    current, is_there, linked,
+    CURRENT, MAX_SIBLINGS, PREVIOUS, SETS, SetError, check_link, check_name, check_place, current,
+    is_there,
 };
 
 /// The mode of directories, less the umask: servers that are not root must reach the certificate.
 pub(super) const DIRECTORY: u32 = 0o755;
 
-/// The content of a set. There is no `Debug`, since it holds the key.
+/// One file of a set. There is no `Debug`, since it may hold the key.
+#[derive(Clone, Copy)]
+pub struct SetFile<'a> {
+    /// Its name in the folder.
+    pub name: &'a str,
+    /// Its content.
+    pub bytes: &'a [u8],
+    /// Private when the key can be had from it.
+    pub mode: FileMode,
+}
+
+/// The content of a set.
 #[derive(Clone, Copy)]
 pub struct CertificateSet<'a> {
-    /// The leaf, PEM.
-    pub cert: &'a str,
-    /// The issuers, PEM.
-    pub chain: &'a str,
-    /// The leaf and the issuers, PEM.
-    pub fullchain: &'a str,
-    /// The private key, PEM.
-    pub privkey: &'a str,
+    /// Its files, of which no two have one name.
+    pub files: &'a [SetFile<'a>],
+    /// To whom they belong.
+    pub access: Access,
 }
 
 /// Where a set is to be found after it was installed.
@@ -53,14 +63,6 @@ pub struct InstalledSet {
     pub folder: PathBuf,
     /// The set that was current before, if it was another one.
     pub previous: Option<String>,
-    /// The stable name of the leaf.
-    pub cert: PathBuf,
-    /// The stable name of the issuers.
-    pub chain: PathBuf,
-    /// The stable name of the leaf with its issuers.
-    pub fullchain: PathBuf,
-    /// The stable name of the key.
-    pub privkey: PathBuf,
 }
 
 impl CertificateSet<'_> {
@@ -70,30 +72,32 @@ impl CertificateSet<'_> {
     /// content is used again, one with other content keeps its name and this one gets a number.
     pub fn install(&self, directory: &Path, name: &str) -> Result<InstalledSet, SetError> {
         check_name(name)?;
-        check_place(directory)?;
+        self.files.iter().try_for_each(|file| Self::check_file_name(file.name))?;
+        check_place(directory, self.files.iter().map(|file| file.name))?;
         create_directory(directory, DIRECTORY)?;
         let sets = directory.join(SETS);
         create_directory(&sets, DIRECTORY)?;
         let name = self.place(&sets, name)?;
         let previous = current(directory)?;
         make_current(directory, previous.as_deref(), &name)?;
-        for (file, _) in FILES {
-            link(directory, file)?;
+        for file in self.files {
+            link(directory, file.name)?;
         }
         sync_directory(directory)?;
         Ok(InstalledSet {
             folder: sets.join(&name),
             previous: previous.filter(|previous| *previous != name),
             name,
-            cert: directory.join("cert.pem"),
-            chain: directory.join("chain.pem"),
-            fullchain: directory.join("fullchain.pem"),
-            privkey: directory.join("privkey.pem"),
         })
     }
 
-    fn contents(&self) -> [&[u8]; 4] {
-        [self.cert, self.chain, self.fullchain, self.privkey].map(str::as_bytes)
+    /// Whether a file of a set can have this name: no folder, nothing hidden, no link of the layout.
+    pub fn check_file_name(name: &str) -> Result<(), SetError> {
+        if [SETS, CURRENT, PREVIOUS].contains(&name) {
+            let reason = "the folder has something else of that name";
+            return Err(SetError::BadName { name: name.to_owned(), reason });
+        }
+        check_name(name)
     }
 
     /// Finds the set among the existing ones, or writes it; answers with its name.
@@ -119,6 +123,7 @@ impl CertificateSet<'_> {
                 }
             }
             if self.is_in(&folder)? {
+                self.hand_over(&folder)?;
                 // A crash may have come between the rename and this.
                 sync_directory(sets)?;
                 return Ok(name);
@@ -134,17 +139,28 @@ impl CertificateSet<'_> {
             .permissions(Permissions::from_mode(DIRECTORY))
             .tempdir_in(sets)
             .map_err(|error| FileError::new("write", &sets.join(name), &error))?;
-        for ((file, mode), bytes) in FILES.into_iter().zip(self.contents()) {
-            write_plain(&partial.path().join(file), bytes, mode)?;
+        for file in self.files {
+            write_plain(&partial.path().join(file.name), file.bytes, file.mode, &self.access)?;
         }
         sync_directory(partial.path())?;
         Ok(partial)
     }
 
+    /// Gives the files of a set that was there already to whom they are to belong now.
+    fn hand_over(&self, folder: &Path) -> Result<(), FileError> {
+        for file in self.files {
+            let path = folder.join(file.name);
+            File::open(&path)
+                .and_then(|found| self.access.apply(&found, file.mode))
+                .map_err(|error| FileError::new("hand over", &path, &error))?;
+        }
+        Ok(())
+    }
+
     /// True if `folder` holds exactly this content; other files in it do not matter.
     fn is_in(&self, folder: &Path) -> Result<bool, FileError> {
-        for ((file, _), bytes) in FILES.into_iter().zip(self.contents()) {
-            let path = folder.join(file);
+        for SetFile { name, bytes, .. } in self.files {
+            let path = folder.join(name);
             match fs::metadata(&path) {
                 // The length first: what is compared may be anything, and large.
                 Ok(found) if found.is_file() && found.len() == bytes.len() as u64 => {}
@@ -153,7 +169,7 @@ impl CertificateSet<'_> {
                 Err(error) => return Err(FileError::new("read", &path, &error)),
             }
             let found = fs::read(&path).map_err(|error| FileError::new("read", &path, &error))?;
-            if *Zeroizing::new(found) != *bytes {
+            if Zeroizing::new(found).as_slice() != *bytes {
                 return Ok(false);
             }
         }
@@ -161,45 +177,13 @@ impl CertificateSet<'_> {
     }
 }
 
-/// Makes a former set the current one again; answers with its name.
-///
-/// `from` is the set that is to be left; when another one is current, nothing is done: it is the
-/// wanted one, after a crash, or somebody else's, which is an error. Without `to` it is the set that
-/// was current before. The set that is left can be gone back to in the same way.
-pub fn roll_back(
-    directory: &Path,
-    from: Option<&str>,
-    to: Option<&str>,
-) -> Result<String, SetError> {
-    check_place(directory)?;
-    let missing = |wanted: &str| SetError::NothingBefore {
-        directory: directory.to_path_buf(),
-        wanted: wanted.to_owned(),
-    };
-    let Some(now) = current(directory)? else { return Err(missing("no set is current")) };
-    let before = linked(directory, PREVIOUS)?;
-    if let Some(from) = from
-        && from != now
-    {
-        // Done already: then the set that was left is the one to go back to.
-        let done = before.as_deref() == Some(from) && to.is_none_or(|to| to == now);
-        return if done { Ok(now) } else { Err(missing(&format!("`{now}` is current"))) };
-    }
-    let Some(to) = to.map(str::to_owned).or(before) else {
-        return Err(missing("there is no set before it"));
-    };
-    check_name(&to)?;
-    let folder = directory.join(SETS).join(&to);
-    if !FILES.iter().all(|(file, _)| folder.join(file).is_file()) {
-        return Err(missing(&format!("there is no whole set `{to}`")));
-    }
-    make_current(directory, Some(&now), &to)?;
-    Ok(to)
-}
-
 /// Remembers which set was current, and then exchanges it. After a crash in between, both links
 /// lead to the set that still is the current one.
-fn make_current(directory: &Path, now: Option<&str>, next: &str) -> Result<(), SetError> {
+pub(super) fn make_current(
+    directory: &Path,
+    now: Option<&str>,
+    next: &str,
+) -> Result<(), SetError> {
     if let Some(now) = now.filter(|now| *now != next) {
         flip(directory, PREVIOUS, now)?;
     }
@@ -223,7 +207,8 @@ fn flip(directory: &Path, link: &str, name: &str) -> Result<(), SetError> {
     Ok(sync_directory(directory)?)
 }
 
-fn link(directory: &Path, file: &str) -> Result<(), SetError> {
+/// Makes the stable name of a file.
+pub(super) fn link(directory: &Path, file: &str) -> Result<(), SetError> {
     if check_link(directory, file)? {
         return Ok(());
     }

@@ -1,12 +1,36 @@
 //! Tests of installing sets, with the leftovers of crashes at every point.
 
-use super::*;
-use crate::files::{FileMode, write_new};
+use std::os::unix::fs::MetadataExt;
 
-const FIRST: CertificateSet<'_> =
-    CertificateSet { cert: "cert 1", chain: "chain", fullchain: "full 1", privkey: "key 1" };
-const SECOND: CertificateSet<'_> =
-    CertificateSet { cert: "cert 2", chain: "chain", fullchain: "full 2", privkey: "key 2" };
+use super::*;
+use crate::files::write_new;
+
+const fn public<'a>(name: &'a str, text: &'a str) -> SetFile<'a> {
+    SetFile { name, bytes: text.as_bytes(), mode: FileMode::Public }
+}
+
+const fn private<'a>(name: &'a str, text: &'a str) -> SetFile<'a> {
+    SetFile { name, bytes: text.as_bytes(), mode: FileMode::Private }
+}
+
+const FIRST: CertificateSet<'_> = CertificateSet {
+    files: &[
+        public("cert.pem", "cert 1"),
+        public("chain.pem", "chain"),
+        public("fullchain.pem", "full 1"),
+        private("privkey.pem", "key 1"),
+    ],
+    access: Access::DEFAULT,
+};
+const SECOND: CertificateSet<'_> = CertificateSet {
+    files: &[
+        public("cert.pem", "cert 2"),
+        public("chain.pem", "chain"),
+        public("fullchain.pem", "full 2"),
+        private("privkey.pem", "key 2"),
+    ],
+    access: Access::DEFAULT,
+};
 
 /// Everything below a directory, links with their targets and files with mode and content.
 fn tree(directory: &Path) -> Vec<String> {
@@ -32,10 +56,10 @@ fn tree(directory: &Path) -> Vec<String> {
 }
 
 fn assert_installed(directory: &Path, set: &CertificateSet<'_>, installed: &InstalledSet) {
-    let paths = [&installed.cert, &installed.chain, &installed.fullchain, &installed.privkey];
-    for (path, content) in paths.into_iter().zip(set.contents()) {
-        assert_eq!(path.parent(), Some(directory));
-        assert_eq!(fs::read(path).unwrap(), content);
+    for file in set.files {
+        for folder in [directory, &installed.folder] {
+            assert_eq!(fs::read(folder.join(file.name)).unwrap(), file.bytes);
+        }
     }
 }
 
@@ -94,33 +118,6 @@ fn a_name_that_is_taken_by_other_content_gets_a_number() {
     // Anything else under the name counts as other content, too.
     write_new(&directory.path().join("sets/c"), b"", FileMode::Public).unwrap();
     assert_eq!(SECOND.install(directory.path(), "c").unwrap().name, "c-2");
-}
-
-#[test]
-fn a_former_set_becomes_current_again_and_can_be_left_again() {
-    let directory = tempfile::tempdir().unwrap();
-    let directory = directory.path();
-    FIRST.install(directory, "a").unwrap();
-    let error = roll_back(directory, None, None).unwrap_err();
-    assert!(error.to_string().ends_with("there is no set before it"), "{error}");
-    SECOND.install(directory, "b").unwrap();
-    let shown = || fs::read_to_string(directory.join("privkey.pem")).unwrap();
-    assert_eq!(roll_back(directory, Some("b"), None).unwrap(), "a");
-    assert_eq!(shown(), FIRST.privkey);
-    // Once more after a crash: it is done already.
-    assert_eq!(roll_back(directory, Some("b"), None).unwrap(), "a");
-    assert_eq!(shown(), FIRST.privkey);
-    assert_eq!(roll_back(directory, None, None).unwrap(), "b");
-    assert_eq!(shown(), SECOND.privkey);
-    for (from, to, reason) in [
-        (Some("c"), None, "`b` is current"),
-        (None, Some("c"), "there is no whole set `c`"),
-        (None, Some("../sets/a"), "it begins with a dot"),
-    ] {
-        let error = roll_back(directory, from, to).unwrap_err().to_string();
-        assert!(error.contains(reason), "{error}");
-        assert_eq!(shown(), SECOND.privkey);
-    }
 }
 
 #[test]
@@ -260,4 +257,66 @@ fn many_runs_at_once_end_in_one_whole_set() {
     assert_eq!(installed.name, "a");
     assert_installed(directory.path(), &FIRST, &installed);
     assert_eq!(tree(directory.path()).len(), 9);
+}
+
+#[test]
+fn a_set_that_gained_a_file_is_another_set_and_flips_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    FIRST.install(directory, "a").unwrap();
+    let files: Vec<_> =
+        FIRST.files.iter().copied().chain([private("keystore.p12", "store 1")]).collect();
+    let more = CertificateSet { files: &files, access: Access::DEFAULT };
+    let installed = more.install(directory, "a").unwrap();
+    assert_eq!((installed.name.as_str(), installed.previous.as_deref()), ("a-2", Some("a")));
+    assert_installed(directory, &more, &installed);
+    assert_eq!(fs::metadata(directory.join("keystore.p12")).unwrap().mode() & 0o777, 0o600);
+    assert_eq!(more.install(directory, "a").unwrap().name, "a-2");
+}
+
+#[test]
+fn a_file_cannot_leave_the_folder_of_its_set() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["../cert.pem", "", ".hidden", "a/b", "current", "sets"] {
+        let set = CertificateSet { files: &[public(name, "")], access: Access::DEFAULT };
+        assert!(matches!(set.install(directory.path(), "a"), Err(SetError::BadName { .. })));
+    }
+    assert!(tree(directory.path()).is_empty());
+}
+
+#[test]
+fn files_have_the_modes_that_were_asked_for_whether_they_are_new_or_were_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    for (key, certificate) in [("0600", "0644"), ("0640", "0640"), ("0400", "0444")] {
+        let access = Access::resolve(None, None, key, certificate).unwrap();
+        CertificateSet { access, ..FIRST }.install(directory, "a").unwrap();
+        for (file, mode) in [("privkey.pem", key), ("cert.pem", certificate)] {
+            let found = fs::metadata(directory.join(file)).unwrap().mode() & 0o7777;
+            assert_eq!(format!("{found:04o}"), mode, "{file}");
+        }
+    }
+}
+
+#[test]
+fn files_belong_to_whom_they_were_given() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let own = fs::metadata(directory).unwrap();
+    // Root can show it with anybody; everybody else with themselves.
+    let (user, group) = if own.uid() == 0 { (4242, 4343) } else { (own.uid(), own.gid()) };
+    let access =
+        Access::resolve(Some(&user.to_string()), Some(&group.to_string()), "0600", "0644").unwrap();
+    CertificateSet { access, ..FIRST }.install(directory, "a").unwrap();
+    for file in FIRST.files {
+        let found = fs::metadata(directory.join(file.name)).unwrap();
+        assert_eq!((found.uid(), found.gid()), (user, group), "{}", file.name);
+    }
+    // A set that cannot be handed over does not become current.
+    if own.uid() != 0 {
+        let access = Access::resolve(Some("0"), None, "0600", "0644").unwrap();
+        let before = tree(directory);
+        assert!(CertificateSet { access, ..SECOND }.install(directory, "b").is_err());
+        assert_eq!(tree(directory), before);
+    }
 }

@@ -31,6 +31,11 @@ impl Fingerprint {
         Self(value)
     }
 
+    /// The digest itself.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Reads 64 hexadecimal digits; upper case and the colons that `openssl` prints are accepted.
     pub fn parse(text: &str) -> Result<Self, FingerprintError> {
         let refuse = || FingerprintError { text: shorten(&printable(text), 80) };

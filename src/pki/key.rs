@@ -187,7 +187,12 @@ impl PrivateKey {
 
     /// The key as PKCS#8 PEM.
     pub fn to_pem(&self) -> Zeroizing<String> {
-        pem::encode(LABEL, self.pair.serialized_der())
+        pem::encode(LABEL, self.der())
+    }
+
+    /// The key as PKCS#8 DER.
+    pub(super) fn der(&self) -> &[u8] {
+        self.pair.serialized_der()
     }
 
     /// What kind of key it is.

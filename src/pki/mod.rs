@@ -1,4 +1,4 @@
-//! Keys, certificate requests, and reading and proving certificates.
+//! Keys, certificate requests, reading and proving certificates, and writing them for other programs.
 //!
 //! Everything in here is a pure function of its arguments: no files, no network, no clock. What
 //! arrives from outside is bounded before it is read, and nothing is called a certificate, a key or
@@ -8,6 +8,8 @@
 
 mod certificate;
 mod chain;
+mod encryption;
+mod export;
 mod fingerprint;
 mod key;
 mod pem;
@@ -18,6 +20,8 @@ mod testing;
 
 pub use certificate::{Certificate, CertificateError};
 pub use chain::{Chain, ChainError};
+pub use encryption::{Encryption, EncryptionError};
+pub use export::{Export, ExportError};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use key::{KeyError, KeyType, PrivateKey, UnknownKeyType};
 pub use pem::PemError;

@@ -13,9 +13,9 @@ use crate::api::http::{BaseUrl, Connection, Timeouts};
 use crate::api::regfish::RegfishClient;
 use crate::dns::Resolver;
 use crate::pki::Chain;
-use crate::sandbox::{OrderSnapshot, RecordSnapshot, Sandbox, SandboxOptions};
+use crate::sandbox::{OrderSnapshot, PASSPHRASE, RecordSnapshot, Sandbox, SandboxOptions};
 use crate::trial::{Case, CertificateFacts};
-use crate::types::{Clock, Timestamp, VirtualClock};
+use crate::types::{Clock, Secret, Timestamp, VirtualClock};
 
 /// An answer of a sandbox in the same program that takes longer will not come; real time is spent
 /// on it.
@@ -108,6 +108,7 @@ impl World {
             outside: Some(Arc::clone(&self.outside) as Arc<dyn Outside>),
             clock: Arc::new(self.bounded.clone()),
             key_directory: self.key_folder(),
+            passphrase: Some(Secret::new(PASSPHRASE.to_owned())),
             desk: None,
         }
     }

@@ -17,6 +17,7 @@ mod remains;
 mod result;
 mod run_page;
 mod run_table;
+mod set_table;
 mod style;
 mod wording;
 
@@ -33,4 +34,5 @@ pub use remains::remains;
 pub use result::{RunResultView, StepView};
 pub use run_page::{run_page, timeline};
 pub use run_table::{RunLine, run_table};
+pub use set_table::{SetLine, set_table};
 pub use style::Style;

@@ -14,13 +14,18 @@ pub(super) fn headline(output: &Map<String, Value>) -> String {
         return shorten(&printable(summary), 300);
     }
     if let Some(directory) = text("directory") {
-        return format!("proved and put into {}", printable(directory));
+        let mut words = format!("proved and put into {directory}");
+        // It holds a key and is still there, so it must not go unsaid.
+        words.extend(text("not_removed").map(|reason| format!("; {reason}")));
+        return printable(&words);
     }
     if let Some(records) = output.get("dns_records").or_else(|| output.get("records")) {
         return records_headline(records);
     }
     if let (Some(kind), Some(file)) = (text("key_type"), text("key_file")) {
-        return format!("{kind} key in {}", printable(file));
+        let reused = output.get("reused_key").and_then(Value::as_bool) == Some(true);
+        let used = if reused { ", used again," } else { "" };
+        return format!("{kind} key{used} in {}", printable(file));
     }
     if let Some(id) = text("certificate_id") {
         let mut words = vec![id.to_owned()];

@@ -40,6 +40,10 @@ pub struct Destination {
     pub folder: String,
     /// The target whose files they will be.
     pub target: String,
+    /// The step's parameters, as far as they are known.
+    pub parameters: Map<String, Value>,
+    /// Whether the step brings the certificate's own PEM files there, too.
+    pub brings_pem: bool,
 }
 
 /// How a call of an action ended.

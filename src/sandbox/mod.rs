@@ -42,7 +42,7 @@ pub use happening::{Happening, HappeningKind, PlannedHappening, Since};
 pub use initial::{InitialOrder, InitialOrganization, InitialRecord, InitialState, Usable};
 pub use limits::{RateLimit, RateLimits};
 pub use observed::{LoggedHappening, LoggedRequest, OrderSnapshot, RecordSnapshot};
-pub use options::SandboxOptions;
+pub use options::{PASSPHRASE, SandboxOptions};
 pub use path_pattern::{PathPattern, PathPatternError};
 pub use random_faults::{RandomFault, RandomFaults, Share, ShareError};
 pub use scenario::{

@@ -70,6 +70,9 @@ pub struct SandboxOptions {
     pub random_faults: Option<RandomFaults>,
 }
 
+/// The passphrase of every file that is written in an imitated world: no real one is needed there.
+pub const PASSPHRASE: &str = "sandbox";
+
 /// Newer keys contain a dot, which trips readers that split them (contract A.0).
 const DEFAULT_API_KEY: &str = "sandbox.key";
 const DEFAULT_DIGICERT_KEY: &str = "sandbox.digicert.key";

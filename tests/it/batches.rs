@@ -91,6 +91,7 @@ impl World {
             digicert: None,
             clock: Arc::clone(&clock),
             key_directory: self.folder.path().join("keys"),
+            passphrase: None,
             desk: None,
         };
         let driver = Driver {

@@ -9,6 +9,7 @@ mod batches;
 mod cancelling;
 mod cleanup;
 mod deploy;
+mod deployed_files;
 mod digicert;
 mod doubt;
 mod end_to_end;

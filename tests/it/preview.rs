@@ -172,6 +172,7 @@ async fn really_sent(plan: &str, names: &str) -> Vec<Arrived> {
         outside: None,
         clock: Arc::clone(&clock),
         key_directory: folder.path().join("keys"),
+        passphrase: None,
         desk: None,
     };
     let driver = Driver {

@@ -349,6 +349,7 @@ impl Scene {
                 outside: None,
                 clock,
                 key_directory: self.folder.path().join("keys"),
+                passphrase: None,
                 desk: None,
             }),
             observer: Arc::new(|_, event| event_schema::check(event)),

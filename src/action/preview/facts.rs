@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::requests::{leaves_it_to_a_person, requirements};
 use super::{PartlyKnown, plain, shown, text};
+use crate::action::installation::default_file;
 
 /// Something that a reviewer looks for. Texts may hold placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Fact {
     Key {
         /// The kind of key.
         kind: String,
+        /// The file of a former key that is used again.
+        former: Option<String>,
     },
     /// A certificate is ordered; this is the one that costs money.
     Order {
@@ -65,6 +68,8 @@ pub enum Fact {
     Files {
         /// The folder.
         directory: String,
+        /// Further files beside the PEM files, with their encodings.
+        formats: Vec<String>,
     },
 }
 
@@ -90,7 +95,9 @@ pub fn facts(uses: &str, parameters: &PartlyKnown) -> Option<Fact> {
             wanted: word("match"),
             may_be_made: parameters.contains_key("create"),
         }),
-        "x509.create_csr" => Some(Fact::Key { kind: word("key_type") }),
+        "x509.create_csr" => {
+            Some(Fact::Key { kind: word("key_type"), former: former_key(parameters) })
+        }
         "regfish.create_order" => Some(Fact::Order {
             sku: word("sku"),
             names: names(parameters),
@@ -124,8 +131,41 @@ pub fn facts(uses: &str, parameters: &PartlyKnown) -> Option<Fact> {
             "makes the former set of files in {} the current one again",
             word("directory")
         ))),
-        "regfish.download" => Some(Fact::Files { directory: word("directory") }),
+        "regfish.download" => {
+            Some(Fact::Files { directory: word("directory"), formats: formats(parameters) })
+        }
+        "x509.export" => Some(Fact::Deed(format!(
+            "writes {} into {}, from the certificate in {}",
+            formats(parameters).join(", "),
+            word("directory"),
+            word("from")
+        ))),
         _ => None,
+    }
+}
+
+/// The file of the key that is used again, where one is.
+fn former_key(parameters: &PartlyKnown) -> Option<String> {
+    shown(parameters, "reuse_key").filter(|file| !file.is_null()).map(|file| plain(&file))
+}
+
+/// The files in other encodings than PEM, each with its encoding.
+fn formats(parameters: &PartlyKnown) -> Vec<String> {
+    let format = |item: &Value| {
+        let field = |name: &str| item.get(name).map(plain);
+        match (field("format"), field("file")) {
+            (Some(format), Some(file)) => format!("{file} ({format})"),
+            (Some(format), None) => match default_file(&format) {
+                Some(file) => format!("{file} ({format})"),
+                None => format,
+            },
+            _ => plain(item),
+        }
+    };
+    match shown(parameters, "formats") {
+        Some(Value::Array(items)) => items.iter().map(format).collect(),
+        Some(other) => vec![plain(&other)],
+        None => Vec::new(),
     }
 }
 

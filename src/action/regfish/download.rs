@@ -8,16 +8,17 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::CertificateDesk;
 use super::{certificate_id, give_up, watch};
+use crate::action::installation::{Installed, PEM_FILES, Wanted, WrittenFile};
 use crate::action::{ActionCall, Result, fail, parameters, success};
 use crate::api::http::ErrorKind as ApiErrorKind;
 use crate::api::regfish::RegfishClient;
-use crate::files::{CertificateSet, InstalledSet, resolve_within};
+use crate::files::resolve_within;
 use crate::pki::{Chain, Expectation, PrivateKey, Proof, prove};
 use crate::run::{ErrorKind, Observation, Outcome};
-use crate::types::{CertificateId, DomainName, Timestamp};
+use crate::types::{CertificateId, DomainName, Secret, Timestamp};
 
+/// What it takes beside the parameters of [`Wanted`].
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Parameters {
     certificate_id: String,
     key: PathBuf,
@@ -33,8 +34,11 @@ struct Output<'a> {
     chain_file: PathBuf,
     fullchain_file: PathBuf,
     key_file: PathBuf,
+    formats: Vec<WrittenFile>,
     set: String,
     previous_set: Option<String>,
+    removed_sets: Vec<String>,
+    not_removed: Option<String>,
     serial_number: String,
     sha256: String,
     valid_from: Timestamp,
@@ -45,11 +49,13 @@ struct Output<'a> {
 pub(in crate::action) async fn download(
     client: &RegfishClient,
     desk: Option<&CertificateDesk>,
+    passphrase: Option<&Secret>,
     now: Timestamp,
     call: &ActionCall,
 ) -> Result<Outcome> {
     let wanted: Parameters = parameters(call)?;
     let id = certificate_id(&wanted.certificate_id)?;
+    let installation = Wanted::of(&call.parameters)?.prepare(&PEM_FILES, passphrase).await?;
     // Where it goes is settled before anything is fetched.
     let directory = resolve_within(&call.directory, &wanted.directory)
         .or_else(|error| fail(ErrorKind::Value, error.to_string()))?;
@@ -77,30 +83,42 @@ pub(in crate::action) async fn download(
         let message = format!("the downloaded certificate is not the one: {}", texts.join("; "));
         fail(ErrorKind::Proof, message)
     })?;
-    let set_name = format!(
-        "{}-{}",
-        proof.not_before.strftime("%Y%m%d"),
-        proof.serial.chars().filter(char::is_ascii_hexdigit).take(16).collect::<String>()
-    );
-    let installed = install(directory.clone(), set_name, chain, key).await?;
+    let (set_name, folder) = (set_name(&proof), directory.clone());
+    let task = tokio::task::spawn_blocking(move || {
+        installation.install(&folder, &set_name, &chain, &key, true)
+    });
+    let installed = match task.await {
+        Ok(installed) => installed?,
+        Err(_) => return fail(ErrorKind::Internal, "writing the certificate broke off"),
+    };
     Ok(success(&output(&id, directory, proof, installed)))
+}
+
+/// The day from which a certificate is valid, and its serial number.
+pub(in crate::action) fn set_name(proof: &Proof) -> String {
+    let digits = proof.serial.chars().filter(char::is_ascii_hexdigit);
+    format!("{}-{}", proof.not_before.strftime("%Y%m%d"), digits.take(16).collect::<String>())
 }
 
 fn output(
     id: &CertificateId,
     directory: PathBuf,
     proof: Proof,
-    installed: InstalledSet,
+    installed: Installed,
 ) -> Output<'_> {
+    let [cert, chain, fullchain, privkey] = PEM_FILES.map(|file| directory.join(file));
     Output {
         certificate_id: id,
         directory,
-        certificate_file: installed.cert,
-        chain_file: installed.chain,
-        fullchain_file: installed.fullchain,
-        key_file: installed.privkey,
-        set: installed.name,
-        previous_set: installed.previous,
+        certificate_file: cert,
+        chain_file: chain,
+        fullchain_file: fullchain,
+        key_file: privkey,
+        formats: installed.formats,
+        set: installed.set.name,
+        previous_set: installed.set.previous,
+        removed_sets: installed.removed.names,
+        not_removed: installed.removed.fault.map(|error| error.to_string()),
         serial_number: proof.serial,
         sha256: proof.sha256.to_string(),
         valid_from: proof.not_before,
@@ -130,7 +148,7 @@ async fn ordered_names(
     Ok(names)
 }
 
-pub(super) async fn read_key(path: &Path) -> Result<PrivateKey> {
+pub(in crate::action) async fn read_key(path: &Path) -> Result<PrivateKey> {
     let (path, shown) = (path.to_owned(), path.display().to_string());
     let text = tokio::task::spawn_blocking(move || std::fs::read_to_string(path)).await;
     let text = match text {
@@ -142,28 +160,4 @@ pub(super) async fn read_key(path: &Path) -> Result<PrivateKey> {
     };
     PrivateKey::from_pem(&text)
         .or_else(|error| fail(ErrorKind::File, format!("the key in `{shown}`: {error}")))
-}
-
-async fn install(
-    directory: PathBuf,
-    set_name: String,
-    chain: Chain,
-    key: PrivateKey,
-) -> Result<InstalledSet> {
-    let task = tokio::task::spawn_blocking(move || {
-        let (cert, issuers) = (chain.leaf_pem(), chain.chain_pem());
-        let (fullchain, privkey) = (chain.fullchain_pem(), key.to_pem());
-        let set = CertificateSet {
-            cert: &cert,
-            chain: &issuers,
-            fullchain: &fullchain,
-            privkey: &privkey,
-        };
-        set.install(&directory, &set_name)
-    });
-    match task.await {
-        Ok(Ok(installed)) => Ok(installed),
-        Ok(Err(error)) => fail(ErrorKind::File, error.to_string()),
-        Err(_) => fail(ErrorKind::Internal, "writing the certificate broke off"),
-    }
 }

@@ -19,11 +19,10 @@ use super::{api_failure, certificate_id, give_up, organization_id, step_error, v
 use crate::action::{ActionCall, Result, fail, output_map, parameters};
 use crate::api::http::Effect;
 use crate::api::regfish::{Certificate, CertificateList, DcvMethod, OrderRequest, RegfishClient};
-use crate::files::{ClaimError, claim, resolve_within};
 use crate::pki::CertificateRequest;
 use crate::run::{
-    BindingKind, BoundCertificate, Call, Candidate, Destination, ErrorKind, Intent, OrderIntent,
-    Outcome, StepError,
+    BindingKind, BoundCertificate, Call, Candidate, ErrorKind, Intent, OrderIntent, Outcome,
+    StepError,
 };
 use crate::types::{CertificateId, DomainName, Timestamp};
 
@@ -68,12 +67,10 @@ pub(in crate::action) async fn order(
 ) -> Result<Outcome> {
     let wanted: Parameters = parameters(call)?;
     match &call.call {
-        Call::Prepare { earlier: None, destinations } => {
-            settle_in(call, destinations).await?;
+        Call::Prepare { earlier: None, .. } => {
             prepare(client, desk, now, call, &wanted, None).await
         }
-        Call::Prepare { earlier: Some(Intent::Order(earlier)), destinations } => {
-            settle_in(call, destinations).await?;
+        Call::Prepare { earlier: Some(Intent::Order(earlier)), .. } => {
             prepare(client, desk, now, call, &wanted, Some(earlier)).await
         }
         Call::Send(Intent::Order(intent)) => send(client, desk, &wanted, intent).await,
@@ -138,27 +135,6 @@ async fn prepare(
             known_certificate_ids,
         }),
     })
-}
-
-/// What stands in the way of the files is found before money is spent, and no two targets may
-/// exchange one another's files.
-pub(super) async fn settle_in(call: &ActionCall, destinations: &[Destination]) -> Result<()> {
-    for Destination { folder, target } in destinations {
-        let folder = resolve_within(&call.directory, folder)
-            .or_else(|error| fail(ErrorKind::Value, error.to_string()))?;
-        let target = target.clone();
-        match tokio::task::spawn_blocking(move || claim(&folder, &target)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error @ ClaimError::File(_))) => {
-                return fail(ErrorKind::File, error.to_string());
-            }
-            Ok(Err(error)) => {
-                return fail(ErrorKind::Conflict, format!("before the order: {error}"));
-            }
-            Err(_) => return fail(ErrorKind::Internal, "looking at the folder broke off"),
-        }
-    }
-    Ok(())
 }
 
 /// A certificate without its key is worth nothing, so the key is looked at once more before the

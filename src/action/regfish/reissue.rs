@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::order::{key_is_there, settle_in};
+use super::order::key_is_there;
 use super::watch::read_any;
 use super::{api_failure, certificate_id, step_error};
 use crate::action::{ActionCall, Result, fail, output_map, parameters};
@@ -51,12 +51,8 @@ pub(in crate::action) async fn reissue(
 ) -> Result<Outcome> {
     let wanted: Parameters = parameters(call)?;
     match &call.call {
-        Call::Prepare { earlier: None, destinations } => {
-            settle_in(call, destinations).await?;
-            prepare(client, call, &wanted, None).await
-        }
-        Call::Prepare { earlier: Some(Intent::Reissue(earlier)), destinations } => {
-            settle_in(call, destinations).await?;
+        Call::Prepare { earlier: None, .. } => prepare(client, call, &wanted, None).await,
+        Call::Prepare { earlier: Some(Intent::Reissue(earlier)), .. } => {
             prepare(client, call, &wanted, Some(earlier)).await
         }
         Call::Send(Intent::Reissue(intent)) => send(client, &wanted, intent).await,

@@ -6,6 +6,7 @@
 mod deploy;
 mod digicert;
 mod dns;
+mod installation;
 mod regfish;
 mod x509;
 

@@ -5,8 +5,8 @@ mod renewal;
 use serde_json::json;
 
 use super::{
-    Repeat, Signature, Undoing, defaulted, integer, list_of, optional, poll_policy, required,
-    retry_requests, words,
+    Repeat, Signature, Undoing, defaulted, installation, integer, list_of, optional, poll_policy,
+    required, retry_requests, words,
 };
 use crate::plan::value_type::{Field, ValueType};
 
@@ -448,7 +448,7 @@ fn wait_issued() -> Signature {
 
 fn download() -> Signature {
     Signature {
-        parameters: vec![
+        parameters: [
             certificate_id(),
             required("key", ValueType::Path, "the private key's file, from `x509.create_csr`"),
             optional(
@@ -457,26 +457,32 @@ fn download() -> Signature {
                 "names that the certificate must hold; by default the names of the order",
             ),
             required("directory", ValueType::Path, "where the files go, below the plan's folder"),
-        ],
-        output: vec![
+            defaulted(
+                "formats",
+                list_of(installation::format()),
+                json!([]),
+                "further files of the same set, in other encodings",
+            ),
+        ]
+        .into_iter()
+        .chain(installation::parameters())
+        .collect(),
+        output: [
             certificate_id(),
             required("directory", ValueType::Path, "the folder"),
             required("certificate_file", ValueType::Path, "the certificate alone"),
             required("chain_file", ValueType::Path, "the issuers"),
             required("fullchain_file", ValueType::Path, "the certificate, then its issuers"),
             required("key_file", ValueType::Path, "the private key"),
-            required("set", ValueType::String, "the name of the set of files"),
-            optional(
-                "previous_set",
-                ValueType::String,
-                "the set that was current before, when it was another one",
-            ),
             required("serial_number", ValueType::String, "hexadecimal"),
             required("sha256", ValueType::String, "fingerprint of the certificate"),
             required("valid_from", ValueType::String, "RFC 3339"),
             required("valid_until", ValueType::String, "RFC 3339"),
             required("names", list_of(ValueType::String), "the names in the certificate"),
-        ],
+        ]
+        .into_iter()
+        .chain(installation::outputs())
+        .collect(),
         installs: Some("directory"),
         // A download can be refused (409) for a while after "issued" (contract A.10).
         poll: Some(poll_policy(15, 60 * 60)),
