@@ -127,8 +127,9 @@ async fn forgotten(store: &SqliteStore) -> Vec<Finding> {
         Finding::Bad(format!(
             "the state file is an older copy: it has forgotten that run {run} ordered for {names} \
              on {}. Nobody orders for these names before that is settled. `certplan doctor --api` \
-             finds the certificate; a plan with `regfish.reissue` takes it over by its id, free \
-             within its contract; `certplan adopt {run} --none` lets the names be ordered again",
+             finds the certificate, and a plan with `regfish.reissue` takes it over by its id, free \
+             within its contract. After that, or when the names may be ordered anew: \
+             `certplan adopt {run} --none`",
             at.strftime("%Y-%m-%d %H:%M UTC")
         ))
     };

@@ -2,6 +2,7 @@
 //! renamed, an account that knows more. Nothing of that leads to a second order by itself.
 
 use crate::harness::{COMMON_NAME, Gate, Project, Running, World, impatient_plan};
+use crate::scene::shipped_text;
 
 fn database(project: &Project) -> std::path::PathBuf {
     project.path().join(".certplan/state.db")
@@ -54,6 +55,25 @@ fn an_older_copy_of_the_state_file_orders_nothing_that_it_has_forgotten() {
     let anew = project.run_for(&world.base_url(), &["resume", &failed]).expect_code(0);
     assert_ne!(anew.value("certificate"), certificate);
     assert_eq!(world.orders().len(), 4);
+}
+
+#[test]
+fn a_certificate_that_an_older_copy_has_forgotten_is_taken_over_by_a_reissue() {
+    let world = World::live();
+    let (project, run, certificate) = forgotten_order(&world);
+    let reissue = shipped_text("reissue.yaml").replace("{ timeout:", "{ every: 1s, timeout:");
+    project.write("reissue.yaml", reissue);
+    let id = format!("certificate_id={certificate}");
+    let take_over = ["run", "reissue.yaml", "-i", &id, "-i", "lead=400d"];
+    let taken = project.run_for(&world.base_url(), &take_over).expect_code(0);
+    assert_eq!(taken.value("certificate"), certificate);
+    let _ = project.run(&["adopt", &run, "--none", "--yes"]).expect_code(0);
+    let looked = project.run_for(&world.base_url(), &["doctor", "--api"]).expect_code(0);
+    let _ = looked.expect_data("the account has the 2 certificates of the runs");
+    // It is there now, and known: nobody orders it by mistake.
+    let refused = project.run_for(&world.base_url(), &["run", "plan.yaml"]).expect_code(2);
+    let _ = refused.expect_talk("of plan `reissue`").expect_talk("exactly these names");
+    assert_eq!(world.orders().len(), 2);
 }
 
 #[test]

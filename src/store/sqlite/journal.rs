@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Event, EventKind, ReopenReason};
+use crate::run::{Event, EventKind, Intent, ReopenReason};
 use crate::store::{LostOrder, StoreError};
 use crate::types::{RunId, Timestamp};
 
@@ -25,7 +25,7 @@ pub(super) struct Journal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Entry {
-    /// An order, or a reissue, is about to be sent.
+    /// An order is about to be sent. A reissue is free, and the certificate itself tells of it.
     Ordering { run: RunId, sequence: u32, at: Timestamp, place: String, names: String },
     /// Nothing came of the last one of this run.
     Withdrawn { run: RunId },
@@ -128,7 +128,7 @@ impl Entry {
     pub(super) fn of(run: &RunId, place: &str, event: &Event) -> Option<Self> {
         let run = run.clone();
         match &event.kind {
-            EventKind::IntentRecorded { intent, .. } if intent.obtains_certificate() => {
+            EventKind::IntentRecorded { intent: intent @ Intent::Order(_), .. } => {
                 Some(Self::Ordering {
                     run,
                     sequence: event.sequence,

@@ -166,11 +166,15 @@ fn commit(path: &std::path::Path, connection: &mut Connection, notes: &mut Notes
 
 fn is_order(job: &Job) -> bool {
     let Job::Append { events, .. } = job else { return false };
-    events.iter().any(is_paid)
+    events.iter().any(|event| order(event).is_some())
 }
 
-fn is_paid(event: &Event) -> bool {
-    matches!(&event.kind, EventKind::IntentRecorded { intent, .. } if intent.obtains_certificate())
+/// The order that an event is about to send.
+fn order(event: &Event) -> Option<&Intent> {
+    match &event.kind {
+        EventKind::IntentRecorded { intent: intent @ Intent::Order(_), .. } => Some(intent),
+        _ => None,
+    }
 }
 
 /// What is to be noted beside the database, too.
@@ -295,8 +299,7 @@ fn refuse_forgotten(
     run: &RunId,
     events: &[Event],
 ) -> Result<(), WriteError> {
-    for event in events.iter().filter(|event| is_paid(event)) {
-        let EventKind::IntentRecorded { intent, .. } = &event.kind else { continue };
+    for intent in events.iter().filter_map(order) {
         let lost = notes.read(connection)?;
         if lost.is_empty() {
             return Ok(());
