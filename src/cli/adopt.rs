@@ -10,7 +10,7 @@ use super::exit::ExitCode;
 use super::resume::load;
 use super::session::{Session, holder, target_key};
 use super::state_directory::{StateDirectory, find_run, nothing_here};
-use crate::store::{LostOrder, SqliteStore};
+use crate::store::{LostOrder, SqliteStore, Store};
 use crate::types::{CertificateId, RunId};
 
 pub(super) async fn adopt(
@@ -65,9 +65,12 @@ async fn settle_lost(
     let mut lost = store.lost_orders().await?;
     lost.retain(|lost| !arguments.run.is_empty() && lost.run.as_str().starts_with(&arguments.run));
     let Some(first) = lost.first().cloned() else { return Ok(None) };
-    if lost.iter().any(|lost| lost.run != first.run) {
-        return Err(CliError::usage("several runs with forgotten orders begin like this")
-            .hint("give more of the id"));
+    let others = store.list_runs().await?.into_iter().map(|run| run.id);
+    let mut others = others.chain(lost.into_iter().map(|lost| lost.run));
+    let is_another = |id: &RunId| *id != first.run && id.as_str().starts_with(&arguments.run);
+    if let Some(other) = others.find(is_another) {
+        let message = format!("`{}` could be `{}` or `{other}`", arguments.run, first.run);
+        return Err(CliError::usage(message).hint("give more of the id"));
     }
     let LostOrder { run, names, .. } = first;
     if !arguments.none {

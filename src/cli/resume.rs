@@ -14,7 +14,7 @@ use super::exit::ExitCode;
 use super::interrupt::watch_signals;
 use super::outcome::{self, Ending};
 use super::plan_edits::compare;
-use super::same_names::OrderedNames;
+use super::same_names::{Elsewhere, OrderedNames};
 use super::session::{Session, holder, lock, target_key};
 use super::state_directory::{StateDirectory, find_run, nothing_here};
 use super::status::{lines, name_stopped};
@@ -169,7 +169,10 @@ pub(super) async fn obstacle(
     };
     let now = Timestamp::now();
     let elsewhere = ordered.elsewhere(engine.plan(), &header.target, &header.inputs, now);
-    let mut news = elsewhere.into_iter().filter(|other| is_news(&other.run));
+    // What was there before this run began was weighed when it began.
+    let began = recorded.started_at;
+    let came_later = |other: &Elsewhere| other.at.is_none_or(|at| at >= began);
+    let mut news = elsewhere.into_iter().filter(|other| is_news(&other.run) && came_later(other));
     Ok(news
         .find(|other| other.problem.is_some())
         .map(|other| second_order(run, &other.run, "exactly the same names")))

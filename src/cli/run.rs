@@ -94,7 +94,7 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
         if !header.sandbox {
             let message = format!("{problem}; a new run would order a second certificate");
             return Err(CliError::usage(message)
-                .hint("a plan or target that was renamed is another one")
+                .hint("a plan or target that was renamed counts as another one")
                 .hint("`--again` starts a new run all the same"));
         }
         console.talk(&format!("note: {problem}; outside of the sandbox nothing would be ordered"));

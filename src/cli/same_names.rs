@@ -18,12 +18,16 @@ use crate::upkeep::Issued;
 /// Something that a run has sent, or may have, and for which names.
 pub(super) struct Ordered {
     pub(super) names: BTreeSet<DomainName>,
+    /// When the last was heard of it.
+    at: Option<Timestamp>,
 }
 
 /// A run of another plan that has ordered for the same names, or may have.
 #[derive(Debug)]
 pub(super) struct Elsewhere {
     pub(super) run: RunId,
+    /// When the last was heard of its order.
+    pub(super) at: Option<Timestamp>,
     /// Why a second certificate would be one too many; none when it would not.
     pub(super) problem: Option<String>,
 }
@@ -33,7 +37,7 @@ pub(super) struct Elsewhere {
 pub(super) struct OrderedNames {
     runs: Vec<(RunSummary, RunState)>,
     /// For which names, the newest run first.
-    by_names: BTreeMap<BTreeSet<DomainName>, Vec<usize>>,
+    by_names: BTreeMap<BTreeSet<DomainName>, Vec<(usize, Option<Timestamp>)>>,
 }
 
 impl OrderedNames {
@@ -45,8 +49,8 @@ impl OrderedNames {
             if run.sandbox != sandbox || !state.may_have_ordered() {
                 continue;
             }
-            for Ordered { names } in ordered_by(&state) {
-                ordered.by_names.entry(names).or_default().push(ordered.runs.len());
+            for Ordered { names, at } in ordered_by(&state) {
+                ordered.by_names.entry(names).or_default().push((ordered.runs.len(), at));
             }
             ordered.runs.push((run, state));
         }
@@ -67,11 +71,12 @@ impl OrderedNames {
         }
         let wanted = wanted_names(plan, target, inputs, now);
         let same = wanted.iter().filter_map(|names| self.by_names.get(names)).flatten();
-        let same = same.filter_map(|index| self.runs.get(*index));
-        let others = same.filter(|(run, _)| run.plan != plan.name || run.target != target);
+        let same = same.filter_map(|(index, at)| Some((self.runs.get(*index)?, *at)));
+        let others = same.filter(|((run, _), _)| run.plan != plan.name || run.target != target);
         others
-            .map(|(run, state)| Elsewhere {
+            .map(|((run, state), at)| Elsewhere {
                 run: run.id.clone(),
+                at,
                 problem: problem(run, state, now),
             })
             .collect()
@@ -80,13 +85,15 @@ impl OrderedNames {
 
 /// What a run has ordered, or may have.
 pub(super) fn ordered_by(state: &RunState) -> impl Iterator<Item = Ordered> {
-    state.steps.values().filter_map(|record| match record.history.sent.as_ref()? {
-        Intent::Order(order) => {
-            let names = order.names.iter().chain([&order.common_name]).cloned().collect();
-            Some(Ordered { names })
-        }
-        Intent::Reissue(reissue) => Some(Ordered { names: reissue.names.clone() }),
-        Intent::Organization(_) => None,
+    state.steps.values().filter_map(|record| {
+        let names = match record.history.sent.as_ref()? {
+            Intent::Order(order) => {
+                order.names.iter().chain([&order.common_name]).cloned().collect()
+            }
+            Intent::Reissue(reissue) => reissue.names.clone(),
+            Intent::Organization(_) => return None,
+        };
+        Some(Ordered { names, at: record.changed_at })
     })
 }
 

@@ -144,6 +144,25 @@ fn a_run_that_has_not_ordered_yet_does_not_order_what_a_renamed_plan_has_meanwhi
 }
 
 #[test]
+fn a_run_that_was_meant_beside_another_plans_certificate_may_go_on() {
+    let world = World::live();
+    let project = Project::new();
+    let text = impatient_plan("dv.yaml");
+    project.write("one.yaml", &text);
+    project.write("two.yaml", text.replace("name: dv\n", "name: web\n"));
+    let done = project.run_for(&world.base_url(), &["run", "one.yaml"]).expect_code(0);
+    let gate = Gate::holding(&world.base_url(), "GET /tls/products ");
+    let meant = project.command_for(gate.base_url(), &["run", "two.yaml", "--again"]);
+    let meant = Running::start(meant);
+    gate.wait_until_held();
+    meant.kill();
+    let run = project.runs()[0]["id"].as_str().unwrap().to_owned();
+    let resumed = project.run_for(gate.base_url(), &["resume", &run]).expect_code(0);
+    assert_ne!(resumed.value("certificate"), done.value("certificate"));
+    assert_eq!(world.orders().len(), 2);
+}
+
+#[test]
 fn the_doctor_compares_the_runs_with_the_certificates_of_the_account() {
     let world = World::live();
     let project = Project::new();

@@ -141,7 +141,7 @@ impl Choices {
             let found = elsewhere.into_iter().find_map(|other| Some((other.run, other.problem?)));
             if let Some((run, problem)) = found {
                 let problem = format!(
-                    "{problem}; a plan or target that was renamed is another one, and \
+                    "{problem}; a plan or target that was renamed counts as another one; \
                      `certplan run --again` orders for it all the same"
                 );
                 choice.decision = Decision::Ask { run, problem };
