@@ -34,6 +34,10 @@ pub(super) async fn doctor(
     arguments: DoctorArguments,
     console: &Console,
 ) -> Result<ExitCode, CliError> {
+    let settings = Settings::parse(&arguments.settings.set)?;
+    if !arguments.api && !arguments.settings.set.is_empty() {
+        return Err(CliError::usage("`--set` has no effect without `--api`"));
+    }
     let state = StateDirectory::find(&arguments.state)?;
     let Some(store) = state.open_for_looking()? else { return Err(nothing_here(&state)) };
     let mut findings = vec![state_file(&store).await];
@@ -61,8 +65,10 @@ pub(super) async fn doctor(
     findings.extend(pause_line(&state).map(Finding::Odd));
     findings.extend(requests(&state)?);
     if arguments.api {
-        let settings = Settings::parse(&arguments.settings.set)?;
-        findings.extend(doctor_account::compare(&state, &store, &settings, console).await?);
+        let compared = doctor_account::compare(&state, &store, &settings, console).await;
+        findings.extend(compared.unwrap_or_else(|error| {
+            vec![Finding::Bad(format!("the account is not compared: {}", error.message))]
+        }));
     }
 
     let style = console.out_style();

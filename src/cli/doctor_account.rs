@@ -66,8 +66,8 @@ pub(super) async fn compare(
     }
     if differences.is_empty() && all_listed {
         let text = format!(
-            "the account has the {} certificates of the runs, and none for their names that no run \
-             knows",
+            "the account has every certificate of the runs ({}), and none for their names that no \
+             run knows",
             known.owners.len()
         );
         differences.push(Finding::Good(text));

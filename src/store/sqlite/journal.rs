@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::run::{Event, EventKind, Intent, ReopenReason};
 use crate::store::{LostOrder, StoreError};
-use crate::types::{RunId, Timestamp};
+use crate::types::{RunId, StepId, Timestamp};
 
 #[derive(Debug, Clone)]
 pub(super) struct Journal {
@@ -26,9 +26,16 @@ pub(super) struct Journal {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Entry {
     /// An order is about to be sent. A reissue is free, and the certificate itself tells of it.
-    Ordering { run: RunId, sequence: u32, at: Timestamp, place: String, names: String },
-    /// Nothing came of the last one of this run.
-    Withdrawn { run: RunId },
+    Ordering {
+        run: RunId,
+        step: StepId,
+        sequence: u32,
+        at: Timestamp,
+        place: String,
+        names: String,
+    },
+    /// Nothing came of what this step has sent.
+    Withdrawn { run: RunId, step: StepId },
     /// A person has looked after all of this run.
     Settled { run: RunId },
 }
@@ -84,9 +91,12 @@ impl Journal {
             .map_err(|error| database(error.to_string()))?;
         let mut lost = Vec::new();
         for entry in self.open_entries().map_err(|error| database(error.to_string()))? {
-            let Entry::Ordering { run, sequence, at, place, names } = entry else { continue };
+            let Entry::Ordering { run, sequence, at, place, names, .. } = entry else { continue };
             let row = rusqlite::params![run.as_str(), sequence, at.to_string()];
-            if !known.exists(row).map_err(|error| database(error.to_string()))? {
+            let is_known = known.exists(row).map_err(|error| database(error.to_string()))?;
+            // Each attempt of an order has a line.
+            let said = |lost: &LostOrder| lost.run == run && lost.names == names;
+            if !is_known && !lost.iter().any(said) {
                 lost.push(LostOrder { run, at, place, names });
             }
         }
@@ -105,11 +115,10 @@ impl Journal {
         for entry in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
             match entry {
                 Entry::Ordering { .. } => open.push(entry),
-                Entry::Withdrawn { run } => {
-                    if let Some(last) = open.iter().rposition(|entry| entry.run() == &run) {
-                        open.remove(last);
-                    }
-                }
+                Entry::Withdrawn { run, step } => open.retain(|entry| {
+                    !matches!(entry, Entry::Ordering { run: one, step: its, .. }
+                        if *one == run && *its == step)
+                }),
                 Entry::Settled { run } => open.retain(|entry| entry.run() != &run),
             }
         }
@@ -120,7 +129,7 @@ impl Journal {
 impl Entry {
     fn run(&self) -> &RunId {
         match self {
-            Self::Ordering { run, .. } | Self::Withdrawn { run } | Self::Settled { run } => run,
+            Self::Ordering { run, .. } | Self::Withdrawn { run, .. } | Self::Settled { run } => run,
         }
     }
 
@@ -128,18 +137,19 @@ impl Entry {
     pub(super) fn of(run: &RunId, place: &str, event: &Event) -> Option<Self> {
         let run = run.clone();
         match &event.kind {
-            EventKind::IntentRecorded { intent: intent @ Intent::Order(_), .. } => {
+            EventKind::IntentRecorded { step, intent: intent @ Intent::Order(_) } => {
                 Some(Self::Ordering {
                     run,
+                    step: step.clone(),
                     sequence: event.sequence,
                     at: event.at,
                     place: place.to_owned(),
                     names: intent.names_key(),
                 })
             }
-            EventKind::IntentWithdrawn { .. }
-            | EventKind::StepReopened { reason: ReopenReason::NothingOrdered, .. } => {
-                Some(Self::Withdrawn { run })
+            EventKind::IntentWithdrawn { step }
+            | EventKind::StepReopened { step, reason: ReopenReason::NothingOrdered } => {
+                Some(Self::Withdrawn { run, step: step.clone() })
             }
             _ => None,
         }
@@ -153,6 +163,7 @@ mod tests {
     fn ordering(number: u64, sequence: u32) -> Entry {
         Entry::Ordering {
             run: RunId::from_random(number),
+            step: StepId::parse("order").unwrap(),
             sequence,
             at: Timestamp::UNIX_EPOCH,
             place: "real".to_owned(),
@@ -171,9 +182,14 @@ mod tests {
         journal.append(&[ordering(1, 12), ordering(3, 7)]).unwrap();
         let open = || journal.open_entries().unwrap();
         assert_eq!(open(), [ordering(1, 7), ordering(2, 7), ordering(1, 12), ordering(3, 7)]);
-        journal.append(&[Entry::Withdrawn { run: RunId::from_random(1) }]).unwrap();
-        assert_eq!(open(), [ordering(1, 7), ordering(2, 7), ordering(3, 7)]);
-        journal.append(&[Entry::Settled { run: RunId::from_random(1) }]).unwrap();
+        let run = RunId::from_random(1);
+        let withdrawn =
+            |step| Entry::Withdrawn { run: run.clone(), step: StepId::parse(step).unwrap() };
+        journal.append(&[withdrawn("organization")]).unwrap();
+        assert_eq!(open().len(), 4);
+        journal.append(&[withdrawn("order")]).unwrap();
         assert_eq!(open(), [ordering(2, 7), ordering(3, 7)]);
+        journal.append(&[Entry::Settled { run: RunId::from_random(2) }]).unwrap();
+        assert_eq!(open(), [ordering(3, 7)]);
     }
 }
