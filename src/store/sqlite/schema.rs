@@ -7,6 +7,7 @@ use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::store::StoreError;
@@ -73,6 +74,17 @@ const BATCH_TABLES: &str = "
     ) WITHOUT ROWID;
 ";
 
+/// Which run is ordering given names, wherever: without it ten thousand runs that order at once would
+/// each look through all others. It says nothing new, so it is no format of its own: an older program
+/// keeps it up without knowing it.
+const NAMES_INDEX: &str = "
+    CREATE INDEX IF NOT EXISTS runs_by_names_ordered
+        ON runs (sandbox, substr(ordering, instr(ordering, ' ') + 1)) WHERE ordering IS NOT NULL;
+";
+
+/// Our statements. The cache of a connection holds sixteen otherwise, and we have more.
+const STATEMENTS: usize = 64;
+
 /// Opens the file for writing and makes or checks its format.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let database = |action| move |error| translate(path, action, &error);
@@ -83,6 +95,11 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     write_ahead(&connection).map_err(database("prepare"))?;
     connection
         .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+        .map_err(database("prepare"))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without this, statements are planned anew for every value that they are given.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map_err(database("prepare"))?;
     create(&mut connection).map_err(database("prepare"))?;
     Ok(connection)
@@ -162,6 +179,7 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     if format < 2 {
         transaction.execute_batch(BATCH_TABLES)?;
     }
+    transaction.execute_batch(NAMES_INDEX)?;
     if format < FORMAT {
         transaction.pragma_update(None, "user_version", FORMAT)?;
     }

@@ -113,27 +113,16 @@ fn commit(path: &std::path::Path, connection: &mut Connection, notes: &mut Notes
     let mut answers = Vec::with_capacity(group.len());
     let mut entries = Vec::new();
     let committed = (|| {
-        let mut transaction =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for job in &group {
-            let savepoint = transaction.savepoint()?;
-            let result = match job {
-                Job::Create { run, .. } => create(&savepoint, run),
-                Job::Keep { plan, .. } => keep(&savepoint, plan),
-                Job::Append { run, events, .. } => append(&savepoint, notes, run, events),
-                Job::Batch { batch, .. } => batches::create(&savepoint, batch),
-            };
-            match result {
+            answers.push(match apart(&transaction, notes, job)? {
                 Ok(()) => {
-                    entries.extend(to_note(&savepoint, job)?);
-                    savepoint.commit()?;
-                    answers.push(Ok(()));
+                    entries.extend(to_note(&transaction, job)?);
+                    Ok(())
                 }
-                Err(WriteError::Store(error)) => answers.push(Err(error)),
-                Err(WriteError::Database(error)) => {
-                    answers.push(Err(translate(path, "write to", &error)));
-                }
-            }
+                Err(WriteError::Store(error)) => Err(error),
+                Err(WriteError::Database(error)) => Err(translate(path, "write to", &error)),
+            });
         }
         transaction.commit()
     })();
@@ -191,6 +180,28 @@ fn place(connection: &Connection, run: &RunId) -> rusqlite::Result<String> {
     connection
         .prepare_cached("SELECT place FROM runs WHERE id = ?1")?
         .query_row([run.as_str()], |row| row.get(0))
+}
+
+/// Carries a job out, and takes all of it back when it fails. The statements are kept, as all others
+/// are: to read them anew for every job costs as much as the job.
+fn apart(
+    connection: &Connection,
+    notes: &mut Notes,
+    job: &Job,
+) -> rusqlite::Result<Result<(), WriteError>> {
+    let run = |statement: &str| connection.prepare_cached(statement)?.execute([]);
+    run("SAVEPOINT job")?;
+    let result = match job {
+        Job::Create { run, .. } => create(connection, run),
+        Job::Keep { plan, .. } => keep(connection, plan),
+        Job::Append { run, events, .. } => append(connection, notes, run, events),
+        Job::Batch { batch, .. } => batches::create(connection, batch),
+    };
+    if result.is_err() {
+        run("ROLLBACK TO job")?;
+    }
+    run("RELEASE job")?;
+    Ok(result)
 }
 
 pub(super) enum WriteError {
@@ -338,20 +349,26 @@ fn insert(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), 
             EventKind::PlanReplaced { plan, .. } => follow(connection, run, &plan.digest)?,
             _ => {}
         }
-        let phase = match &event.kind {
-            EventKind::RunResumed { .. } => Some(RunPhase::Running),
-            EventKind::RunPaused { reason } => Some(RunPhase::Paused(*reason)),
-            EventKind::RunFinished { result } => Some(RunPhase::Finished(*result)),
-            EventKind::RunCancelled { .. } => Some(RunPhase::Cancelled),
-            _ => None,
-        };
-        connection
-            .prepare_cached(
-                "UPDATE runs SET updated_at = ?2, phase = coalesce(?3, phase) WHERE id = ?1",
-            )?
-            .execute(params![run.as_str(), event.at.to_string(), phase.map(RunPhase::name)])?;
     }
+    let Some(last) = events.last() else { return Ok(()) };
+    let phase = events.iter().rev().find_map(|event| phase_after(&event.kind));
+    connection
+        .prepare_cached(
+            "UPDATE runs SET updated_at = ?2, phase = coalesce(?3, phase) WHERE id = ?1",
+        )?
+        .execute(params![run.as_str(), last.at.to_string(), phase.map(RunPhase::name)])?;
     Ok(())
+}
+
+/// The phase that an event puts a run into, if it does.
+fn phase_after(event: &EventKind) -> Option<RunPhase> {
+    match event {
+        EventKind::RunResumed { .. } => Some(RunPhase::Running),
+        EventKind::RunPaused { reason } => Some(RunPhase::Paused(*reason)),
+        EventKind::RunFinished { result } => Some(RunPhase::Finished(*result)),
+        EventKind::RunCancelled { .. } => Some(RunPhase::Cancelled),
+        _ => None,
+    }
 }
 
 /// From here on no other run may order the same names at the same place: whose order a certificate
