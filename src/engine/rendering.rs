@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Engine;
 use crate::plan::{
-    Context, Partly, Presence, Step, Template, ValueType, condition_partly, evaluate_condition,
+    Context, Partly, Presence, Step, Template, check_record, condition_partly, evaluate_condition,
     find_signature, render, render_partly,
 };
 use crate::run::{Destination, StepState};
@@ -35,15 +35,10 @@ impl Engine {
                 .map_err(|error| format!("parameter `{name}`: {error}"))?;
             values.insert(name.clone(), value);
         }
-        let record = ValueType::Record(signature.parameters.clone());
-        match record.check(&Value::Object(values)) {
-            Ok(Value::Object(parameters)) => Ok(parameters),
-            Ok(_) => Err("the parameters are not a record".to_owned()),
-            Err(mismatches) => {
-                let texts: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
-                Err(format!("the parameters do not fit: {}", texts.join("; ")))
-            }
-        }
+        check_record(&signature.parameters, &values).map_err(|mismatches| {
+            let texts: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
+            format!("the parameters do not fit: {}", texts.join("; "))
+        })
     }
 
     /// The folders that steps which are not done yet will put files into, as far as that is known.
@@ -82,17 +77,17 @@ impl Engine {
         self.plan.steps.values().filter_map(destination).collect()
     }
 
-    /// The outputs of the step's ancestors, as far as they are settled.
+    /// The outputs that the step's templates can read, as far as they are settled. Whatever they
+    /// read is among its needs: the compiler has put it there.
     fn outputs_before(&self, step: &Step) -> Vec<(StepId, Value)> {
-        let ancestors = self.graph.ancestors(&step.id);
-        let outputs = ancestors.into_iter().filter_map(|id| {
-            let output = self.visible_output(&id)?;
-            Some((id, output))
+        let outputs = step.needs.iter().filter_map(|id| {
+            let output = self.visible_output(id)?;
+            Some((id.clone(), output))
         });
         outputs.collect()
     }
 
-    /// What the step's templates may see: inputs, target, run, and the outputs of its ancestors.
+    /// What the step's templates may see: inputs, target, run, and the outputs of what it needs.
     fn context(&self, step: &Step, now: Timestamp) -> Context {
         let header = &self.state.header;
         let outputs = self.outputs_before(step);

@@ -14,6 +14,12 @@ pub(super) fn to_json(value: &Value) -> Result<Json, String> {
     Converter { text: LARGEST_TEXT, values: MOST_VALUES }.convert(value, DEEPEST)
 }
 
+/// Whether [`to_json`] would let this value through as it is.
+pub(super) fn fits(value: &Json) -> bool {
+    let mut room = Converter { text: LARGEST_TEXT, values: MOST_VALUES };
+    room.takes(value, DEEPEST)
+}
+
 struct Converter {
     text: usize,
     values: usize,
@@ -53,9 +59,33 @@ impl Converter {
     }
 
     fn text(&mut self, text: &str) -> Result<String, String> {
+        if self.takes_text(text) {
+            return Ok(text.to_owned());
+        }
+        Err(format!("it has more than {LARGEST_TEXT} bytes of text"))
+    }
+
+    fn takes_text(&mut self, text: &str) -> bool {
         let left = self.text.checked_sub(text.len());
-        self.text = left.ok_or_else(|| format!("it has more than {LARGEST_TEXT} bytes of text"))?;
-        Ok(text.to_owned())
+        self.text = left.unwrap_or_default();
+        left.is_some()
+    }
+
+    fn takes(&mut self, value: &Json, depth: usize) -> bool {
+        let left = self.values.checked_sub(1);
+        self.values = left.unwrap_or_default();
+        let inner = depth.saturating_sub(1);
+        left.is_some()
+            && depth > 0
+            && match value {
+                Json::Null | Json::Bool(_) => true,
+                Json::Number(number) => number.is_i64() || number.is_f64(),
+                Json::String(text) => self.takes_text(text),
+                Json::Array(items) => items.iter().all(|item| self.takes(item, inner)),
+                Json::Object(object) => object
+                    .iter()
+                    .all(|(name, item)| self.takes_text(name) && self.takes(item, inner)),
+            }
     }
 }
 

@@ -45,7 +45,7 @@ pub use schema::plan_schema;
 pub use signature::{
     Repeat, Signature, Undoing, find as find_signature, nearest_action, signatures,
 };
-pub use value_type::{Field, Mismatch, Presence, ValueType};
+pub use value_type::{Field, Mismatch, Presence, ValueType, check_record};
 
 /// Reads and checks a plan. Gives the plan and what is doubtful about it, or everything that is
 /// wrong with it.

@@ -3,14 +3,14 @@
 //! Pure and bounded: strict about what is undefined, limited in work and in the size of results. An
 //! error names the expression and the reason, never the values of variables.
 
-use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 use serde_json::{Map, Value as Json, json};
 
 use super::filters::{NOW, environment};
-use super::limits::{BoundedText, LARGEST_TEXT, to_json};
+use super::limits::{BoundedText, LARGEST_TEXT, fits, to_json};
 use super::model::Template;
 use crate::types::{RunId, StepId, Timestamp, printable, shorten};
 
@@ -18,6 +18,8 @@ use crate::types::{RunId, StepId, Timestamp, printable, shorten};
 #[derive(Debug, Clone)]
 pub struct Context {
     root: Map<String, Json>,
+    /// The same in the form that expressions are evaluated over, as soon as one asks for it.
+    value: OnceLock<Value>,
 }
 
 /// Why an expression has no value.
@@ -58,11 +60,11 @@ impl Context {
 
     /// A context of nothing but these values, for an expression over an answer.
     pub fn of(values: Map<String, Json>) -> Self {
-        Self { root: values }
+        Self { root: values, value: OnceLock::new() }
     }
 
     fn value(&self) -> Value {
-        Value::from(Serde(&self.root))
+        self.value.get_or_init(|| Value::from(Serde(&self.root))).clone()
     }
 
     /// The context before a run: there is no run id yet, and `steps` has only the steps whose
@@ -72,28 +74,43 @@ impl Context {
         target: &str,
         steps: impl IntoIterator<Item = (StepId, Json)>,
     ) -> Self {
-        let steps: BTreeMap<String, Json> = steps
+        let steps: Map<String, Json> = steps
             .into_iter()
             .map(|(id, output)| (id.into(), if output.is_null() { json!({}) } else { output }))
             .collect();
         let root = [
             ("inputs", Json::Object(inputs.clone())),
             ("target", json!(target)),
-            ("steps", json!(steps)),
+            ("steps", Json::Object(steps)),
             ("batch", json!({ "id": null })),
         ];
         let root = root.map(|(name, value)| (name.to_owned(), value));
-        Self { root: root.into_iter().collect() }
+        Self::of(root.into_iter().collect())
     }
 
     /// Whether there is something at this path.
     pub(super) fn has(&self, path: &[&str]) -> bool {
-        let Some((first, rest)) = path.split_first() else { return true };
-        let mut value = self.root.get(*first);
-        for name in rest {
-            value = value.and_then(|value| value.get(*name));
+        path.is_empty() || self.at(path.iter().copied()).is_some()
+    }
+
+    fn at<'a>(&self, mut path: impl Iterator<Item = &'a str>) -> Option<&Json> {
+        let first = self.root.get(path.next()?)?;
+        path.try_fold(first, |value, name| value.as_object()?.get(name))
+    }
+
+    /// What an expression means that is a path and nothing else, such as `steps.order.status`: most
+    /// are, and need no interpreter. None for any other expression, and where nothing is found; then
+    /// the interpreter knows what to say.
+    fn plain_path(&self, expression: &str) -> Option<&Json> {
+        let is_name = |part: &str| {
+            part.starts_with(|c: char| c.is_ascii_lowercase())
+                && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        };
+        let path = expression.trim();
+        if !path.split('.').all(is_name) {
+            return None;
         }
-        value.is_some()
+        self.at(path.split('.')).filter(|value| fits(value))
     }
 }
 
@@ -102,6 +119,9 @@ pub fn render(template: &Template, context: &Context) -> Result<Json, RenderErro
     match template {
         Template::Literal(value) => Ok(value.clone()),
         Template::Expression(expression) => {
+            if let Some(value) = context.plain_path(expression) {
+                return Ok(value.clone());
+            }
             let value = evaluate(expression, context)?;
             to_json(&value).map_err(|reason| failed(expression, format!("the result: {reason}")))
         }
@@ -117,6 +137,11 @@ pub fn render(template: &Template, context: &Context) -> Result<Json, RenderErro
 
 /// Whether a condition holds. Null counts as false; anything else that is no boolean is an error.
 pub fn evaluate_condition(expression: &str, context: &Context) -> Result<bool, RenderError> {
+    match context.plain_path(expression) {
+        Some(Json::Bool(holds)) => return Ok(*holds),
+        Some(Json::Null) => return Ok(false),
+        _ => {}
+    }
     let value = evaluate(expression, context)?;
     match value.kind() {
         ValueKind::Bool => Ok(value.is_true()),

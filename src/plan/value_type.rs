@@ -8,7 +8,7 @@ use std::path::{Component, Path};
 
 use crate::document::describe;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::model::SecretSource;
 use super::template::{has_code, parse_expression};
@@ -283,20 +283,30 @@ impl ValueType {
                 Some(reason) => refuse(Some(reason)),
             },
             (Self::Record(fields), Value::Object(object)) => {
-                check_record(fields, object, at, mismatches)
+                Value::Object(check_fields(fields, object, at, mismatches))
             }
             _ => refuse(None),
         }
     }
 }
 
-/// Checks an object against its fields; unknown keys are mistakes, defaults are filled in.
-fn check_record(
+/// Checks an object against its fields and returns it in its normal form: unknown keys are mistakes,
+/// defaults are filled in. Fails with everything that is wrong.
+pub fn check_record(
     fields: &[Field],
-    object: &serde_json::Map<String, Value>,
+    object: &Map<String, Value>,
+) -> Result<Map<String, Value>, Vec<Mismatch>> {
+    let mut mismatches = Vec::new();
+    let normal = check_fields(fields, object, "", &mut mismatches);
+    if mismatches.is_empty() { Ok(normal) } else { Err(mismatches) }
+}
+
+fn check_fields(
+    fields: &[Field],
+    object: &Map<String, Value>,
     at: &str,
     mismatches: &mut Vec<Mismatch>,
-) -> Value {
+) -> Map<String, Value> {
     let join = |name: &str| {
         if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
     };
@@ -308,7 +318,7 @@ fn check_record(
             reason: None,
         });
     }
-    let mut normal = serde_json::Map::new();
+    let mut normal = Map::new();
     for field in fields {
         match (object.get(&field.name), &field.presence) {
             (None | Some(Value::Null), Presence::Optional) => {}
@@ -327,7 +337,7 @@ fn check_record(
             }
         }
     }
-    Value::Object(normal)
+    normal
 }
 
 struct Record<'a>(&'a [Field]);
