@@ -1,5 +1,7 @@
 //! The end of `run` and `resume`: what was achieved, what to do next, which exit code.
 
+use std::sync::Arc;
+
 use super::arguments::OutputFormat;
 use super::console::Console;
 use super::error::{CliError, step_hint};
@@ -88,7 +90,7 @@ fn hints(run: &RunId, state: &RunState) -> Vec<String> {
             ));
         }
         RunPhase::Paused(PauseReason::Parked | PauseReason::Interrupted) | RunPhase::Running => {
-            let person = |record: &StepRecord| {
+            let person = |record: &Arc<StepRecord>| {
                 matches!(&record.state, StepState::Parked { reason }
                     if reason.waits_for == WaitsFor::Person)
             };

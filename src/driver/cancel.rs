@@ -20,9 +20,9 @@ pub async fn cancel(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let events = engine.number(decided, now);
-    engine.check(&events)?;
-    let append = store.append(run, events.clone()).await;
+    let foreseen = engine.foresee(&events)?;
+    let append = store.append(run, events).await;
     append.map_err(|source| DriveError::Store { source, step: None, certificate_id: None })?;
-    engine.apply(&events)?;
+    engine.enter(foreseen);
     Ok(Ok(()))
 }

@@ -30,7 +30,7 @@ pub(super) struct Flights {
     directory: PathBuf,
     keys: Vec<(String, PathBuf)>,
     tasks: JoinSet<Outcome>,
-    steps: HashMap<Id, (Command, Work)>,
+    steps: HashMap<Id, (Arc<Command>, Work)>,
     /// Steps that are told when it is time to look.
     waits: FuturesUnordered<Wait>,
     waiting: BTreeSet<StepId>,
@@ -83,13 +83,11 @@ impl Flights {
         // In virtual time nothing takes time, so calls can as well come one after the other: then
         // the same run tells the same story each time.
         let most = if self.driver.clock.is_virtual() { 1 } else { usize::MAX };
-        for command in engine.commands() {
-            if self.steps.values().any(|(under_way, _)| under_way.step == command.step) {
-                continue;
-            }
-            if self.waiting.contains(&command.step) {
-                continue;
-            }
+        let known = |step: &StepId| {
+            self.waiting.contains(step)
+                || self.steps.values().any(|(under_way, _)| under_way.step == *step)
+        };
+        for command in engine.commands_but(known) {
             let woken = self.woken.remove(&command.step);
             if !woken && self.wait(&command, now) {
                 continue;
@@ -209,14 +207,14 @@ impl Flights {
         match ended {
             Ok((id, outcome)) => {
                 let (command, work) = self.steps.remove(&id)?;
-                Some((command.step, outcome, work))
+                Some((command.step.clone(), outcome, work))
             }
             Err(error) => {
                 let (command, work) = self.steps.remove(&error.id())?;
                 let message = format!("the action `{}` broke off; this is a defect", command.uses);
                 let error = StepError::new(ErrorKind::Internal, message);
                 let outcome = broken_off(&command.call, error, Retry::Never);
-                Some((command.step, outcome, work))
+                Some((command.step.clone(), outcome, work))
             }
         }
     }
@@ -240,7 +238,8 @@ impl Flights {
         let driver = self.driver.clone();
         let (run, directory) = (self.run.clone(), self.directory.clone());
         let work = Work::begin(Arc::clone(&self.driver.clock), command.deadline);
-        let (flown, keys, done) = (command.clone(), self.keys.clone(), work.clone());
+        let command = Arc::new(command);
+        let (flown, keys, done) = (Arc::clone(&command), self.keys.clone(), work.clone());
         let handle = self
             .tasks
             .spawn(async move { carry_out(&driver, run, directory, keys, flown, &done).await });
@@ -254,7 +253,7 @@ pub(super) async fn carry_out(
     run: RunId,
     directory: PathBuf,
     keys: Vec<(String, PathBuf)>,
-    command: Command,
+    command: Arc<Command>,
     work: &Work,
 ) -> Outcome {
     let others = match others(driver, &run, &command).await {
@@ -275,7 +274,9 @@ pub(super) async fn carry_out(
         unfinished_runs: others.unfinished,
         keys,
     };
-    let perform = async {
+    // On the heap, each of the two: they are moved into one another and then along with the task,
+    // and a thousand runs have them at the same time.
+    let perform = Box::pin(async {
         match driver.shared.slot().await {
             Ok(_slot) => driver.performer.perform(call).await,
             Err(TurnedAway) => {
@@ -284,15 +285,15 @@ pub(super) async fn carry_out(
                 Outcome::Failed { error, retry: Retry::Later { after: None } }
             }
         }
-    };
-    let answer = async {
+    });
+    let answer = Box::pin(async {
         match (driver.shared.answers(), command.share, &command.call) {
             (Some(answers), Share::Batch, Call::Perform) => {
                 answers.get(&command.uses, &command.parameters, perform).await
             }
             _ => perform.await,
         }
-    };
+    });
     match work.within(command.timeout, answer).await {
         Some(outcome) => outcome,
         None => {

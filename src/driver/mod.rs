@@ -322,7 +322,8 @@ impl Driver {
         let directory = engine.state().header.directory.clone().into();
         let work = Work::begin(Arc::clone(&self.clock), None);
         let keys = flight::keys(engine.state());
-        match flight::carry_out(self, run.clone(), directory, keys, command, &work).await {
+        match flight::carry_out(self, run.clone(), directory, keys, Arc::new(command), &work).await
+        {
             Outcome::Failed { error, .. } => Ok(Err(error)),
             outcome => {
                 let now = self.clock.now();
@@ -358,7 +359,7 @@ impl Driver {
         }
         let events = engine.number(decided, now);
         // What is stored is there for good, so it must make sense before.
-        engine.check(&events)?;
+        let foreseen = engine.foresee(&events)?;
         self.store.append(run, events.clone()).await.map_err(|source| DriveError::Store {
             source,
             step: events.iter().find_map(|event| event.kind.step().cloned()),
@@ -367,7 +368,7 @@ impl Driver {
                 _ => None,
             }),
         })?;
-        engine.apply(&events)?;
+        engine.enter(foreseen);
         for event in &events {
             (self.observer)(run, event);
         }

@@ -56,9 +56,15 @@ impl Engine {
     ///
     /// The driver keeps what is under way; a command is never carried out twice at the same time.
     pub fn commands(&self) -> Vec<Command> {
+        self.commands_but(|_| false)
+    }
+
+    /// The same without the steps that are `known`: those that are under way, for example.
+    pub fn commands_but(&self, known: impl Fn(&StepId) -> bool) -> Vec<Command> {
         self.state
             .steps
             .iter()
+            .filter(|(id, record)| record.state.is_active() && !known(id))
             .filter_map(|(id, record)| {
                 let step = self.plan.steps.get(id)?;
                 let now_or_later = |at: Timestamp| (at, Call::Perform);

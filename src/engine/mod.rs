@@ -158,20 +158,18 @@ impl Engine {
             .collect()
     }
 
-    /// Whether events can be taken in, before they are stored. Fails as [`Engine::apply`] would.
-    pub fn check(&self, events: &[Event]) -> Result<(), EngineError> {
+    /// Where events lead that are not stored yet. Fails when they do not fit the state.
+    pub fn foresee(&self, events: &[Event]) -> Result<RunState, EngineError> {
         let mut state = self.state.clone();
         for event in events {
             state.apply(event)?;
         }
-        Ok(())
+        Ok(state)
     }
 
-    /// Takes stored events in.
-    pub fn apply(&mut self, events: &[Event]) -> Result<(), EngineError> {
-        for event in events {
-            self.state.apply(event)?;
-        }
+    /// Enters the state that was foreseen for events which are stored by now.
+    pub fn enter(&mut self, foreseen: RunState) {
+        self.state = foreseen;
         let waits = |state: &RunState, step: &StepId| {
             state
                 .steps
@@ -179,7 +177,6 @@ impl Engine {
                 .is_some_and(|record| matches!(record.state, StepState::Waiting { .. }))
         };
         self.next_looks.retain(|step, _| waits(&self.state, step));
-        Ok(())
     }
 
     /// The run's state.

@@ -1,5 +1,6 @@
 //! What follows from the outcome of a call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Engine, EngineError};
@@ -40,11 +41,12 @@ impl Engine {
         outcome: Outcome,
         now: Timestamp,
     ) -> Result<Vec<EventKind>, EngineError> {
-        let (Some(step), Some(state)) =
-            (self.plan.steps.get(id).cloned(), self.step_state(id).cloned())
+        let plan = Arc::clone(&self.plan);
+        let (Some(step), Some(record)) = (plan.steps.get(id), self.state.steps.get(id).cloned())
         else {
             return Err(EngineError::StepNotInPlan(id.clone()));
         };
+        let state = &record.state;
         let unexpected = |outcome: &Outcome| {
             Err(EngineError::UnexpectedOutcome {
                 step: id.clone(),
@@ -52,7 +54,7 @@ impl Engine {
                 outcome: name(outcome),
             })
         };
-        let events = match (&state, outcome) {
+        let events = match (state, outcome) {
             (
                 StepState::Started(_)
                 | StepState::Waiting { .. }
@@ -63,7 +65,7 @@ impl Engine {
             ) => {
                 let mut events = match certificate {
                     Some(certificate) => vec![bound(id, certificate)],
-                    None => settled(id, &state),
+                    None => settled(id, state),
                 };
                 events.push(EventKind::StepSucceeded { step: id.clone(), output });
                 events
@@ -74,14 +76,14 @@ impl Engine {
             (
                 StepState::Started(attempt) | StepState::Waiting { attempt, .. },
                 Outcome::NotYet { observation },
-            ) => match self.moved_on(&step, attempt, &observation) {
+            ) => match self.moved_on(step, attempt, &observation) {
                 Some(reopened) => reopened,
-                None => self.not_yet(&step, &state, attempt, observation, now),
+                None => self.not_yet(step, state, attempt, observation, now),
             },
             (
                 StepState::Started(_) | StepState::Waiting { .. },
                 Outcome::Busy { message, after },
-            ) => self.busy(id, &state, message, later(now, after)),
+            ) => self.busy(id, state, message, later(now, after)),
             (
                 StepState::Started(_)
                 | StepState::Waiting { .. }
@@ -89,7 +91,7 @@ impl Engine {
                 | StepState::Unknown { .. },
                 Outcome::Parked { reason },
             ) => {
-                let mut events = settled(id, &state);
+                let mut events = settled(id, state);
                 events.push(EventKind::StepParked { step: id.clone(), reason });
                 events
             }
@@ -97,12 +99,12 @@ impl Engine {
                 StepState::Started(attempt) | StepState::Waiting { attempt, .. },
                 Outcome::Failed { error, retry },
             ) => {
-                let retry = wanted(&step, attempt, &error, retry);
-                failed(&step, attempt, error, retry, now)
+                let retry = wanted(step, attempt, &error, retry);
+                failed(step, attempt, error, retry, now)
             }
             (StepState::Sent { attempt, .. }, Outcome::Failed { error, retry }) => {
-                let retry = wanted(&step, attempt, &error, retry);
-                refused(&step, attempt, error, retry, now)
+                let retry = wanted(step, attempt, &error, retry);
+                refused(step, attempt, error, retry, now)
             }
             (StepState::Sent { .. }, Outcome::Unknown { error }) => {
                 vec![EventKind::OutcomeUnknown {
@@ -117,7 +119,7 @@ impl Engine {
                 Outcome::NothingFound,
             ) => {
                 self.failed_looks.remove(id);
-                self.nothing_found(&step, attempt, error, *looks_without_finding + 1, now)
+                self.nothing_found(step, attempt, error, *looks_without_finding + 1, now)
             }
             (
                 StepState::Unknown { looks_without_finding, .. },

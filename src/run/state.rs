@@ -1,4 +1,9 @@
 //! `RunState`: the state of a run, which is the fold of its events and nothing else.
+//!
+//! A clone shares every step with the original until one of the two takes an event in: whoever
+//! wants to know where events would lead can try them on a clone.
+
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -13,13 +18,13 @@ use crate::types::{CertificateId, StepId, Timestamp};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunState {
     /// What the first event says.
-    pub header: RunHeader,
+    pub header: Arc<RunHeader>,
     /// Whether it goes on, stands still or has ended.
     pub phase: RunPhase,
     /// The certificate id that the run owns.
     pub certificate_id: Option<CertificateId>,
     /// The steps, in the order of the plan.
-    pub steps: IndexMap<StepId, StepRecord>,
+    pub steps: IndexMap<StepId, Arc<StepRecord>>,
     /// When the first event was recorded.
     pub started_at: Timestamp,
     /// When the last event was recorded.
@@ -70,8 +75,8 @@ pub struct StepRecord {
     pub changed_at: Option<Timestamp>,
 }
 
-impl StepRecord {
-    fn pending() -> Self {
+impl Default for StepRecord {
+    fn default() -> Self {
         Self {
             state: StepState::Pending,
             history: StepHistory::default(),
@@ -167,10 +172,10 @@ impl RunState {
             });
         };
         Ok(Self {
-            header: header.clone(),
+            header: Arc::new(header.clone()),
             phase: RunPhase::Running,
             certificate_id: None,
-            steps: header.steps.iter().map(|id| (id.clone(), StepRecord::pending())).collect(),
+            steps: header.steps.iter().map(|id| (id.clone(), Arc::default())).collect(),
             started_at: event.at,
             updated_at: event.at,
             last_sequence: 1,
@@ -193,8 +198,10 @@ impl RunState {
             EventKind::RunResumed { .. } => self.phase = RunPhase::Running,
             EventKind::PlanReplaced { plan, steps, inputs } => {
                 self.replace_steps(sequence, steps)?;
-                self.header.plan = plan.clone();
-                self.header.inputs = inputs.clone();
+                let header = Arc::make_mut(&mut self.header);
+                header.plan = plan.clone();
+                header.inputs = inputs.clone();
+                header.steps = steps.clone();
             }
             EventKind::RunPaused { reason } => self.phase = RunPhase::Paused(*reason),
             EventKind::RunFinished { result } => self.phase = RunPhase::Finished(*result),
@@ -208,8 +215,9 @@ impl RunState {
 
     /// Whether an order of this run exists, or may exist.
     pub fn may_have_ordered(&self) -> bool {
-        let sent =
-            |step: &StepRecord| step.history.sent.as_ref().is_some_and(Intent::obtains_certificate);
+        let sent = |step: &Arc<StepRecord>| {
+            step.history.sent.as_ref().is_some_and(Intent::obtains_certificate)
+        };
         self.certificate_id.is_some() || self.steps.values().any(sent)
     }
 
@@ -239,9 +247,8 @@ impl RunState {
         if let Some((step, _)) = dropped {
             return Err(FoldError::DroppedStep { sequence, step: step.clone() });
         }
-        let record = |id: &StepId| self.steps.get(id).cloned().unwrap_or_else(StepRecord::pending);
+        let record = |id: &StepId| self.steps.get(id).cloned().unwrap_or_default();
         self.steps = steps.iter().map(|id| (id.clone(), record(id))).collect();
-        self.header.steps = steps.to_vec();
         Ok(())
     }
 
@@ -265,24 +272,26 @@ impl RunState {
             }
             self.certificate_id = Some(certificate_id.clone());
         }
+        // Only here a step that is shared with a clone of the state becomes one of its own.
+        let (mut history, mut started_at) = (record.history.clone(), record.started_at);
         match kind {
             EventKind::StepStarted { attempt, .. } => {
-                record.history.attempts = *attempt;
-                record.started_at.get_or_insert(event.at);
+                history.attempts = *attempt;
+                started_at.get_or_insert(event.at);
             }
             EventKind::StepReopened { reason, .. } => match reason {
                 ReopenReason::Resumed | ReopenReason::Undone { .. } => {}
-                ReopenReason::Changed { .. } => record.history.reopenings += 1,
-                ReopenReason::NothingOrdered => record.history.sent = None,
+                ReopenReason::Changed { .. } => history.reopenings += 1,
+                ReopenReason::NothingOrdered => history.sent = None,
             },
-            EventKind::IntentRecorded { intent, .. } => record.history.sent = Some(intent.clone()),
+            EventKind::IntentRecorded { intent, .. } => history.sent = Some(intent.clone()),
             EventKind::IntentWithdrawn { .. } | EventKind::IntentSettled { .. } => {
-                record.history.sent = None;
+                history.sent = None;
             }
             _ => {}
         }
-        record.state = next;
-        record.changed_at = Some(event.at);
+        let changed_at = Some(event.at);
+        *record = Arc::new(StepRecord { state: next, history, started_at, changed_at });
         Ok(())
     }
 }

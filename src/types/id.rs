@@ -1,10 +1,13 @@
 //! Ids as newtypes, so that a run id can never stand where a certificate id belongs.
 //!
-//! Each `parse` states what it accepts; ids of the vendor are opaque and only bounded.
+//! Each `parse` states what it accepts; ids of the vendor are opaque and only bounded. An id stands in
+//! events, states and commands of thousands of runs at once, so a clone shares its text.
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::{Serialize, Serializer};
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,15 +24,14 @@ pub struct IdError {
 macro_rules! text_id {
     ($(#[$meta:meta])* $name:ident, $kind:literal, $check:path) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Checks `text`; fails with the rule that it breaks.
             pub fn parse(text: &str) -> Result<Self, IdError> {
                 match $check(text) {
-                    Ok(()) => Ok(Self(text.to_owned())),
+                    Ok(()) => Ok(Self(text.into())),
                     Err(reason) => Err(IdError {
                         text: super::shorten(&super::printable(text), 60),
                         kind: $kind,
@@ -60,7 +62,33 @@ macro_rules! text_id {
 
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0
+                id.0.as_ref().to_owned()
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Text;
+
+                impl Visitor<'_> for Text {
+                    type Value = $name;
+
+                    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        formatter.write_str(concat!("a ", $kind))
+                    }
+
+                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
+                        $name::parse(text).map_err(E::custom)
+                    }
+                }
+
+                deserializer.deserialize_str(Text)
             }
         }
 
@@ -134,14 +162,14 @@ const RUN_LENGTH: usize = 10;
 impl RunId {
     /// Makes an id from random bits; the lowest 50 are used.
     pub fn from_random(bits: u64) -> Self {
-        Self(random_text(bits))
+        Self(random_text(bits).into())
     }
 }
 
 impl BatchId {
     /// Makes an id from random bits; the lowest 50 are used.
     pub fn from_random(bits: u64) -> Self {
-        Self(random_text(bits))
+        Self(random_text(bits).into())
     }
 }
 

@@ -510,7 +510,7 @@ fn hour_later(value: Value) -> Value {
 
 /// The steps and their states, a line each.
 pub(crate) fn describe(state: &RunState) -> String {
-    let line = |(step, record): (&StepId, &certplan::run::StepRecord)| {
+    let line = |(step, record): (&StepId, &Arc<certplan::run::StepRecord>)| {
         format!("{step}: {:?}\n", record.state)
     };
     state.steps.iter().map(line).collect()

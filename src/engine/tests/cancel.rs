@@ -18,7 +18,7 @@ fn a_cancelled_run_does_nothing_and_takes_nothing_in_any_more() {
     assert_eq!(scene.phase(), "cancelled");
     assert_eq!(scene.engine.cancel("test", None), Err(CancelRefusal::Cancelled));
     let resumed = scene.engine.number(scene.engine.resume("later", scene.now), scene.now);
-    let error = scene.engine.check(&resumed).unwrap_err();
+    let error = scene.engine.foresee(&resumed).unwrap_err();
     assert_eq!(error.to_string(), "event 4 is `run_resumed`, and the run was cancelled before");
 }
 

@@ -84,7 +84,8 @@ impl Scene {
     /// Stores and applies, as the driver does.
     pub(super) fn record(&mut self, decided: Vec<EventKind>) {
         let events = self.engine.number(decided, self.now);
-        self.engine.apply(&events).unwrap();
+        let foreseen = self.engine.foresee(&events).unwrap();
+        self.engine.enter(foreseen);
         self.events.extend(events);
     }
 
