@@ -107,7 +107,7 @@ fn failure(kind: ErrorKind, message: impl Into<String>) -> Outcome {
 
 /// The action's own view of its parameters. They were checked, so a misfit is our defect.
 fn parameters<P: DeserializeOwned>(call: &ActionCall) -> Result<P> {
-    serde_json::from_value(Value::Object(call.parameters.clone())).or_else(|error| {
+    P::deserialize(&call.parameters).or_else(|error| {
         fail(ErrorKind::Internal, format!("the parameters of `{}` misfit: {error}", call.uses))
     })
 }

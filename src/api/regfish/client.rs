@@ -126,7 +126,11 @@ impl RegfishClient {
         segments: &[&str],
     ) -> Result<Listing<T>, ApiError> {
         let request = Request::new(Method::Get, segments).with_limit(LIST_LIMIT);
-        let (answer, content) = self.call(&request).await?;
+        let answer = self.http.send(&request).await?;
+        if let Some(items) = envelope::plain_list::<T>(&answer) {
+            return Ok(Listing { items, unreadable: vec![], explicit: true });
+        }
+        let content = envelope::read(&answer)?;
         let explicit = content.is_array();
         let values = match content {
             Value::Array(values) => values,

@@ -4,7 +4,12 @@
 //! (contract A.0, A.15), and a field that nobody needs must not lose a certificate. These types go
 //! no further than `convert`.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::api::tolerant::{flag, integer, object, text, texts};
@@ -25,6 +30,38 @@ pub(super) struct WireEnvelope {
     pub(super) error: Option<String>,
     /// Can be missing on success.
     pub(super) response: Value,
+}
+
+/// The frame around a list whose items are all of one kind.
+#[derive(Debug, Deserialize)]
+pub(super) struct WireList<T> {
+    #[serde(default, deserialize_with = "flag")]
+    pub(super) success: Option<bool>,
+    pub(super) response: Vec<WireObject<T>>,
+}
+
+/// A record that is written as an object: a list would be read by position otherwise.
+#[derive(Debug)]
+pub(super) struct WireObject<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for WireObject<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields))
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData)).map(Self)
+    }
 }
 
 /// A product of the catalog (contract A.2).
