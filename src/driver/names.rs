@@ -24,6 +24,8 @@ pub struct NameLocks {
 #[derive(Debug, Default)]
 struct Table {
     held: BTreeMap<Name, (RunId, TargetLock)>,
+    /// The same by run, so that giving back does not look through all.
+    names: BTreeMap<RunId, BTreeSet<Name>>,
     /// Who waits, the first first; also who was told to go on, until it has.
     queue: Vec<Waiter>,
     next_ticket: u64,
@@ -155,7 +157,10 @@ impl NameLocks {
                 Err(error) => return Err(error.to_string()),
             }
         }
-        table.held.extend(taken.into_iter().map(|(name, lock)| (name, (run.clone(), lock))));
+        for (name, lock) in taken {
+            table.names.entry(run.clone()).or_default().insert(name.clone());
+            table.held.insert(name, (run.clone(), lock));
+        }
         Ok(())
     }
 
@@ -185,11 +190,11 @@ impl Table {
 
     /// Gives back what the run holds, and tells those who can go on now.
     fn release(&mut self, run: &RunId, clock: &dyn Clock) {
-        let before = self.held.len();
-        self.held.retain(|_, (holder, _)| holder != run);
-        if self.held.len() != before {
-            self.tell(clock);
+        let Some(names) = self.names.remove(run) else { return };
+        for name in &names {
+            self.held.remove(name);
         }
+        self.tell(clock);
     }
 
     /// Tells those whose names are all free, and wanted by nobody before them.
