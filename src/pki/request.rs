@@ -1,7 +1,7 @@
 //! `CertificateRequest`: the CSR that an order carries, made here or read from outside.
 //!
-//! A value of this type had its signature verified with its own public key, so the key that it
-//! names is the one it was made with. It holds nothing secret.
+//! A value of this type was made here with its key, or had its signature verified with its own
+//! public key: either way the key that it names is the one it was made with. It holds nothing secret.
 
 use rcgen::{CertificateParams, DistinguishedName, DnType};
 use x509_parser::certification_request::X509CertificationRequest;
@@ -76,7 +76,7 @@ pub enum RequestError {
     NoName,
 }
 
-/// A signed request for a certificate (PKCS#10) whose signature was verified.
+/// A signed request for a certificate (PKCS#10).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateRequest {
     pem: String,
@@ -109,8 +109,16 @@ pub fn create_csr(
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, common_name.as_str());
     let request = params.serialize_request(key.pair()).map_err(creation)?;
-    // Read back, so that a request made here passed the same checks as one from outside.
-    CertificateRequest::from_der(request.der())
+    // Read back, so that a request made here is one that can be read. Its signature is verified
+    // when the text is read again, which happens before anything is ordered with it.
+    CertificateRequest::from_request(request.der(), &parse(request.der())?)
+}
+
+fn parse(der: &[u8]) -> Result<X509CertificationRequest<'_>, RequestError> {
+    match X509CertificationRequest::from_der(der) {
+        Ok(([], request)) => Ok(request),
+        _ => Err(RequestError::Unreadable),
+    }
 }
 
 impl CertificateRequest {
@@ -126,20 +134,20 @@ impl CertificateRequest {
         if !LABELS.contains(&block.label.as_str()) {
             return Err(RequestError::WrongBlock { label: block.label.clone() });
         }
-        Self::from_der(&block.decode()?)
+        let der = block.decode()?;
+        let request = parse(&der)?;
+        request.verify_signature().map_err(|_| RequestError::BadSignature)?;
+        Self::from_request(&der, &request)
     }
 
-    fn from_der(der: &[u8]) -> Result<Self, RequestError> {
-        let (rest, request) =
-            X509CertificationRequest::from_der(der).map_err(|_| RequestError::Unreadable)?;
-        if !rest.is_empty() {
-            return Err(RequestError::Unreadable);
-        }
-        request.verify_signature().map_err(|_| RequestError::BadSignature)?;
+    fn from_request(
+        der: &[u8],
+        request: &X509CertificationRequest<'_>,
+    ) -> Result<Self, RequestError> {
         let public_key = &request.certification_request_info.subject_pki;
         Ok(Self {
             pem: pem::encode(LABELS[0], der).to_string(),
-            names: names_in(&request)?,
+            names: names_in(request)?,
             public_key_sha256: Fingerprint::of(public_key.raw),
             key_type: KeyType::of(public_key),
         })
