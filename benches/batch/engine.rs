@@ -66,7 +66,9 @@ pub(crate) async fn run(plan: &str, targets: usize, url: &str, folder: &Path) ->
     };
     let target = |number: usize| {
         let name = format!("www.site{number}.example");
-        let given = [("common_name".to_owned(), GivenValue::Text(name.clone()))];
+        // Nor does it delete what it has put.
+        let given = [("common_name", name.as_str()), ("keep_records", "true")]
+            .map(|(input, value)| (input.to_owned(), GivenValue::Text(value.to_owned())));
         let header = RunHeader {
             plan: PlanReference {
                 name: plan.name.clone(),

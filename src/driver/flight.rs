@@ -19,7 +19,7 @@ use super::shared::TurnedAway;
 use super::{DriveError, Driver};
 use crate::action::{ActionCall, Waiting};
 use crate::engine::{Command, Engine};
-use crate::plan::Share;
+use crate::plan::{Share, Step};
 use crate::run::{Call, ErrorKind, Outcome, Retry, RunPhase, RunState, StepError, StepState};
 use crate::store::StoreError;
 use crate::types::{Busy, CertificateId, RunId, StepId, Timestamp, Work, format_duration};
@@ -314,19 +314,22 @@ fn validation_names(command: &Command) -> BTreeSet<String> {
     names.map(|name| name.trim_end_matches('.').to_ascii_lowercase()).collect()
 }
 
-/// Whether the run's order may still be proved by its records: until it is issued, has failed or is
-/// parked. Without a step that waits for that, until the run stands still.
+/// Whether the run still needs its validation names: until its order is issued, has failed or is
+/// parked, and its records are deleted, where the plan deletes them. Without a step that waits for
+/// the certificate, until the run stands still.
 fn still_proves(engine: &Engine) -> bool {
     if engine.state().phase != RunPhase::Running {
         return false;
     }
-    let steps = engine.plan().steps.values();
-    let mut waits = steps.filter(|step| step.uses == "regfish.wait_issued").peekable();
     let is_open = |state: &StepState| state.is_active() || matches!(state, StepState::Pending);
-    waits.peek().is_none()
-        || waits.any(|step| {
-            engine.state().steps.get(&step.id).is_some_and(|record| is_open(&record.state))
-        })
+    let open = |step: &Step| {
+        engine.state().steps.get(&step.id).is_some_and(|record| is_open(&record.state))
+    };
+    let steps = || engine.plan().steps.values();
+    let mut waits = steps().filter(|step| step.uses == "regfish.wait_issued").peekable();
+    // Whoever has the name next would find the record in its place.
+    let mut cleans_up = steps().filter(|step| step.uses == "regfish.delete_records");
+    waits.peek().is_none() || waits.any(open) || cleans_up.any(open)
 }
 
 /// What a call has to know of other runs. Read as late as possible, since they live on.

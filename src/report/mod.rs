@@ -16,6 +16,7 @@ mod recap;
 mod remains;
 mod result;
 mod run_page;
+mod run_records;
 mod run_table;
 mod set_table;
 mod style;
@@ -33,6 +34,7 @@ pub use recap::{
 pub use remains::remains;
 pub use result::{RunResultView, StepView};
 pub use run_page::{run_page, timeline};
+pub use run_records::{RunRecord, run_records};
 pub use run_table::{RunLine, run_table};
 pub use set_table::{SetLine, set_table};
 pub use style::Style;

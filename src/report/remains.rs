@@ -1,7 +1,6 @@
 //! `remains`: what is left of a run that is not gone on with, here and at the vendor.
 
-use serde_json::Value;
-
+use super::run_records::{RunRecord, run_records};
 use crate::run::{RunState, StepState};
 use crate::types::{StepId, printable};
 
@@ -17,8 +16,9 @@ pub fn remains(state: &RunState) -> Vec<String> {
              cancels it; a person can do that in the Console{place}."
         ));
     }
-    for (step, record) in made_records(state) {
-        lines.push(format!("The DNS record {record} of step `{step}` is still there."));
+    for record in run_records(state).into_iter().filter(RunRecord::is_left) {
+        let RunRecord { name, kind, step, .. } = record;
+        lines.push(format!("The DNS record {name} {kind} of step `{step}` is still there."));
     }
     for (step, path) in texts(state, "key_file") {
         if state.certificate_id.is_some() {
@@ -50,20 +50,4 @@ fn texts(state: &RunState, field: &str) -> Vec<(String, String)> {
         Some((id.to_string(), printable(value)))
     };
     state.steps.keys().filter_map(text).collect()
-}
-
-/// The records that steps of the run made, with the step.
-fn made_records(state: &RunState) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for id in state.steps.keys() {
-        let records = state.output(id).and_then(|output| output.get("records")?.as_array());
-        for record in records.into_iter().flatten() {
-            let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or("?");
-            if record.get("created").and_then(Value::as_bool) == Some(true) {
-                let shown = format!("{} {}", text("name"), text("type"));
-                found.push((id.to_string(), printable(&shown)));
-            }
-        }
-    }
-    found
 }

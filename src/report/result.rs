@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::run_records::{RunRecord, run_records};
 use super::wording::{headline, park_reason};
 use crate::run::{RunState, StepState};
 use crate::types::{CertificateId, RunId, printable};
@@ -27,6 +28,9 @@ pub struct RunResultView {
     /// What of its validation still blocks the order at the CA, when that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocking: Option<Vec<String>>,
+    /// The DNS records that it put.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<RunRecord>,
     /// Where the sandbox's root certificate is, for a run against the embedded sandbox.
     pub sandbox_root: Option<String>,
     /// The steps.
@@ -64,6 +68,7 @@ impl RunResultView {
             certificate_id: state.certificate_id.clone(),
             files: files(state),
             blocking: blocking(state),
+            records: run_records(state),
             sandbox_root,
             steps: state
                 .steps

@@ -48,6 +48,15 @@ pub fn run_page(
         page.extend(step_lines(step, record, width, style));
     }
 
+    if !view.records.is_empty() {
+        page.push(String::new());
+        page.push(style.strong("DNS records"));
+    }
+    for record in &view.records {
+        page.push(format!("  {} {} {}", record.name, record.kind, record.value));
+        page.push(format!("    {}", record.fate()));
+    }
+
     page.push(String::new());
     page.push(style.strong("Timeline"));
     page.extend(timeline(events, style));

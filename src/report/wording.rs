@@ -22,6 +22,9 @@ pub(super) fn headline(output: &Map<String, Value>) -> String {
     if let Some(records) = output.get("dns_records").or_else(|| output.get("records")) {
         return records_headline(records);
     }
+    if let Some(deleted) = output.get("deleted").and_then(Value::as_array) {
+        return deletion_headline(deleted, output.get("kept").and_then(Value::as_array));
+    }
     if let (Some(kind), Some(file)) = (text("key_type"), text("key_file")) {
         let reused = output.get("reused_key").and_then(Value::as_bool) == Some(true);
         let used = if reused { ", used again," } else { "" };
@@ -42,6 +45,23 @@ pub(super) fn headline(output: &Map<String, Value>) -> String {
         (Some(name), Some(id)) => printable(&format!("{name} ({id})")),
         _ => String::new(),
     }
+}
+
+fn deletion_headline(deleted: &[Value], kept: Option<&Vec<Value>>) -> String {
+    let field = |record: &Value, name: &str| {
+        shorten(&printable(record.get(name).and_then(Value::as_str).unwrap_or("?")), 80)
+    };
+    let named = |records: &[Value]| {
+        let names: Vec<String> = records.iter().map(|record| field(record, "name")).collect();
+        shorten(&names.join(", "), 200)
+    };
+    let kept = kept.map(Vec::as_slice).unwrap_or_default();
+    let gone = (!deleted.is_empty()).then(|| format!("deleted {}", named(deleted)));
+    let stays = kept
+        .iter()
+        .map(|record| format!("left {} alone: {}", field(record, "name"), field(record, "reason")));
+    let words: Vec<String> = gone.into_iter().chain(stays).collect();
+    if words.is_empty() { "no record was put".to_owned() } else { shorten(&words.join("; "), 300) }
 }
 
 fn records_headline(records: &Value) -> String {

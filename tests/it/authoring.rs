@@ -50,8 +50,8 @@ fn a_folder_is_checked_in_one_go_with_every_mistake_of_every_file() {
     let output = certplan(folder.path(), &["check", "."]);
     let (data, talk) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(2), "{talk}");
-    assert_eq!(data, "plans/dv.yaml: ok, 8 steps\n");
-    assert!(talk.contains("plans/typo.yaml:57:26"), "{talk}");
+    assert_eq!(data, "plans/dv.yaml: ok, 9 steps\n");
+    assert!(talk.contains("plans/typo.yaml:61:26"), "{talk}");
     assert!(talk.contains("plans/old/year.yml:30:14"), "{talk}");
     assert!(talk.contains("neither plans nor inventories: `deploy/app.yaml`"), "{talk}");
     assert!(talk.ends_with("error: 2 of 3 files cannot be run: 2 mistakes\n"), "{talk}");
@@ -101,7 +101,7 @@ fn programs_get_json_and_sarif() {
     assert_eq!(rules, ["wrong-type", "unknown-field"]);
     let place = &results[1]["locations"][0]["physicalLocation"];
     assert_eq!(place["artifactLocation"]["uri"], "plans/typo.yaml");
-    assert_eq!(place["region"]["startLine"], 57);
+    assert_eq!(place["region"]["startLine"], 61);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_new_project_goes_from_nothing_to_a_certificate() {
     let output = certplan(folder.path(), &["init"]);
     assert_eq!(text(&output.stdout), "plan.yaml\nplan.schema.json\n");
     let output = certplan(folder.path(), &["check", "."]);
-    assert_eq!(text(&output.stdout), "plan.yaml: ok, 7 steps\n");
+    assert_eq!(text(&output.stdout), "plan.yaml: ok, 8 steps\n");
     let again = certplan(folder.path(), &["init"]);
     assert_eq!(again.status.code(), Some(2));
     assert!(text(&again.stderr).contains("`plan.yaml` is there already"));

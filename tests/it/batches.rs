@@ -43,6 +43,18 @@ fn names(count: usize) -> Names {
 
 impl World {
     async fn of(plan: &str) -> Self {
+        Self::of_text(shipped_text(plan)).await
+    }
+
+    /// With a plan that leaves its records in the zone.
+    async fn keeping(plan: &str) -> Self {
+        let text = shipped_text(plan);
+        let wanted = "  keep_records:\n    type: boolean\n    default: false";
+        assert!(text.contains(wanted));
+        Self::of_text(text.replace(wanted, &wanted.replace("false", "true"))).await
+    }
+
+    async fn of_text(text: String) -> Self {
         let clock = VirtualClock::starting_at("2026-11-20T10:00:00Z".parse().unwrap());
         let mut options = SandboxOptions::embedded(Arc::new(clock.clone()));
         options.downloads_refused = 0;
@@ -55,7 +67,6 @@ impl World {
             ..Connection::regfish(BaseUrl::parse(&sandbox.base_url()).unwrap(), key)
         };
         let client = RegfishClient::new(connection).unwrap();
-        let text = shipped_text(plan);
         let Ok((plan, _)) = parse_plan(&SourceFile::new("plan.yaml", &text)) else {
             panic!("the plan does not compile")
         };
@@ -204,9 +215,11 @@ fn endings(report: BatchReport<(String, &'static str)>) -> BTreeMap<String, &'st
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_staged_order_costs_five_requests_in_a_batch_and_a_plain_one_four() {
-    for (plan, most) in [("ov-staged.yaml", 5), ("dv.yaml", 4)] {
-        let world = World::of(plan).await;
+async fn a_staged_order_costs_five_requests_in_a_batch_a_plain_one_four_and_cleaning_up_two() {
+    for (plan, keeps, most) in
+        [("ov-staged.yaml", true, 5), ("dv.yaml", true, 4), ("dv.yaml", false, 6)]
+    {
+        let world = if keeps { World::keeping(plan).await } else { World::of(plan).await };
         let names = names(60);
         let process = world.process();
         let endings = endings(process.run(&names).await);

@@ -117,7 +117,7 @@ fn the_result_as_json_has_everything_a_program_needs() {
         .iter()
         .map(|step| (step["step"].as_str().unwrap(), step["state"].as_str().unwrap()))
         .collect();
-    assert_eq!(steps.len(), 10);
+    assert_eq!(steps.len(), 11);
     assert!(steps.iter().all(|(_, state)| *state == "succeeded"), "{steps:?}");
 
     // `show` tells the same.

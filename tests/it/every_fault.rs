@@ -81,6 +81,7 @@ fn name(request: &LoggedRequest, id: &str) -> String {
     let path = request.path.replace(id, "ID");
     let path = match path.strip_prefix("/dns/") {
         Some(rest) if rest.ends_with("/rr") => "/dns/ZONE/rr".to_owned(),
+        Some(rest) if rest.starts_with("rr/") => "/dns/rr/ID".to_owned(),
         _ => path,
     };
     format!("{} {path}", request.method)

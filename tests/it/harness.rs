@@ -300,8 +300,10 @@ pub(crate) fn impatient_plan(name: &str) -> String {
         .replace("every: 30s", "every: 1s")
         .replace("{ timeout:", "{ every: 1s, timeout:");
     assert!(text.contains("every: 1s"));
-    // The download is the last step of every plan.
-    format!("{}\n    poll: {{ every: 1s, timeout: 1m }}\n", text.trim_end())
+    // The folder is the last parameter of every download.
+    let place = text.find("      directory:").unwrap();
+    let end = place + text[place..].find('\n').unwrap() + 1;
+    format!("{}    poll: {{ every: 1s, timeout: 1m }}\n{}", &text[..end], &text[end..])
 }
 
 /// A process that runs on while the test goes on. Killed when dropped.

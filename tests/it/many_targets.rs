@@ -200,7 +200,7 @@ fn words(finished: &Finished) -> Vec<(String, String)> {
 fn a_preview_of_an_inventory_says_what_the_command_then_does_and_does_nothing() {
     let (world, project) = (World::live(), project());
     let first = preview(&project, &world, &[]).expect_code(0);
-    let _ = first.expect_data("orders    3: 3 RapidSSL; paid").expect_data("about 13");
+    let _ = first.expect_data("orders    3: 3 RapidSSL; paid").expect_data("about 19");
     assert!(!project.path().join(".certplan").exists(), "nothing is made for a look");
     assert_eq!(world.requests().len(), 0);
 
@@ -235,7 +235,7 @@ fn a_preview_counts_what_targets_ask_together_once_and_names_those_that_take_tur
     let text = project.run_for(&world.base_url(), &arguments).expect_code(0);
     let _ = text
         .expect_data("… and 37 more")
-        .expect_data("about 161")
+        .expect_data("about 241")
         .expect_data("40 targets take turns at `_dnsauth.example.com`");
     let all = project.run_for(&world.base_url(), &[&arguments[..], &["--all"]].concat());
     assert!(all.expect_code(0).expect_data("n39.example.com").stdout.lines().count() > 40);

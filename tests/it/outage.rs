@@ -3,7 +3,7 @@
 use certplan::run::{PauseReason, RunPhase, RunResult};
 use certplan::sandbox::{Fault, FaultAction};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, shipped_text};
 
 const PLAN: &str = "ov-staged.yaml";
 
@@ -40,7 +40,9 @@ async fn an_api_that_never_answered_is_not_waited_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wait_parks_when_its_own_time_is_over_although_the_api_is_down() {
-    let whole = Scene::budgeted(PLAN).await;
+    // The first of the waits is the one for the records.
+    let text = shipped_text(PLAN).replacen("timeout: 7d", "timeout: 30m", 1);
+    let whole = Scene::budgeted_with(&text).await;
     let state = whole.begin().await;
     whole.expect_issued(&state);
     let requests = whole.requests();
@@ -48,7 +50,7 @@ async fn a_wait_parks_when_its_own_time_is_over_although_the_api_is_down() {
     // Up to here the answers come; then the wait for the records begins, which has half an hour.
     let first = u32::try_from(completed + 2).unwrap();
 
-    let scene = Scene::budgeted(PLAN).await;
+    let scene = Scene::budgeted_with(&text).await;
     let action = FaultAction::refusal(503, "maintenance");
     scene.sandbox().controls().add_fault(outage(first, 40, action));
     let begin = scene.clock_now();

@@ -168,11 +168,15 @@ impl Scene {
 
     /// A scene with a plan that ships, whose requests pass a budget as those of the program do.
     pub(crate) async fn budgeted(plan: &str) -> Self {
+        Self::budgeted_with(&shipped_text(plan)).await
+    }
+
+    /// The same with the text of a plan.
+    pub(crate) async fn budgeted_with(text: &str) -> Self {
         let clock = clock();
         let settings = BudgetSettings { windows: Windows::regfish(), ..BudgetSettings::default() };
         let budget = Budget::new(settings, Arc::new(clock.clone()), Arc::new(|| 0.5));
-        let text = shipped_text(plan);
-        Self::on(clock, &text, |_| {}, Timeouts::default(), Arc::new(budget)).await
+        Self::on(clock, text, |_| {}, Timeouts::default(), Arc::new(budget)).await
     }
 
     /// A scene with a plan, in a world that is adjusted before it starts.

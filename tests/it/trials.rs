@@ -259,7 +259,7 @@ fn plans_without_tests_are_named() {
 fn a_check_looks_at_test_files_too() {
     let folder = project(GOOD);
     let output = certplan(folder.path(), &["check", "."]);
-    assert_eq!(text(&output.stdout), "dv.test.yaml: ok, 1 case\ndv.yaml: ok, 8 steps\n");
+    assert_eq!(text(&output.stdout), "dv.test.yaml: ok, 1 case\ndv.yaml: ok, 9 steps\n");
     write(&folder, "dv.test.yaml", "certplan_test: 1\ncase: []\n");
     let output = certplan(folder.path(), &["check", "."]);
     assert_eq!(output.status.code(), Some(2));

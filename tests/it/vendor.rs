@@ -97,7 +97,8 @@ async fn names_over_several_domains_and_zones_are_proved_each_in_its_zone() {
     let deep = DomainName::parse("intern.example.org").unwrap();
     let scene = Scene::with(&shipped_text("dv.yaml"), |options| options.zones = vec![zone, deep])
         .await
-        .input("dns_names", "a.b.example.co.uk,x.intern.example.org,shop.example.com");
+        .input("dns_names", "a.b.example.co.uk,x.intern.example.org,shop.example.com")
+        .input("keep_records", "true");
     let state = scene.begin().await;
     scene.expect_issued(&state);
     for (zone, name) in [

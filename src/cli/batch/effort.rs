@@ -152,16 +152,19 @@ mod tests {
     }
 
     #[test]
-    fn a_staged_certificate_costs_five_requests_in_a_batch_and_a_plain_one_four() {
+    fn a_staged_certificate_costs_five_requests_in_a_batch_a_plain_one_four_and_cleaning_up_two() {
         // The same numbers are counted at a server in `tests/it/batches.rs`.
-        let staged = foreseen(
-            include_str!("../../../plans/ov-staged.yaml"),
-            &[("common_name", "a.example.com"), ("organization", "Example GmbH")],
-        );
-        assert_eq!((staged.requests, staged.shared.len()), (5, 2), "{staged:?}");
-        let plain =
-            foreseen(include_str!("../../../plans/dv.yaml"), &[("common_name", "a.example.com")]);
-        assert_eq!((plain.requests, plain.shared.len()), (4, 1), "{plain:?}");
+        for (keep_records, more) in [("true", 0), ("false", 2)] {
+            let given = [
+                ("common_name", "a.example.com"),
+                ("keep_records", keep_records),
+                ("organization", "Example GmbH"),
+            ];
+            let staged = foreseen(include_str!("../../../plans/ov-staged.yaml"), &given);
+            assert_eq!((staged.requests, staged.shared.len()), (5 + more, 2), "{staged:?}");
+            let plain = foreseen(include_str!("../../../plans/dv.yaml"), &given[..2]);
+            assert_eq!((plain.requests, plain.shared.len()), (4 + more, 1), "{plain:?}");
+        }
     }
 
     #[test]
