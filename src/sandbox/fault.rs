@@ -98,7 +98,7 @@ impl Fault {
 
     /// True when no request after so many matching ones is hit.
     fn is_spent(&self, count: u32) -> bool {
-        let behind = (count + 1).checked_sub(self.nth.max(1));
+        let behind = count.saturating_add(1).checked_sub(self.nth.max(1));
         behind.is_some_and(|behind| behind.div_ceil(self.every.max(1)) >= self.times)
     }
 

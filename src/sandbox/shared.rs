@@ -319,10 +319,14 @@ impl Shared {
         self.lock().log.iter().cloned().collect()
     }
 
-    /// How many requests the log holds, and the newest of them, the latest first.
-    pub(super) fn latest_requests(&self, most: usize) -> (usize, Vec<LoggedRequest>) {
-        let inner = self.lock();
-        (inner.log.len(), inner.log.iter().rev().take(most).cloned().collect())
+    /// How many requests the log holds.
+    pub(super) fn log_length(&self) -> usize {
+        self.lock().log.len()
+    }
+
+    /// The newest requests but for some, the latest first.
+    pub(super) fn latest_requests(&self, skipped: usize, most: usize) -> Vec<LoggedRequest> {
+        self.lock().log.iter().rev().skip(skipped).take(most).cloned().collect()
     }
 
     pub(super) fn snapshots(&self) -> Vec<OrderSnapshot> {

@@ -62,3 +62,22 @@ async fn every_page_says_loudly_what_it_is_and_lists_what_is_there() {
         assert!(!page.contains("<script") && !page.contains("src="), "{path}");
     }
 }
+
+#[tokio::test]
+async fn long_lists_have_pages() {
+    let stage = Stage::start(|_| {}).await;
+    for _ in 0..201 {
+        stage.ok("GET", "/tls/products", Value::Null).await;
+    }
+    let (_, first) = stage.page("/my/requests").await;
+    assert!(first.contains("201 in all; 1 to 200 shown."), "{first}");
+    assert!(first.contains("<a href=\"/my/requests?page=1\">further</a>"), "{first}");
+    // The look at the first page is a request, too.
+    let (_, second) = stage.page("/my/requests?page=1").await;
+    assert!(second.contains("202 in all; 201 to 202 shown."), "{second}");
+    assert!(second.contains("page=0\">back</a>") && !second.contains(">further</a>"), "{second}");
+    let (_, nowhere) = stage.page("/my/requests?page=99999999999999999999").await;
+    assert!(nowhere.contains("1 to 200 shown."), "{nowhere}");
+    let (_, few) = stage.page("/my/organizations?page=1").await;
+    assert!(few.contains("2 in all.") && !few.contains(">back</a>"), "{few}");
+}

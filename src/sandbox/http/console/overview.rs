@@ -1,7 +1,7 @@
 //! Pages that list what is there: orders, organizations, zones with their records, requests.
 
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 
 use super::completion::time;
@@ -11,10 +11,61 @@ use super::{Access, Moment, Now};
 /// A page with more rows helps nobody.
 const MOST_ROWS: usize = 200;
 
+/// Which rows of a list a page shows.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    path: &'static str,
+    /// The first page is 0.
+    page: usize,
+    total: usize,
+}
+
+impl Part {
+    /// The page that is asked for, as `?page=1`; the first when none is, or one that is not there.
+    fn of(path: &'static str, query: Option<&str>, total: usize) -> Self {
+        let wish = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("page="));
+        let page = wish.and_then(|page| page.parse().ok()).unwrap_or_default();
+        let pages = total.div_ceil(MOST_ROWS);
+        Self { path, page: if page < pages { page } else { 0 }, total }
+    }
+
+    fn skipped(self) -> usize {
+        self.page * MOST_ROWS
+    }
+
+    /// How many there are, which of them are shown, and the ways to the others.
+    fn heading(self) -> Html {
+        let total = self.total;
+        let end = total.min(self.skipped() + MOST_ROWS);
+        let text = if total > MOST_ROWS {
+            format!("{total} in all; {} to {end} shown. ", self.skipped() + 1)
+        } else {
+            format!("{total} in all.")
+        };
+        let mut line = Html::text(&text);
+        let way = |page: usize, words| {
+            Html::link(&format!("{}?page={page}", self.path), &Html::markup(words))
+        };
+        if let Some(before) = self.page.checked_sub(1) {
+            line.push(&way(before, "back"));
+            line.push(&Html::markup(" "));
+        }
+        if end < total {
+            line.push(&way(self.page + 1, "further"));
+        }
+        Html::element("p", &line)
+    }
+}
+
 /// GET `/my/certs`: the newest first.
-pub(super) async fn orders(State(shared): Access, Extension(Moment(now)): Now) -> Response {
+pub(super) async fn orders(
+    State(shared): Access,
+    Extension(Moment(now)): Now,
+    RawQuery(query): RawQuery,
+) -> Response {
     shared.read_world(|world| {
-        let rows = world.orders().rev().take(MOST_ROWS).map(|order| {
+        let part = Part::of("/my/certs", query.as_deref(), world.orders().len());
+        let rows = world.orders().rev().skip(part.skipped()).take(MOST_ROWS).map(|order| {
             let names = order.names();
             let more = match names.len() {
                 0 | 1 => String::new(),
@@ -31,16 +82,22 @@ pub(super) async fn orders(State(shared): Access, Extension(Moment(now)): Now) -
             ]
         });
         let head = ["Certificate id", "Names", "Product", "Status", "Order state", "Ordered"];
-        let mut content = count(world.orders().len());
+        let mut content = part.heading();
         content.push(&Html::table(&head, rows));
         page(200, "Orders", &content)
     })
 }
 
 /// GET `/my/organizations`.
-pub(super) async fn organizations(State(shared): Access, Extension(Moment(now)): Now) -> Response {
+pub(super) async fn organizations(
+    State(shared): Access,
+    Extension(Moment(now)): Now,
+    RawQuery(query): RawQuery,
+) -> Response {
     shared.read_world(|world| {
-        let rows = world.organizations().take(MOST_ROWS).map(|organization| {
+        let total = world.organizations().count();
+        let part = Part::of("/my/organizations", query.as_deref(), total);
+        let rows = world.organizations().skip(part.skipped()).take(MOST_ROWS).map(|organization| {
             let details = &organization.details;
             vec![
                 Html::element("code", &Html::text(&organization.id)),
@@ -52,18 +109,19 @@ pub(super) async fn organizations(State(shared): Access, Extension(Moment(now)):
             ]
         });
         let head = ["Organization id", "Name", "City", "Country", "Contact", "Status"];
-        let mut content = count(world.organizations().count());
+        let mut content = part.heading();
         content.push(&Html::table(&head, rows));
         page(200, "Organizations", &content)
     })
 }
 
 /// GET `/my/zones`.
-pub(super) async fn zones(State(shared): Access) -> Response {
+pub(super) async fn zones(State(shared): Access, RawQuery(query): RawQuery) -> Response {
     shared.read_world(|world| {
         let names = world.zone_names();
-        let mut content = count(names.len());
-        for name in names.iter().take(MOST_ROWS) {
+        let part = Part::of("/my/zones", query.as_deref(), names.len());
+        let mut content = part.heading();
+        for name in names.iter().skip(part.skipped()).take(MOST_ROWS) {
             let Ok((_, zone)) = world.zone(name) else { continue };
             let rows = zone.records.iter().take(MOST_ROWS).map(|record| {
                 let kept = if record.auto { "system" } else { "customer" };
@@ -87,8 +145,9 @@ pub(super) async fn zones(State(shared): Access) -> Response {
 }
 
 /// GET `/my/requests`: the newest first.
-pub(super) async fn requests(State(shared): Access) -> Response {
-    let (total, newest) = shared.latest_requests(MOST_ROWS);
+pub(super) async fn requests(State(shared): Access, RawQuery(query): RawQuery) -> Response {
+    let part = Part::of("/my/requests", query.as_deref(), shared.log_length());
+    let newest = shared.latest_requests(part.skipped(), MOST_ROWS);
     let rows = newest.iter().map(|request| {
         let status = request.status.map_or_else(|| "cut".to_owned(), |status| status.to_string());
         vec![
@@ -98,16 +157,7 @@ pub(super) async fn requests(State(shared): Access) -> Response {
             Html::text(&status),
         ]
     });
-    let mut content = count(total);
+    let mut content = part.heading();
     content.push(&Html::table(&["Time", "Method", "Path", "Status"], rows));
     page(200, "Requests", &content)
-}
-
-fn count(total: usize) -> Html {
-    let text = if total > MOST_ROWS {
-        format!("{total} in all, {MOST_ROWS} of them shown.")
-    } else {
-        format!("{total} in all.")
-    };
-    Html::element("p", &Html::text(&text))
 }
