@@ -1,5 +1,7 @@
 //! `CliError`: an error as a person reads it: what happened, why, and what may help.
 
+use std::io;
+
 use super::exit::ExitCode;
 use crate::api::http::ConnectionError;
 use crate::driver::DriveError;
@@ -98,7 +100,24 @@ impl From<LockError> for CliError {
 
 impl From<SandboxError> for CliError {
     fn from(error: SandboxError) -> Self {
-        Self::usage(error.to_string())
+        let hint = match &error {
+            SandboxError::NotLoopback(_) => Some(
+                "`--beyond-loopback` lets other machines reach it; it protects nothing, so whoever \
+                 reaches it may do everything",
+            ),
+            SandboxError::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+                Some("is another sandbox running? port 0 takes a free one")
+            }
+            SandboxError::Listen { .. }
+            | SandboxError::StateFile(_)
+            | SandboxError::Ca(_)
+            | SandboxError::Refused(_) => None,
+        };
+        let error = Self::usage(error.to_string());
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     }
 }
 

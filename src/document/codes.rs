@@ -36,6 +36,7 @@ pub const CODES: &[Code] = &[
         "finally-orders",
         "a step that runs whatever happened would buy or make something that stays",
     ),
+    code("impossible-start", "the world of a scenario cannot begin with something"),
     code("key-not-text", "a key of a map is no text"),
     code("literal-secret", "a secret is written into the plan"),
     code("missing-input", "a target or a case does not give an input that its plan needs"),

@@ -113,13 +113,21 @@ impl<'a> Decoder<'a> {
         let diagnostic = Diagnostic::error("unknown-key", format!("{what} has no key `{name}`"))
             .at(key.span, "unknown key");
         self.push(match nearest(&key.name, known.iter().copied()) {
-            Some(near) => diagnostic.suggest(key.span, near, format!("did you mean `{near}`?")),
+            Some(near) => self.suggest_near(diagnostic, key.span, near),
             None => {
                 let diagnostic =
                     diagnostic.help(format!("known keys: {}", list(known.iter().copied())));
                 help.into_iter().fold(diagnostic, Diagnostic::help)
             }
         });
+    }
+
+    /// Suggests `near` for what stands at `span`, in its quotes: where JSON is read, it stays JSON.
+    fn suggest_near(&self, diagnostic: Diagnostic, span: Span, near: &str) -> Diagnostic {
+        let written = self.file.slice(span);
+        let quote = ["\"", "'"].into_iter().find(|quote| written.starts_with(quote));
+        let quote = quote.unwrap_or_default();
+        diagnostic.suggest(span, format!("{quote}{near}{quote}"), format!("did you mean `{near}`?"))
     }
 
     /// Hides every scalar in `node` from all output.
@@ -249,7 +257,7 @@ impl<'a> Decoder<'a> {
         )
         .at(text.span, format!("expected one of {}", list(known.clone())));
         self.push(match nearest(&text.value, known) {
-            Some(near) => diagnostic.suggest(text.span, near, format!("did you mean `{near}`?")),
+            Some(near) => self.suggest_near(diagnostic, text.span, near),
             None => diagnostic,
         });
         None

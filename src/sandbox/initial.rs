@@ -100,8 +100,20 @@ pub enum InitialState {
 #[derive(Debug, thiserror::Error)]
 #[error("{subject}: {reason}")]
 pub(crate) struct InitialError {
-    subject: String,
-    reason: String,
+    /// Which of the things that were asked for.
+    pub(super) place: InitialPlace,
+    /// Its kind and name.
+    pub(super) subject: String,
+    /// Why it cannot be.
+    pub(super) reason: String,
+}
+
+/// Something that a world begins with, by its number in its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InitialPlace {
+    Organization(usize),
+    Record(usize),
+    Order(usize),
 }
 
 /// What a new world begins with.
@@ -112,7 +124,7 @@ pub(super) struct Initial<'options> {
 }
 
 impl Initial<'_> {
-    /// Puts everything into the world.
+    /// Puts everything into the world. Fails with the first thing that cannot be in it.
     pub(super) fn furnish(
         &self,
         world: &mut World,
@@ -120,32 +132,59 @@ impl Initial<'_> {
         start: Timestamp,
         random: Random<'_>,
     ) -> Result<(), InitialError> {
+        match self.furnish_all(world, ca, start, random).into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts everything into the world that can be in it, and says of each of the others why not.
+    pub(super) fn furnish_all(
+        &self,
+        world: &mut World,
+        ca: &Ca,
+        start: Timestamp,
+        random: Random<'_>,
+    ) -> Vec<InitialError> {
+        let mut errors = Vec::new();
         match self.organizations {
             None => world.add_first_organizations(),
             Some(organizations) => {
-                for wish in organizations {
+                for (number, wish) in organizations.iter().enumerate() {
                     let made = organization(wish, world, start, random);
-                    world
-                        .add_organization(made)
-                        .map_err(|refusal| wrong("organization", &wish.name, &refusal))?;
+                    if let Err(refusal) = world.add_organization(made) {
+                        let place = InitialPlace::Organization(number);
+                        errors.push(wrong(place, &wish.name, &refusal));
+                    }
                 }
             }
         }
-        for wish in self.records {
-            add_record(wish, world, start, random)
-                .map_err(|refusal| wrong("record", wish.name.as_str(), &refusal))?;
+        for (number, wish) in self.records.iter().enumerate() {
+            if let Err(refusal) = add_record(wish, world, start, random) {
+                let reason = match refusal {
+                    Refusal::UnmanagedZone => "its zone is not in this account".to_owned(),
+                    other => other.to_string(),
+                };
+                errors.push(wrong(InitialPlace::Record(number), wish.name.as_str(), &reason));
+            }
         }
-        for wish in self.orders {
-            add_order(wish, world, ca, start, random)
-                .map_err(|reason| wrong("order", wish.common_name.as_str(), &reason))?;
+        for (number, wish) in self.orders.iter().enumerate() {
+            if let Err(reason) = add_order(wish, world, ca, start, random) {
+                errors.push(wrong(InitialPlace::Order(number), wish.common_name.as_str(), &reason));
+            }
         }
         world.note_time(start);
-        Ok(())
+        errors
     }
 }
 
-fn wrong(what: &str, name: &str, reason: &impl ToString) -> InitialError {
-    InitialError { subject: format!("{what} `{name}`"), reason: reason.to_string() }
+fn wrong(place: InitialPlace, name: &str, reason: &impl ToString) -> InitialError {
+    let what = match place {
+        InitialPlace::Organization(_) => "organization",
+        InitialPlace::Record(_) => "record",
+        InitialPlace::Order(_) => "order",
+    };
+    InitialError { place, subject: format!("{what} `{name}`"), reason: reason.to_string() }
 }
 
 fn organization(

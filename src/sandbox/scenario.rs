@@ -9,6 +9,7 @@ mod fault;
 mod happening;
 mod initial;
 mod reading;
+mod rehearsal;
 mod schema;
 mod switches;
 mod timing;
@@ -120,8 +121,13 @@ impl Scenario {
         let before = decoder.diagnostics.count(crate::document::Severity::Error);
         let fields = decoder.fields(node, at, "the scenario", &KEYS)?;
         let scenario = Self::decode_fields(&fields, decoder);
-        let after = decoder.diagnostics.count(crate::document::Severity::Error);
-        (before == after).then_some(scenario)
+        let errors = |decoder: &Decoder<'_>| {
+            decoder.diagnostics.count(crate::document::Severity::Error) - before
+        };
+        if errors(decoder) == 0 && scenario.furnishes() {
+            rehearsal::rehearse(&scenario, &fields, decoder);
+        }
+        (errors(decoder) == 0).then_some(scenario)
     }
 
     fn decode_file(root: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
@@ -163,6 +169,11 @@ impl Scenario {
             happenings: happening::happenings(fields, decoder),
             random_faults: fault::random_faults(fields, decoder),
         }
+    }
+
+    /// Whether it says anything that a world is to begin with.
+    fn furnishes(&self) -> bool {
+        self.organizations.is_some() || !self.records.is_empty() || !self.orders.is_empty()
     }
 
     /// An embedded sandbox of this scenario. Its clock should begin at [`Scenario::start`].

@@ -30,7 +30,7 @@ pub enum SandboxError {
     #[error("the sandbox listens on loopback only, not on `{0}`")]
     NotLoopback(SocketAddr),
     /// The address is taken or cannot be used.
-    #[error("the sandbox cannot listen on `{address}`")]
+    #[error("the sandbox cannot listen on `{address}`: {source}")]
     Listen {
         /// What was asked for.
         address: SocketAddr,

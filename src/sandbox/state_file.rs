@@ -32,7 +32,7 @@ const VERSION: u32 = 2;
 #[derive(Debug, thiserror::Error)]
 pub enum StateFileError {
     /// The operating system refused.
-    #[error("cannot {doing} the sandbox's state file `{path}`")]
+    #[error("cannot {doing} the sandbox's state file `{path}`: {source}")]
     Io {
         /// What was tried.
         doing: &'static str,

@@ -540,6 +540,17 @@ async fn it_listens_on_loopback_only() {
     assert_eq!(error.to_string(), "the sandbox listens on loopback only, not on `0.0.0.0:0`");
 }
 
+#[tokio::test]
+async fn a_second_sandbox_at_the_same_address_says_that_it_is_taken() {
+    let first = Stage::start(|_| {}).await;
+    let mut options = SandboxOptions::standalone();
+    let address = first.sandbox.base_url().replace("http://", "");
+    options.listen = address.parse().unwrap();
+    let error = Sandbox::start(options).await.unwrap_err().to_string();
+    assert!(error.starts_with(&format!("the sandbox cannot listen on `{address}`: ")), "{error}");
+    assert!(error.contains("in use"), "{error}");
+}
+
 #[test]
 fn the_times_of_the_log_are_the_virtual_ones() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

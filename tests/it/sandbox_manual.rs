@@ -24,6 +24,8 @@ fn words(line: &str) -> Vec<String> {
     for character in line.chars() {
         match character {
             '\'' => quoted = !quoted,
+            // Only where the shell is to put in a variable.
+            '"' if !quoted => {}
             ' ' if !quoted => words.push(String::new()),
             other => words.last_mut().unwrap().push(other),
         }
@@ -83,6 +85,22 @@ async fn every_command_of_the_manual_works() {
     served.process.signal("TERM");
     let finished = served.process.finish();
     assert!(finished.stderr.contains("NOT A REAL CA"), "{finished}");
+}
+
+#[test]
+fn a_sandbox_that_cannot_listen_says_why_and_what_may_help() {
+    let project = Project::new();
+    let open = project.run(&["sandbox", "--listen", "0.0.0.0:0"]).expect_code(2);
+    assert!(open.stderr.contains("hint: `--beyond-loopback` lets other machines"), "{open}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let second = project.run(&["sandbox", "--listen", &address]).expect_code(2);
+    assert!(second.stderr.contains("in use"), "{second}");
+    assert!(second.stderr.contains("hint: is another sandbox running?"), "{second}");
+    project.write("folder/file", "");
+    let nowhere = ["sandbox", "--listen", "127.0.0.1:0", "--state-file", "folder"];
+    let nowhere = project.run(&nowhere).expect_code(2);
+    assert!(nowhere.stderr.contains("directory"), "{nowhere}");
 }
 
 #[test]

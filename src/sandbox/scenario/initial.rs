@@ -53,12 +53,19 @@ fn organization(node: &Node, decoder: &mut Decoder<'_>) -> Option<InitialOrganiz
     let usable = boolean(&fields, "usable", decoder).map(Usable::Always);
     let after = duration(&fields, "usable_after", decoder).map(Usable::After);
     let until = duration(&fields, "usable_for", decoder).map(Usable::For);
+    let name = decoder.text(&fields, "name")?;
+    if name.value.trim().is_empty() {
+        decoder.push(
+            Diagnostic::error("bad-name", format!("{} is empty", fields.name_of("name")))
+                .at(name.span, "an organization is found by its name"),
+        );
+    }
     Some(InitialOrganization {
         id: public_id(&fields, "hdl_", decoder),
         country_code: country_code(&fields, decoder).unwrap_or_else(|| "DE".to_owned()),
         city: text(&fields, "city", decoder).unwrap_or_else(|| "Berlin".to_owned()),
         usable: usable.or(after).or(until).unwrap_or(Usable::Always(true)),
-        name: text(&fields, "name", decoder)?,
+        name: name.value,
     })
 }
 

@@ -42,6 +42,11 @@ async fn mistakes_are_told_with_their_place() {
     assert_eq!(status, 400);
     let text = answer["error"].as_str().unwrap();
     assert!(text.contains("`do` cannot be `explod`") && text.contains("body:1:"), "{text}");
+    // What is suggested for JSON is JSON.
+    let slip = r#"{"call": "GET /tls/products", "doo": "html"}"#;
+    let (_, answer) = panel.ask("POST", "/faults", slip).await;
+    let text = answer["error"].as_str().unwrap();
+    assert!(text.contains(r#"{"call": "GET /tls/products", "do": "html"}"#), "{text}");
     for (path, body) in [
         ("/clock", "{}"),
         ("/clock", r#"{"advance":"soon"}"#),
