@@ -300,10 +300,10 @@ pub(crate) fn impatient_plan(name: &str) -> String {
         .replace("every: 30s", "every: 1s")
         .replace("{ timeout:", "{ every: 1s, timeout:");
     assert!(text.contains("every: 1s"));
-    // The folder is the last parameter of every download.
-    let place = text.find("      directory:").unwrap();
-    let end = place + text[place..].find('\n').unwrap() + 1;
-    format!("{}    poll: {{ every: 1s, timeout: 1m }}\n{}", &text[..end], &text[end..])
+    // What names a folder is the download.
+    let folder = text.find("      directory:").unwrap();
+    let place = text[..folder].rfind("    with:").unwrap();
+    format!("{}    poll: {{ every: 1s, timeout: 1m }}\n{}", &text[..place], &text[place..])
 }
 
 /// A process that runs on while the test goes on. Killed when dropped.

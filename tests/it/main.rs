@@ -32,6 +32,7 @@ mod renewing;
 mod request_budget;
 mod sandbox_manual;
 mod scene;
+mod secrets;
 mod settling;
 mod taking_up;
 mod tidy;
