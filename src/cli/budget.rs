@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::connections::{DIGICERT, REGFISH, Service, Settings};
+use super::connections::{DIGICERT, DIGICERT_PATH, REGFISH, Service, Settings};
 use super::console::Console;
 use super::error::CliError;
 use super::state_directory::StateDirectory;
 use crate::api::budget::{
-    Budget, BudgetSettings, DEFAULT_JOBS, Jitter, PauseFile, Standing, Windows, budget_file,
+    Budget, BudgetSettings, DEFAULT_JOBS, Jitter, PauseFile, Standing, Usage, Windows, budget_file,
+    shared_budgets,
 };
 use crate::api::http::BaseUrl;
 use crate::types::{Clock, Secret, Timestamp, printable, shorten};
@@ -107,6 +108,22 @@ pub(super) fn limits(settings: &Settings) -> Result<Limits, CliError> {
         digicert: windows(settings, &DIGICERT, DIGICERT_LIMITS_VARIABLE)?
             .unwrap_or_else(Windows::digicert),
     })
+}
+
+/// How much of each budget is used that programs share in this state folder, by the place that its
+/// requests go to.
+pub(super) fn shared_usage(
+    state: &StateDirectory,
+    settings: &Settings,
+) -> Result<Vec<(String, Usage)>, CliError> {
+    let limits = limits(settings)?;
+    // The names of the files have the address, with hyphens for what is no letter.
+    let digicert = DIGICERT_PATH.replace('/', "-");
+    let windows = |place: &str| match place.ends_with(&digicert) {
+        true => &limits.digicert,
+        false => &limits.regfish,
+    };
+    Ok(shared_budgets(&state.budgets(), windows, Timestamp::now()))
 }
 
 fn windows(

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::arguments::DoctorArguments;
-use super::budget::limits;
-use super::connections::{DIGICERT_PATH, Settings};
+use super::budget::shared_usage;
+use super::connections::Settings;
 use super::console::Console;
 use super::doctor_account;
 use super::error::CliError;
@@ -16,11 +16,11 @@ use super::exit::ExitCode;
 use super::pause::pause_line;
 use super::resume::load;
 use super::state_directory::{StateDirectory, nothing_here};
-use crate::api::budget::{Standing, Usage, shared_budgets};
+use crate::api::budget::{Standing, Usage};
 use crate::pki::PrivateKey;
 use crate::run::{RunState, StepState};
 use crate::store::{LostOrder, RunSummary, SqliteStore, Store};
-use crate::types::{RunId, Timestamp};
+use crate::types::RunId;
 
 /// What a look at one thing brought.
 pub(super) enum Finding {
@@ -203,14 +203,7 @@ fn key_fault(path: &Path, fingerprint: &str) -> Option<String> {
 
 /// How much of each request budget is used, and whether its service is there.
 fn requests(state: &StateDirectory) -> Result<Vec<Finding>, CliError> {
-    let limits = limits(&Settings::default())?;
-    // The names of the files have the address, with hyphens for what is no letter.
-    let digicert = DIGICERT_PATH.replace('/', "-");
-    let windows = |place: &str| match place.ends_with(&digicert) {
-        true => &limits.digicert,
-        false => &limits.regfish,
-    };
-    let budgets = shared_budgets(&state.budgets(), windows, Timestamp::now());
+    let budgets = shared_usage(state, &Settings::default())?;
     let finding = |(place, usage): (String, Usage)| {
         let text = format!("requests to {place}: {usage}; {}", usage.standing);
         match usage.standing {

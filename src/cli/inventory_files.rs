@@ -10,7 +10,8 @@ use super::plan_file::{read, read_within};
 use super::plan_search::files_below;
 use crate::document::{Diagnostic, Diagnostics, FileLimits, SourceFile};
 use crate::inventory::{
-    Format, Inventory, InventoryFile, KnownPlan, PlanPath, Plans, Resolution, resolve,
+    Format, Inventory, InventoryFile, KnownPlan, PlanPath, Plans, Resolution,
+    SHARED_VALIDATION_NAME, resolve,
 };
 use crate::plan::{Plan, parse_plan};
 
@@ -21,11 +22,21 @@ pub(super) struct LoadedInventory {
     pub(super) plans: HashMap<PlanPath, Arc<Plan>>,
 }
 
+/// When it is told which targets take turns at a validation name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turns {
+    /// With everything else that is to be said of the inventory.
+    ToldNow,
+    /// By whoever reads it, of the targets that are meant.
+    ToldLater,
+}
+
 /// Reads files and folders into one inventory; `plan` is for targets that name none. What is wrong
 /// is shown; the error only sums up.
 pub(super) fn load_inventory(
     paths: &[PathBuf],
     plan: Option<&Path>,
+    turns: Turns,
     console: &Console,
 ) -> Result<LoadedInventory, CliError> {
     let files = inventory_files(paths)?;
@@ -35,7 +46,10 @@ pub(super) fn load_inventory(
     {
         return Err(CliError::usage(format!("the plan `{}`: {reason}", path.display())));
     }
-    let Resolution { inventory, found } = resolve(files, &plans);
+    let Resolution { inventory, mut found } = resolve(files, &plans);
+    for diagnostics in found.iter_mut().filter(|_| turns == Turns::ToldLater) {
+        diagnostics.leave_out(SHARED_VALIDATION_NAME);
+    }
     for diagnostics in &found {
         for line in diagnostics.render(console.talk_style().is_coloured()).lines() {
             console.talk(line);

@@ -230,6 +230,11 @@ impl Diagnostics {
         self.items.len() >= MOST_SHOWN
     }
 
+    /// Takes out what has this code: somebody else says it.
+    pub(crate) fn leave_out(&mut self, code: &str) {
+        self.items.retain(|item| item.code != code);
+    }
+
     /// How many errors there are beyond those that are shown.
     pub fn omitted(&self) -> usize {
         self.omitted

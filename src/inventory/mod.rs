@@ -25,3 +25,4 @@ pub use model::{Inventory, PlanPath, Target};
 pub use raw::{Format, InventoryFile};
 pub use resolve::{KnownPlan, Plans, Resolution, resolve};
 pub use schema::inventory_schema;
+pub use validation::SHARED_VALIDATION_NAME;

@@ -14,6 +14,9 @@ use crate::document::suggest::list;
 use crate::plan::{Plan, Template};
 use crate::types::DomainName;
 
+/// The code of the warning that targets take turns.
+pub const SHARED_VALIDATION_NAME: &str = "shared-validation-name";
+
 /// A suggestion names so many domains; more than that nobody copies.
 const MOST_SUGGESTED: usize = 10;
 
@@ -92,7 +95,7 @@ fn push(name: &str, first: &Target, second: &Target, rest: &[&Target], found: &m
         more => format!("waits until `{}` is issued, and {more} more wait with it", first.name),
     };
     let diagnostic = Diagnostic::warning(
-        "shared-validation-name",
+        SHARED_VALIDATION_NAME,
         format!("{count} targets prove their names at `{name}` and take turns"),
     )
     .at(span, remark);

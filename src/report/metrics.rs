@@ -13,10 +13,12 @@ use crate::types::Timestamp;
 pub struct Metrics {
     /// A line for each plan and target.
     pub certificates: Vec<CertificateMetric>,
-    /// Requests sent by this program, by endpoint and status (`none` when no answer came).
+    /// Requests sent by the last command, by endpoint and status (`none` when no answer came).
     pub requests: BTreeMap<(String, String), u64>,
-    /// What the request budget of each connection holds.
+    /// What the request budget of each service holds.
     pub budgets: Vec<BudgetMetric>,
+    /// Whether an emergency stop holds all requests back.
+    pub paused: bool,
     /// When the last command that ran plans ended.
     pub last_run: Option<Timestamp>,
     /// When the last one ended in which nothing failed.
@@ -40,17 +42,26 @@ pub struct CertificateMetric {
     pub parked_since: Option<Timestamp>,
 }
 
-/// A rolling window of a connection.
+/// The request budget of a service, as all programs of the state folder share it.
 #[derive(Debug, Clone)]
 pub struct BudgetMetric {
-    /// The connection.
-    pub connection: String,
-    /// The length of the window, in seconds.
-    pub window_seconds: u64,
+    /// Where its requests go to.
+    pub service: String,
+    /// How requests to it stand, in a word.
+    pub standing: &'static str,
+    /// Its rolling windows.
+    pub windows: Vec<WindowMetric>,
+}
+
+/// A rolling window of a budget.
+#[derive(Debug, Clone)]
+pub struct WindowMetric {
+    /// Its length, in seconds.
+    pub seconds: f64,
     /// How many requests it may hold.
-    pub limit: u64,
+    pub limit: usize,
     /// How many it holds.
-    pub used: u64,
+    pub used: usize,
 }
 
 /// The metrics as text. Ends with a newline, as the format demands.
@@ -90,23 +101,13 @@ pub fn metrics_text(metrics: &Metrics) -> String {
             }
         }
     }
-    page.family("certplan_requests_total", "counter", "Requests of the last command.");
+    // They begin anew with each command, so they are no counter.
+    page.family("certplan_last_run_requests", "gauge", "Requests that the last command sent.");
     for ((endpoint, status), count) in &metrics.requests {
         let labels = [("endpoint", endpoint.as_str()), ("status", status.as_str())];
-        page.sample("certplan_requests_total", &labels, count);
+        page.sample("certplan_last_run_requests", &labels, count);
     }
-    let sides: [Reading<BudgetMetric, u64>; 2] = [
-        ("certplan_budget_limit", "Requests that a rolling window may hold.", |line| line.limit),
-        ("certplan_budget_used", "Requests that a rolling window holds.", |line| line.used),
-    ];
-    for (name, help, value) in sides {
-        page.family(name, "gauge", help);
-        for line in &metrics.budgets {
-            let window = line.window_seconds.to_string();
-            let labels = [("connection", line.connection.as_str()), ("window", window.as_str())];
-            page.sample(name, &labels, value(line));
-        }
-    }
+    page.budgets(metrics);
     for (name, help, at) in [
         ("certplan_last_run_timestamp_seconds", "When plans ran last.", metrics.last_run),
         (
@@ -132,6 +133,33 @@ struct Page {
 }
 
 impl Page {
+    fn budgets(&mut self, metrics: &Metrics) {
+        let sides: [Reading<WindowMetric, usize>; 2] = [
+            ("certplan_budget_limit", "Requests that a rolling window may hold.", |one| one.limit),
+            ("certplan_budget_used", "Requests that a rolling window holds.", |one| one.used),
+        ];
+        for (name, help, value) in sides {
+            self.family(name, "gauge", help);
+            for budget in &metrics.budgets {
+                for window in &budget.windows {
+                    let seconds = window.seconds.to_string();
+                    let labels =
+                        [("service", budget.service.as_str()), ("window_seconds", &seconds)];
+                    self.sample(name, &labels, value(window));
+                }
+            }
+        }
+        let help =
+            "How requests stand: flowing, full, held (asked to wait) or down; 1 for what is.";
+        self.family("certplan_budget_standing", "gauge", help);
+        for budget in &metrics.budgets {
+            let labels = [("service", budget.service.as_str()), ("standing", budget.standing)];
+            self.sample("certplan_budget_standing", &labels, 1);
+        }
+        self.family("certplan_paused", "gauge", "Whether an emergency stop holds requests back.");
+        self.sample("certplan_paused", &[], u8::from(metrics.paused));
+    }
+
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
@@ -172,11 +200,11 @@ mod tests {
             ],
             requests: [(("GET /tls/certificate".to_owned(), "200".to_owned()), 7)].into(),
             budgets: vec![BudgetMetric {
-                connection: "regfish".to_owned(),
-                window_seconds: 60,
-                limit: 500,
-                used: 12,
+                service: "api.regfish.com".to_owned(),
+                standing: "flowing",
+                windows: vec![WindowMetric { seconds: 60.0, limit: 500, used: 12 }],
             }],
+            paused: false,
             last_run: Some(at(5)),
             last_success: None,
         };
@@ -186,8 +214,11 @@ mod tests {
             "certplan_targets{state=\"succeeded\"} 1",
             "certplan_certificate_expiry_timestamp_seconds{plan=\"dv\",target=\"a.example.com\"} \
              1800000000",
-            "certplan_requests_total{endpoint=\"GET /tls/certificate\",status=\"200\"} 7",
-            "certplan_budget_used{connection=\"regfish\",window=\"60\"} 12",
+            "certplan_last_run_requests{endpoint=\"GET /tls/certificate\",status=\"200\"} 7",
+            "certplan_budget_used{service=\"api.regfish.com\",window_seconds=\"60\"} 12",
+            "certplan_budget_limit{service=\"api.regfish.com\",window_seconds=\"60\"} 500",
+            "certplan_budget_standing{service=\"api.regfish.com\",standing=\"flowing\"} 1",
+            "certplan_paused 0",
             "certplan_last_run_timestamp_seconds 5",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");

@@ -26,7 +26,7 @@ pub use certificate_table::{CertificateLine, certificate_table};
 pub use explanation::explanation;
 pub use found_records::{Fate, FoundRecord, Standing, found_record_lines};
 pub use live::{Gauges, LiveView};
-pub use metrics::{BudgetMetric, CertificateMetric, Metrics, metrics_text};
+pub use metrics::{BudgetMetric, CertificateMetric, Metrics, WindowMetric, metrics_text};
 pub use progress::Progress;
 pub use recap::{
     Recap, RecapResult, RecapRow, recap_junit, recap_markdown, recap_table, standstill_reason,

@@ -349,6 +349,17 @@ impl Running {
         }
     }
 
+    /// Waits until `condition` holds and looks at it now and then; false when it ended before.
+    pub(crate) fn wait_until(&mut self, condition: impl Fn() -> bool) -> bool {
+        while !condition() {
+            if self.is_over() {
+                return false;
+            }
+            self.seen.extend(self.lines.recv_timeout(GLANCE));
+        }
+        true
+    }
+
     /// Whether it has ended.
     pub(crate) fn is_over(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()

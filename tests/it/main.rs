@@ -8,6 +8,7 @@ mod bad_input;
 mod batches;
 mod cancelling;
 mod cleanup;
+mod crowds;
 mod deploy;
 mod deployed_files;
 mod digicert;

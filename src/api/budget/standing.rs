@@ -86,6 +86,17 @@ fn standing(condition: &Condition, now: Micros) -> Standing {
 }
 
 impl Standing {
+    /// A word for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Flowing => "flowing",
+            Self::Full { .. } => "full",
+            Self::Held { .. } => "held",
+            Self::Down { .. } => "down",
+            Self::Paused { .. } => "paused",
+        }
+    }
+
     /// Whether this is another thing to wait for than `other`, and not the same for longer.
     pub fn differs_in_kind(&self, other: &Self) -> bool {
         std::mem::discriminant(self) != std::mem::discriminant(other)

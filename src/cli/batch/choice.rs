@@ -58,8 +58,10 @@ pub(super) enum Hold {
     NotNeeded,
     /// It is ours.
     Locked(TargetLock),
-    /// It is not; the reason.
+    /// Somebody else works on it; who.
     Refused(String),
+    /// Its lock cannot be had at all; the reason.
+    Impossible(String),
 }
 
 /// Every plan that the inventory names, with its stored form.
@@ -165,7 +167,7 @@ impl Choices {
                 Err(LockError::Held { holder, .. }) => {
                     Hold::Refused(format!("{holder} works on it"))
                 }
-                Err(error) => Hold::Refused(error.to_string()),
+                Err(error) => Hold::Impossible(error.to_string()),
             };
         }
     }
@@ -251,6 +253,11 @@ impl Choice {
     /// Whether a run starts or goes on.
     pub(super) fn is_work(&self) -> bool {
         matches!(self.decision, Decision::Start { .. } | Decision::Resume { .. })
+    }
+
+    /// Whether it is to be worked on and somebody else does.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.is_work() && matches!(self.hold, Hold::Refused(_))
     }
 
     /// Whether the run may send an order of its own.

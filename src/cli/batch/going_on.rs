@@ -63,7 +63,7 @@ pub(in crate::cli) async fn go_on_with_many(
     console: &Console,
 ) -> Result<ExitCode, CliError> {
     let began_at = Timestamp::now();
-    open_files::allow_many(runs.len());
+    open_files::allow_many(runs.len(), DEFAULT_JOBS)?;
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(runs.len());
     let mut worlds: BTreeMap<World, Party> = BTreeMap::new();
     // A thousand explanations of one edited file help nobody.
@@ -145,6 +145,7 @@ pub(in crate::cli) async fn go_on_with_many(
         form: Telling::form(None, arguments.output.output),
         metrics_file: None,
         policy: DuePolicy::default(),
+        settings: Settings::default(),
         sandbox: false,
     };
     conclude(done, &telling, state, store.as_ref(), console).await

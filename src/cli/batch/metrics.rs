@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::super::budget::shared_usage;
 use super::super::error::CliError;
 use super::super::state_directory::StateDirectory;
 use super::outlook::outlook;
 use super::recap::{Telling, parent_of};
+use crate::api::budget::{Standing, Usage, Window};
 use crate::files::{FileMode, write_replace};
-use crate::report::{CertificateMetric, Metrics, Recap, metrics_text};
+use crate::report::{BudgetMetric, CertificateMetric, Metrics, Recap, WindowMetric, metrics_text};
 use crate::run::{PauseReason, RunPhase};
 use crate::store::Store;
 use crate::types::Timestamp;
@@ -23,6 +25,7 @@ pub(super) async fn write_metrics(
     requests: BTreeMap<(String, String), u64>,
     clean: bool,
 ) -> Result<(), CliError> {
+    let budgets = shared_usage(state, &telling.settings)?;
     let lines = outlook(store, telling.sandbox, &telling.policy, Timestamp::now()).await?;
     let certificates = lines.into_iter().map(|line| CertificateMetric {
         parked_since: (line.phase == RunPhase::Paused(PauseReason::Parked))
@@ -47,11 +50,27 @@ pub(super) async fn write_metrics(
     let metrics = Metrics {
         certificates: certificates.collect(),
         requests,
+        // Nobody in the sandbox takes from these.
+        budgets: budgets.into_iter().filter(|_| !telling.sandbox).map(budget).collect(),
+        paused: state.pause_file().read().is_some(),
         last_run: Some(ended_at),
         last_success: recorded.and_then(|text| text.trim().parse().ok()),
-        ..Metrics::default()
     };
     std::fs::create_dir_all(parent_of(path)).map_err(|error| fail(&error))?;
     write_replace(path, metrics_text(&metrics).as_bytes(), FileMode::Public)
         .map_err(|error| fail(&error))
+}
+
+fn budget((service, usage): (String, Usage)) -> BudgetMetric {
+    let full = usage.windows.iter().any(|(window, used)| *used >= window.requests);
+    let standing = match &usage.standing {
+        Standing::Flowing if full => "full",
+        other => other.name(),
+    };
+    let metric = |(window, used): (Window, usize)| WindowMetric {
+        seconds: window.span.as_secs_f64(),
+        limit: window.requests,
+        used,
+    };
+    BudgetMetric { service, standing, windows: usage.windows.into_iter().map(metric).collect() }
 }

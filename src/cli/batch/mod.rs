@@ -24,7 +24,7 @@ use super::connections::Settings;
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
-use super::inventory_files::load_inventory;
+use super::inventory_files::{Turns, load_inventory};
 use super::open_files;
 use super::state_directory::StateDirectory;
 use crate::driver::{BatchSettings, FailureLimit, WaveSize};
@@ -33,6 +33,7 @@ use crate::types::{BatchId, Timestamp};
 use crate::upkeep::DuePolicy;
 use choice::Choices;
 use display::Display;
+use driving::DEFAULT_JOBS;
 use launch::{Place, launch};
 use plan_of_work::plan_of_work;
 use recap::{Done, Telling, conclude};
@@ -88,20 +89,29 @@ pub(super) async fn run_inventory(
     let request = Request::parse(&arguments.batch)?;
     let settings = Settings::parse(&arguments.settings.set)?;
     refuse_single_run_options(&arguments)?;
-    let loaded = load_inventory(&arguments.batch.inventory, arguments.plan.as_deref(), console)?;
+    let loaded = load_inventory(
+        &arguments.batch.inventory,
+        arguments.plan.as_deref(),
+        Turns::ToldNow,
+        console,
+    )?;
     let plans = choice::store_plans(&loaded, console)?;
     let state = StateDirectory::find(&arguments.state)?;
     let store = state.open()?;
     let mut choices = Choices::of(&loaded, &plans, &request, arguments.sandbox)?;
     choices.decide(store.as_ref(), &request.policy, arguments.batch.apply_drift).await?;
+    let jobs = arguments.batch.jobs.unwrap_or(DEFAULT_JOBS);
+    let meant = choices.choices.iter().filter(|choice| choice.is_work()).count();
+    open_files::allow_many(meant, jobs)?;
     choices.lock(&state);
     choices.decide_again(store.as_ref(), &request.policy, arguments.batch.apply_drift).await?;
     confirmation::confirm_orders(&choices, &arguments, console)?;
 
     let batch = BatchId::from_random(uuid::Uuid::new_v4().as_u64_pair().0);
-    console.talk(&format!("batch {batch}: {}", plan_of_work(&choices)));
     let (total, work) = (choices.choices.len(), choices.work().count());
-    open_files::allow_many(work);
+    // Where nothing is to be done, nothing is recorded that an id could name.
+    let begun = if work > 0 { format!("batch {batch}: ") } else { String::new() };
+    console.talk(&format!("{begun}{}", plan_of_work(&choices)));
     let display = Display::new(console, total, total - work);
     let names: Vec<(String, String)> = choices.names();
     let place = Place { state: &state, store: &store, console };
@@ -115,6 +125,7 @@ pub(super) async fn run_inventory(
         form: Telling::form(arguments.batch.recap, arguments.output.output),
         metrics_file: arguments.batch.metrics_file,
         policy: request.policy,
+        settings,
         sandbox: arguments.sandbox,
     };
     conclude(done, &telling, &state, store.as_ref(), console).await

@@ -110,6 +110,7 @@ impl Outcome {
                 Self { run: Some(run.clone()), ..Self::settled(RecapResult::Failed, said) }
             }
             (_, Hold::Refused(reason)) => Self::settled(RecapResult::Locked, reason.clone()),
+            (_, Hold::Impossible(reason)) => Self::settled(RecapResult::Failed, reason.clone()),
             _ => Self::settled(RecapResult::NotStarted, said),
         }
     }

@@ -6,8 +6,10 @@ use crate::upkeep::{Decision, StartReason};
 /// "1000 targets: 900 to order (12 due), 60 go on, 40 unchanged".
 pub(super) fn plan_of_work(choices: &Choices) -> String {
     let count = |fits: &dyn Fn(&Decision) -> bool| {
-        choices.choices.iter().filter(|choice| fits(&choice.decision)).count()
+        let ours = choices.choices.iter().filter(|choice| !choice.is_elsewhere());
+        ours.filter(|choice| fits(&choice.decision)).count()
     };
+    let elsewhere = choices.choices.iter().filter(|choice| choice.is_elsewhere()).count();
     let parts = [
         (
             count(
@@ -36,6 +38,7 @@ pub(super) fn plan_of_work(choices: &Choices) -> String {
         (count(&|decision| matches!(decision, Decision::Resume { .. })), "to go on with"),
         (count(&|decision| matches!(decision, Decision::Keep { .. })), "still good"),
         (count(&|decision| matches!(decision, Decision::Ask { .. })), "for a person to look at"),
+        (elsewhere, "worked on by another process"),
     ];
     let parts: Vec<String> = parts
         .into_iter()

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::arguments::OutputFormat;
 use super::super::batch_arguments::RecapFormat;
+use super::super::connections::Settings;
 use super::super::console::Console;
 use super::super::error::CliError;
 use super::super::exit::ExitCode;
@@ -30,6 +31,8 @@ pub(super) struct Telling {
     pub(super) form: RecapFormat,
     pub(super) metrics_file: Option<PathBuf>,
     pub(super) policy: DuePolicy,
+    /// They say how many requests the services take.
+    pub(super) settings: Settings,
     pub(super) sandbox: bool,
 }
 
@@ -94,11 +97,14 @@ fn show(recap: &Recap, form: RecapFormat, console: &Console) -> Result<(), CliEr
 /// The exit code of a batch: what a person must look at first comes first.
 fn exit_code(recap: &Recap) -> ExitCode {
     let count = |result| recap.count(result);
-    let failed = count(RecapResult::Failed) + count(RecapResult::Locked);
+    let locked = count(RecapResult::Locked);
+    let failed = count(RecapResult::Failed) + locked;
     if count(RecapResult::InDoubt) > 0 {
         ExitCode::InDoubt
     } else if count(RecapResult::Interrupted) > 0 {
         ExitCode::Interrupted
+    } else if locked > 0 && locked == recap.targets.len() {
+        ExitCode::Locked
     } else if failed > 0 || count(RecapResult::NotStarted) > 0 {
         if failed == recap.targets.len() { ExitCode::Failed } else { ExitCode::Partly }
     } else if count(RecapResult::Parked) > 0 {
@@ -109,9 +115,15 @@ fn exit_code(recap: &Recap) -> ExitCode {
 }
 
 fn hints(recap: &Recap) -> Vec<String> {
-    let Some(batch) = &recap.batch else { return Vec::new() };
     let any = |results: &[RecapResult]| results.iter().any(|result| recap.count(*result) > 0);
     let mut hints = Vec::new();
+    if any(&[RecapResult::Locked]) {
+        hints.push(
+            "another process sees to what is locked; the same command later looks what is left"
+                .to_owned(),
+        );
+    }
+    let Some(batch) = &recap.batch else { return hints };
     if any(&[RecapResult::InDoubt]) {
         hints.push(
             "`certplan explain RUN` says what is in doubt, `certplan adopt` settles it".to_owned(),
