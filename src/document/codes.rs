@@ -11,6 +11,7 @@ pub struct Code {
 
 /// All codes, in the order of their names.
 pub const CODES: &[Code] = &[
+    code("bad-address", "a resolver is not written as an IP address"),
     code("bad-call", "a call is not written as a method and a path"),
     code("bad-duration", "a duration is not written as `15s`, `30m`, `1h30m` or `7d`"),
     code("bad-name", "a name has characters that names of its kind cannot have"),

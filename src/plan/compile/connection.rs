@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
+use super::address::is_url;
 use super::source::{Wanted, compile_source};
 use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
@@ -90,9 +91,4 @@ fn compile_connection(key: &Key, node: &Node, decoder: &mut Decoder<'_>) -> Opti
 
 fn example(connection: &str) -> String {
     format!("api_key: {{ env: {}_API_KEY }}", connection.to_uppercase())
-}
-
-fn is_url(text: &str) -> bool {
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    host.is_some_and(|host| !host.is_empty() && !host.contains(char::is_whitespace))
 }

@@ -4,6 +4,7 @@
 //! everything it finds and never stops at the first mistake; the plan that it returns is good only
 //! when nothing was an error.
 
+mod address;
 mod connection;
 mod constant;
 mod doubts;
@@ -81,6 +82,7 @@ pub(super) fn compile(
         steps.insert(step.id.clone(), step);
     }
     check_orders(raw, &infos, decoder);
+    address::check_addresses(raw, decoder);
     finally::check_orders(raw, &infos, decoder);
     check_cycle(&steps, &infos, decoder);
     let needed: BTreeSet<&str> =

@@ -230,8 +230,12 @@ impl Checker<'_, '_, '_> {
             diagnostic = diagnostic
                 .help(format!("or let this step run only if it did: `when: {read} is defined`"));
         } else if let (Some(when), false) = (skipped, continues) {
-            diagnostic = diagnostic
-                .help(format!("or let this step run only then, too: `when: {}`", when.value));
+            // Braces around it were reported; they are not to be copied.
+            let plain = when.value.trim();
+            let inside = plain.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+            let plain = inside.map_or(plain, str::trim);
+            diagnostic =
+                diagnostic.help(format!("or let this step run only then, too: `when: {plain}`"));
         }
         self.decoder.push(diagnostic.help(format!("or ask: `… if {read} is defined else …`")));
     }

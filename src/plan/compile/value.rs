@@ -255,6 +255,10 @@ fn mend(
         (ValueType::Boolean, Kind::String(text)) => match text.to_lowercase().as_str() {
             "yes" | "y" | "on" | "true" => diagnostic.suggest(node.span, "true", "write `true`"),
             "no" | "n" | "off" | "false" => diagnostic.suggest(node.span, "false", "write `false`"),
+            _ if reads_like_an_expression(text) && !text.contains('"') => {
+                let expression = format!("\"{{{{ {} }}}}\"", text.trim());
+                diagnostic.suggest(node.span, expression, "an expression stands in braces")
+            }
             _ => diagnostic,
         },
         (ValueType::Integer { .. }, Kind::String(text)) if text.parse::<i64>().is_ok() => {
@@ -291,6 +295,13 @@ fn mend(
         }
         _ => diagnostic,
     }
+}
+
+/// Whether a text without braces begins like an expression over what templates see.
+fn reads_like_an_expression(text: &str) -> bool {
+    let text = text.trim_start();
+    let text = text.strip_prefix("not ").unwrap_or(text);
+    ["inputs.", "steps.", "target.", "batch.", "run."].iter().any(|root| text.starts_with(root))
 }
 
 /// The name inside a URL.
