@@ -66,9 +66,11 @@ async fn result(tests: &Arc<TestFile>, case: Case) -> CaseResult {
 async fn a_sandbox_that_does_not_start_is_a_problem_of_its_case() {
     let tests = tests("  - name: x\n    expect: { outcome: issued }\n");
     let mut case = tests.cases[0].clone();
-    let text = "certplan_scenario: 1\norders: [{ common_name: a.example, product: SecureSite, \
-                organization: hdl_AAAAAAAAAAAAA, state: issued }]\n";
-    case.scenario = Scenario::parse(&SourceFile::new("s.yaml", text)).unwrap();
+    // So many orders are not all looked at before.
+    let mut text = "certplan_scenario: 1\norders:\n".to_owned();
+    text += &"  - { common_name: a.example, state: cancelled }\n".repeat(500);
+    text += "  - { common_name: \"*.a.example\", product: RapidSSL }\n";
+    case.scenario = Scenario::parse(&SourceFile::new("s.yaml", &text)).unwrap();
     let result = result(&tests, case).await;
     assert!(!result.is_good());
     let problem = result.problem.map(|problem| problem.to_string()).unwrap_or_default();
