@@ -2,7 +2,8 @@
 //!
 //! A step that uses one may come after the order; by then it is late to find out that it is none.
 
-use std::net::{IpAddr, SocketAddr};
+// Only the types: a pure module opens no socket.
+use core::net::{IpAddr, SocketAddr};
 
 use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
