@@ -358,7 +358,7 @@ pub(super) struct TestArguments {
     #[arg(short, long, value_enum, default_value_t = TestFormat::Text)]
     pub(super) output: TestFormat,
 
-    /// How many worlds there are at once [default: as many as processors]
+    /// How many worlds there are at once [default: two for each processor]
     #[arg(short, long, value_name = "N")]
     pub(super) jobs: Option<std::num::NonZeroUsize>,
 }

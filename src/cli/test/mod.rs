@@ -8,6 +8,7 @@ mod view;
 
 pub(super) use load::Beside;
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,8 +66,9 @@ pub(super) async fn test(
     for plan in &found.untested {
         console.talk(&format!("no tests: `{}` has no test file beside it", plan.display()));
     }
-    let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok());
-    let jobs = jobs.map_or(1, std::num::NonZeroUsize::get);
+    // A world waits for the disk, too, so there are two for each processor.
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let jobs = arguments.jobs.map_or(2 * processors, NonZeroUsize::get);
     let stop = watch_signals_saying("stopping; the folders of the worlds are removed", console)?;
     let began = Instant::now();
     let shown = (arguments.output == TestFormat::Text).then_some(console);
