@@ -152,7 +152,7 @@ fn five_programs_with_overlapping_needs_meet_no_429_and_order_once_each() {
 
 #[test]
 fn a_batch_on_a_virtual_clock_goes_on_when_the_budget_is_full() {
-    // Enough targets that they look through one list for all: also the list waits for its turn.
+    // That the list for all waits without stopping the clock is proved beside the desk that asks.
     let project = Project::new();
     project.write("plan.yaml", impatient_plan("dv.yaml"));
     let names: String = (0..24).map(|number| format!("www.example-{number}.com\n")).collect();
