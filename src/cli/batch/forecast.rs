@@ -18,7 +18,7 @@ use super::choice::{self, Choice, Choices};
 use super::effort::{Effort, ForeseenOrder, effort};
 use super::launch::connected;
 use super::plan_of_work::plan_of_work;
-use super::{Request, read_limit, read_policy};
+use super::{Request, no_effect, read_limit, read_policy, refuse_one_target};
 use crate::driver::BatchSettings;
 use crate::inventory::Target;
 use crate::report::forecast::{Forecast, ForecastLine, Weight};
@@ -134,20 +134,12 @@ pub(in crate::cli) async fn preview_inventory(
 
 /// Options that are about one target have no meaning for many.
 fn refuse_single_preview_options(arguments: &PreviewArguments) -> Result<(), CliError> {
-    let refuse = |option: &str, instead: &str| {
-        Err(CliError::usage(format!("`{option}` has no effect with `--inventory`")).hint(instead))
-    };
-    if !arguments.inputs.is_empty() {
-        return refuse(
-            "--input",
-            "write the value into the inventory, for example under `defaults:`",
-        );
-    }
-    if arguments.target.is_some() {
-        return refuse("--target", "`--limit NAME` picks a target of the inventory");
-    }
+    refuse_one_target(&arguments.inputs, arguments.target.as_deref())?;
     if arguments.online {
-        return refuse("--online", "preview one target with its plan to see what the API answers");
+        return Err(no_effect(
+            "--online",
+            "preview one target with its plan to see what the API answers",
+        ));
     }
     Ok(())
 }

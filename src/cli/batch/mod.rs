@@ -131,28 +131,40 @@ pub(super) async fn run_inventory(
     conclude(done, &telling, &state, store.as_ref(), console).await
 }
 
+/// An option that is about one target has no meaning for many.
+fn no_effect(option: &str, instead: &str) -> CliError {
+    CliError::usage(format!("`{option}` has no effect with `--inventory`")).hint(instead)
+}
+
+/// Refuses what says something of one target, in `run` and in `preview`.
+fn refuse_one_target(inputs: &[String], target: Option<&str>) -> Result<(), CliError> {
+    if !inputs.is_empty() {
+        let instead = "write the value into the inventory, for example under `defaults:`";
+        return Err(no_effect("--input", instead));
+    }
+    if target.is_some() {
+        return Err(no_effect("--target", "`--limit NAME` picks a target of the inventory"));
+    }
+    Ok(())
+}
+
 /// Options that are about one target have no meaning for many.
 fn refuse_single_run_options(arguments: &RunArguments) -> Result<(), CliError> {
-    let refuse = |option: &str, instead: &str| {
-        Err(CliError::usage(format!("`{option}` has no effect with `--inventory`")).hint(instead))
-    };
-    if !arguments.inputs.is_empty() {
-        return refuse(
-            "--input",
-            "write the value into the inventory, for example under `defaults:`",
-        );
-    }
-    if arguments.target.is_some() {
-        return refuse("--target", "`--limit NAME` picks a target of the inventory");
-    }
+    refuse_one_target(&arguments.inputs, arguments.target.as_deref())?;
     if arguments.again {
-        return refuse("--again", "`--apply-drift` and `--due` say when a target is ordered anew");
+        return Err(no_effect(
+            "--again",
+            "`--apply-drift` and `--due` say when a target is ordered anew",
+        ));
     }
     if arguments.wait.wait {
-        return refuse("--wait", "targets that another process works on are reported as `locked`");
+        return Err(no_effect(
+            "--wait",
+            "targets that another process works on are reported as `locked`",
+        ));
     }
     if arguments.sandbox && !arguments.settings.set.is_empty() {
-        return refuse("--set", "leave out one of `--set` and `--sandbox`");
+        return Err(no_effect("--set", "leave out one of `--set` and `--sandbox`"));
     }
     Ok(())
 }
