@@ -14,12 +14,9 @@ use crate::files::{
     remove_oldest, resolve_within,
 };
 use crate::pki::{Chain, Encryption, Export, PrivateKey};
-use crate::plan::SecretSource;
+use crate::plan::{FileFormat, PEM_FILES, SecretSource};
 use crate::run::{Destination, ErrorKind};
 use crate::types::{Secret, printable, shorten};
-
-/// The files of every set that comes from a download.
-pub(super) const PEM_FILES: [&str; 4] = ["cert.pem", "chain.pem", "fullchain.pem", "privkey.pem"];
 
 /// The parameters of an action that puts files into a folder. All may be missing: before the run
 /// has come to the step, not all is known.
@@ -50,55 +47,10 @@ impl Default for Wanted {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WantedFile {
-    format: Format,
+    format: FileFormat,
     file: Option<String>,
     passphrase: Option<SecretSource>,
     alias: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Format {
-    Pkcs12,
-    Pkcs12Legacy,
-    CertificateDer,
-    KeyDer,
-    KeyEncrypted,
-    Fullchain,
-    Combined,
-}
-
-impl Format {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Pkcs12 => "pkcs12",
-            Self::Pkcs12Legacy => "pkcs12-legacy",
-            Self::CertificateDer => "certificate-der",
-            Self::KeyDer => "key-der",
-            Self::KeyEncrypted => "key-encrypted",
-            Self::Fullchain => "fullchain",
-            Self::Combined => "combined",
-        }
-    }
-
-    fn file(self) -> &'static str {
-        match self {
-            Self::Pkcs12 => "keystore.p12",
-            Self::Pkcs12Legacy => "keystore-legacy.p12",
-            Self::CertificateDer => "cert.der",
-            Self::KeyDer => "privkey.der",
-            Self::KeyEncrypted => "privkey-encrypted.pem",
-            Self::Fullchain => "fullchain.pem",
-            Self::Combined => "combined.pem",
-        }
-    }
-}
-
-/// The name of a file whose format is written so, when none is given.
-pub(super) fn default_file(format: &str) -> Option<&'static str> {
-    let format: Format =
-        serde_json::from_value(serde_json::Value::String(format.to_owned())).ok()?;
-    Some(format.file())
 }
 
 /// A file as other steps read of it.
@@ -117,7 +69,7 @@ impl WrittenFile {
 
 /// What is ready to be put into a folder once the certificate is there.
 pub(super) struct Installation {
-    exports: Vec<(Format, String, Export)>,
+    exports: Vec<(FileFormat, String, Export)>,
     access: Access,
     keep: usize,
 }
@@ -153,9 +105,9 @@ impl Wanted {
             &self.certificate_mode,
         )
         .or_else(|error| fail(ErrorKind::Value, error.to_string()))?;
-        let mut exports: Vec<(Format, String, Export)> = Vec::new();
+        let mut exports: Vec<(FileFormat, String, Export)> = Vec::new();
         for wanted in &self.formats {
-            let name = wanted.file.as_deref().unwrap_or_else(|| wanted.format.file());
+            let name = wanted.file.as_deref().unwrap_or_else(|| wanted.format.default_file());
             let shown = shorten(&printable(name), 60);
             let taken = exports.iter().any(|(_, taken, _)| taken == name);
             if taken || besides.contains(&name) {
@@ -176,7 +128,7 @@ impl Wanted {
 
 impl WantedFile {
     async fn export(&self, stand_in: Option<&Secret>) -> Result<Export> {
-        let word = self.format.word();
+        let word = self.format.as_str();
         let passphrase = match (&self.passphrase, stand_in) {
             (None, _) => None,
             (Some(_), Some(stand_in)) => Some(stand_in.clone()),
@@ -194,17 +146,17 @@ impl WantedFile {
             })
         };
         let export = match self.format {
-            Format::Pkcs12 => return pkcs12(Encryption::Modern, passphrase),
-            Format::Pkcs12Legacy => return pkcs12(Encryption::Legacy, passphrase),
-            Format::KeyEncrypted => Export::EncryptedKey { passphrase: protected(passphrase)? },
+            FileFormat::Pkcs12 => return pkcs12(Encryption::Modern, passphrase),
+            FileFormat::Pkcs12Legacy => return pkcs12(Encryption::Legacy, passphrase),
+            FileFormat::KeyEncrypted => Export::EncryptedKey { passphrase: protected(passphrase)? },
             _ if passphrase.is_some() => {
                 let message = format!("the format `{word}` is not encrypted: no `passphrase` fits");
                 return fail(ErrorKind::Value, message);
             }
-            Format::CertificateDer => Export::CertificateDer,
-            Format::KeyDer => Export::KeyDer,
-            Format::Fullchain => Export::Fullchain,
-            Format::Combined => Export::Combined,
+            FileFormat::CertificateDer => Export::CertificateDer,
+            FileFormat::KeyDer => Export::KeyDer,
+            FileFormat::Fullchain => Export::Fullchain,
+            FileFormat::Combined => Export::Combined,
         };
         match &self.alias {
             Some(_) => fail(ErrorKind::Value, format!("the format `{word}` has no `alias`")),
@@ -264,7 +216,7 @@ impl Installation {
             .exports
             .iter()
             .map(|(format, name, _)| WrittenFile {
-                format: format.word(),
+                format: format.as_str(),
                 file: directory.join(name),
             })
             .collect();

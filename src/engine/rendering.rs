@@ -45,7 +45,8 @@ impl Engine {
     pub(super) fn destinations(&self) -> Vec<Destination> {
         let header = &self.state.header;
         let destination = |step: &Step| {
-            let parameter = find_signature(&step.uses)?.installs?;
+            let signature = find_signature(&step.uses)?;
+            let parameter = signature.installs?;
             if let Some(StepState::Succeeded { .. } | StepState::Skipped) =
                 self.step_state(&step.id)
             {
@@ -71,7 +72,7 @@ impl Engine {
                 folder,
                 target: header.target.clone(),
                 parameters,
-                brings_pem: step.uses == "regfish.download",
+                brings_pem: signature.brings_pem(),
             })
         };
         self.plan.steps.values().filter_map(destination).collect()

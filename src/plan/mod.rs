@@ -5,6 +5,7 @@
 //! it is pure: text in, values or diagnostics out; no file, no clock, no environment.
 
 mod compile;
+mod file_format;
 mod filter_functions;
 mod filters;
 mod inputs;
@@ -32,6 +33,7 @@ mod tests;
 use crate::document::decode::Decoder;
 use crate::document::{Diagnostics, SourceFile, yaml};
 pub(crate) use compile::value::explain_mismatches;
+pub use file_format::{FileFormat, PEM_FILES};
 pub use filters::{FilterDoc, builtin_filters, own_filters};
 pub use inputs::{GivenValue, InputError, resolve_inputs};
 pub use manual::{ActionDoc, FieldDoc, actions_markdown, filters_markdown};

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::requests::{leaves_it_to_a_person, requirements};
 use super::{PartlyKnown, plain, shown, text};
-use crate::action::installation::default_file;
+use crate::plan::FileFormat;
 
 /// Something that a reviewer looks for. Texts may hold placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,8 +155,8 @@ fn formats(parameters: &PartlyKnown) -> Vec<String> {
         let field = |name: &str| item.get(name).map(plain);
         match (field("format"), field("file")) {
             (Some(format), Some(file)) => format!("{file} ({format})"),
-            (Some(format), None) => match default_file(&format) {
-                Some(file) => format!("{file} ({format})"),
+            (Some(format), None) => match FileFormat::parse(&format) {
+                Some(known) => format!("{} ({format})", known.default_file()),
                 None => format,
             },
             _ => plain(item),

@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::CertificateDesk;
 use super::{certificate_id, give_up, watch};
-use crate::action::installation::{Installed, PEM_FILES, Wanted, WrittenFile};
+use crate::action::installation::{Installed, Wanted, WrittenFile};
 use crate::action::{ActionCall, Result, fail, parameters, success};
 use crate::api::http::ErrorKind as ApiErrorKind;
 use crate::api::regfish::RegfishClient;
 use crate::files::resolve_within;
 use crate::pki::{Chain, Expectation, PrivateKey, Proof, prove};
+use crate::plan::PEM_FILES;
 use crate::run::{ErrorKind, Observation, Outcome};
 use crate::types::{CertificateId, DomainName, Secret, Timestamp};
 

@@ -9,6 +9,7 @@ mod connection;
 mod constant;
 mod doubts;
 mod finally;
+mod formats;
 pub(super) mod input;
 mod policy;
 mod reference;
@@ -83,6 +84,7 @@ pub(super) fn compile(
     }
     check_orders(raw, &infos, decoder);
     address::check_addresses(raw, decoder);
+    formats::check_formats(raw, &infos, decoder);
     finally::check_orders(raw, &infos, decoder);
     check_cycle(&steps, &infos, decoder);
     let needed: BTreeSet<&str> =

@@ -3,25 +3,15 @@
 use serde_json::json;
 
 use super::{defaulted, integer, list_of, optional, required, words};
+use crate::plan::file_format::FileFormat;
 use crate::plan::value_type::{Field, ValueType};
-
-/// The encodings that files can have.
-const FORMATS: [&str; 7] = [
-    "pkcs12",
-    "pkcs12-legacy",
-    "certificate-der",
-    "key-der",
-    "key-encrypted",
-    "fullchain",
-    "combined",
-];
 
 /// A file and its encoding.
 pub(super) fn format() -> ValueType {
     ValueType::Record(vec![
         required(
             "format",
-            words(&FORMATS),
+            words(&FileFormat::ALL.map(FileFormat::as_str)),
             "`pkcs12`: key, certificate and issuers, AES-256 and SHA-256; `pkcs12-legacy`: the same \
              with Triple DES and SHA-1, for Windows before Server 2019 and Java before 8u301; \
              `certificate-der`; `key-der`: PKCS#8; `key-encrypted`: PKCS#8 PEM, AES-256; \

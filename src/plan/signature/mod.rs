@@ -141,6 +141,11 @@ impl Signature {
         matches!(self.name, "regfish.create_order" | "regfish.reissue")
     }
 
+    /// Whether the certificate's own PEM files are in every set that it puts into its folder.
+    pub fn brings_pem(&self) -> bool {
+        self.name == "regfish.download"
+    }
+
     /// Whether the proof of the names has done its work once a step of this action has succeeded.
     pub fn ends_validation(&self) -> bool {
         matches!(self.name, "regfish.wait_issued" | "regfish.download")
