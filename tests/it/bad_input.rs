@@ -334,11 +334,29 @@ fn no_key_is_left_by_a_talkative_run_that_succeeds() {
     }
 }
 
+/// In a process of its own: `tracing` remembers for a whole process what nobody listens to.
+#[test]
+fn the_most_talkative_log_tells_method_path_and_status_but_not_the_key() {
+    let echo = format!("{{\"success\":false,\"error\":\"bad key {API_KEY}\"}}");
+    let parrot =
+        Parrot::saying(&http("401 Unauthorized", "content-type: application/json\r\n", &echo));
+    let project = Project::new();
+    project.write("plan.yaml", hasty_plan());
+    let mut command = project.command_for(&parrot.base_url, &["run", "plan.yaml", "-vvv"]);
+    command.env("CERTPLAN_LOG", "trace");
+    let finished = finish(command).expect_code(1);
+    for part in ["method=GET", "path=/tls/products", "status=401", "took="] {
+        assert!(finished.stderr.contains(part), "{part} in {finished}");
+    }
+    expect_no_key(&project, &finished);
+}
+
 #[test]
 fn an_api_that_is_down_fails_the_run_and_is_named() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let base_url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    // Bound, so that nobody else gets the port, but never listening.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let base_url = format!("http://{}", socket.local_addr().unwrap());
     let project = Project::new();
     project.write("plan.yaml", hasty_plan());
     let finished = project
