@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{ActionCall, Result, fail, success};
-use crate::files::{FileErrorKind, FileMode, create_private_directory, write_new};
+use crate::files::{
+    FileErrorKind, FileMode, create_private_directory, remove_interrupted, write_new,
+};
 use crate::pki::{CertificateRequest, KeyType, PrivateKey, create_csr as make_request};
 use crate::run::{ErrorKind, Outcome};
 use crate::types::{DomainName, Rest, printable};
@@ -72,6 +74,8 @@ fn create(folder: &Path, step: &str, parameters: &Parameters) -> Result<Outcome>
     let key_type = KeyType::parse(&parameters.key_type)
         .or_else(|error| fail(ErrorKind::Value, error.to_string()))?;
     create_private_directory(folder).or_else(file_fault)?;
+    // Half a step before a crash may have left a key that is nobody's.
+    remove_interrupted(folder).or_else(file_fault)?;
     let former = parameters.reuse_key.as_deref();
     let former = former.map(|path| former_key(path, key_type)).transpose()?;
     let reused_key = former.is_some();

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Group, User};
 
-use super::durable::{FileMode, partial_prefix};
+use super::durable::FileMode;
 use super::error::{FileError, show};
+use super::partial::{Writing, partial_prefix};
 use crate::types::{printable, shorten};
 
 /// Who may read the files of a set.
@@ -100,6 +101,7 @@ impl Access {
             return Ok(());
         }
         let probe = directory.join("access");
+        let _writing = Writing::in_folder(directory);
         let file = tempfile::Builder::new()
             .prefix(&partial_prefix(&probe))
             .tempfile_in(directory)

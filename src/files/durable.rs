@@ -2,17 +2,18 @@
 //!
 //! The content is written beside the target, flushed, given its name in one step, and then the
 //! directory is flushed, without which a new name can be lost in a power cut. A crash on the way
-//! leaves a hidden `.NAME.partial-…`, which nothing reads.
+//! leaves a hidden `.NAME.partial-…`, which nothing reads and [`super::partial`] removes.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tempfile::NamedTempFile;
 
 use super::access::Access;
 use super::error::FileError;
+use super::partial::{Writing, partial_prefix};
 
 /// Who may read a file. The umask does not change it: what is written must be usable as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,7 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: FileMode) -> Result<(), FileEr
         let exists = io::Error::from(io::ErrorKind::AlreadyExists);
         return Err(FileError { reason: "it exists already".to_owned(), ..refuse(path, &exists) });
     }
+    let _writing = Writing::in_folder(parent_of(path));
     let file = write_beside(path, bytes, mode).map_err(|error| refuse(path, &error))?;
     file.persist_noclobber(path).map_err(|error| refuse(path, &error.error))?;
     sync_directory(parent_of(path))
@@ -49,6 +51,7 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: FileMode) -> Result<(), FileEr
 
 /// Writes a file, in place of the one at the path if there is one; a link there is replaced itself.
 pub fn write_replace(path: &Path, bytes: &[u8], mode: FileMode) -> Result<(), FileError> {
+    let _writing = Writing::in_folder(parent_of(path));
     let file = write_beside(path, bytes, mode).map_err(|error| refuse(path, &error))?;
     file.persist(path).map_err(|error| refuse(path, &error.error))?;
     sync_directory(parent_of(path))
@@ -129,12 +132,6 @@ pub(super) fn parent_of(path: &Path) -> &Path {
         Some(parent) => parent,
         None => Path::new("/"),
     }
-}
-
-/// `.NAME.partial-`, the beginning of the hidden name under which something is made ready.
-pub(super) fn partial_prefix(path: &Path) -> String {
-    let name = path.file_name().map(PathBuf::from).unwrap_or_default();
-    format!(".{}.partial-", name.display())
 }
 
 fn refuse(path: &Path, error: &io::Error) -> FileError {

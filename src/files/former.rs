@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use super::durable::sync_directory;
 use super::error::{FileError, is_absent};
 use super::layout::{PREVIOUS, SETS, SetError, check_name, check_place, current, linked};
+use super::partial::remove_interrupted;
 use super::set::{link, make_current};
 
 /// The end of the hidden name of a set that is being removed.
@@ -167,7 +168,7 @@ pub fn roll_back(
 }
 
 /// Removes the oldest sets, so that beside the current one `keep` stay. The set that was current
-/// before is always among them.
+/// before is always among them. What interrupted writes have left goes as well.
 ///
 /// A set that cannot be removed stays, and is told of: the current one is as good as it was.
 pub fn remove_oldest(directory: &Path, keep: usize) -> Result<Removed, SetError> {
@@ -187,7 +188,10 @@ pub fn remove_oldest(directory: &Path, keep: usize) -> Result<Removed, SetError>
             Err(error) => removed.fault = removed.fault.or(Some(error)),
         }
     }
-    let swept = sync_directory(&folder).and_then(|()| sweep(&folder));
+    let swept = sync_directory(&folder)
+        .and_then(|()| sweep(&folder))
+        .and_then(|()| remove_interrupted(&folder))
+        .and_then(|()| remove_interrupted(directory));
     removed.fault = removed.fault.or_else(|| swept.err());
     Ok(removed)
 }

@@ -145,3 +145,39 @@ fn where_nothing_is_current_nothing_is_removed() {
     assert_eq!(remove_oldest(directory, 0).unwrap(), Removed::default());
     assert_eq!(names(directory), ["b", "a"]);
 }
+
+#[test]
+fn what_an_interrupted_write_left_goes_with_the_next_set() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    install(directory, "a", 1);
+    let partial = directory.join(SETS).join(".b.partial-aB3xY9");
+    fs::create_dir(&partial).unwrap();
+    fs::write(partial.join(KEY), "key").unwrap();
+    symlink("sets/b", directory.join(".current.partial-aB3xY9")).unwrap();
+    install(directory, "b", 2);
+    assert_eq!(remove_oldest(directory, 5).unwrap(), Removed::default());
+    let hidden = |folder: &Path| {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.filter(|name| name.to_string_lossy().starts_with('.')).count()
+    };
+    assert_eq!((hidden(directory), hidden(&directory.join(SETS))), (0, 0));
+    assert_eq!(shown(directory), "b");
+}
+
+#[test]
+fn nobody_loses_what_he_writes_while_others_clear_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            scope.spawn(move || {
+                for round in 0..10 {
+                    install(directory, &format!("{writer}-{round}"), 1);
+                    assert_eq!(remove_oldest(directory, 100).unwrap().fault, None);
+                }
+            });
+        }
+    });
+    assert_eq!(names(directory).len(), 40);
+}

@@ -22,14 +22,13 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::access::Access;
-use super::durable::{
-    FileMode, create_directory, parent_of, partial_prefix, sync_directory, write_plain,
-};
+use super::durable::{FileMode, create_directory, parent_of, sync_directory, write_plain};
 use super::error::{FileError, is_absent};
 use super::layout::{
     CURRENT, MAX_SIBLINGS, PREVIOUS, SETS, SetError, check_link, check_name, check_place, current,
     is_there,
 };
+use super::partial::{Writing, partial_prefix};
 
 /// The mode of directories, less the umask: servers that are not root must reach the certificate.
 pub(super) const DIRECTORY: u32 = 0o755;
@@ -102,6 +101,7 @@ impl CertificateSet<'_> {
 
     /// Finds the set among the existing ones, or writes it; answers with its name.
     fn place(&self, sets: &Path, wanted: &str) -> Result<String, SetError> {
+        let _writing = Writing::in_folder(sets);
         let mut ready = None;
         for number in 1..=MAX_SIBLINGS {
             let name = if number == 1 { wanted.to_owned() } else { format!("{wanted}-{number}") };
@@ -198,6 +198,7 @@ fn flip(directory: &Path, link: &str, name: &str) -> Result<(), SetError> {
         return Ok(());
     }
     let refuse = |error: io::Error| FileError::new("flip", &path, &error);
+    let _writing = Writing::in_folder(directory);
     let link = tempfile::Builder::new()
         .prefix(&partial_prefix(&path))
         .make_in(parent_of(&path), |temporary| symlink(&target, temporary))
