@@ -90,10 +90,7 @@ impl From<DriveError> for CliError {
 
 impl From<LockError> for CliError {
     fn from(error: LockError) -> Self {
-        let code = match error {
-            LockError::Held { .. } => ExitCode::Locked,
-            LockError::File { .. } => ExitCode::Usage,
-        };
+        let code = if error.is_held() { ExitCode::Locked } else { ExitCode::Usage };
         Self::new(code, error.to_string())
     }
 }

@@ -306,7 +306,7 @@ pub(super) async fn lock(
     loop {
         match state.locks().lock(key, holder) {
             Ok(lock) => return Ok(lock),
-            Err(error @ LockError::Held { .. }) if wait => {
+            Err(error) if error.is_held() && wait => {
                 if !said {
                     console.talk(&format!("{error}; waiting for it"));
                     said = true;
@@ -314,7 +314,7 @@ pub(super) async fn lock(
                 // The operating system can wait for a lock, but not so that Ctrl-C still works.
                 tokio::time::sleep(LOCK_INTERVAL).await;
             }
-            Err(error @ LockError::Held { .. }) => {
+            Err(error) if error.is_held() => {
                 return Err(CliError::from(error).hint("`--wait` waits until it is done"));
             }
             Err(error) => return Err(error.into()),

@@ -16,6 +16,7 @@ const NAME: &str = ".certplan";
 #[derive(Debug, Clone)]
 pub(super) struct StateDirectory {
     path: PathBuf,
+    locks: TargetLocks,
 }
 
 impl StateDirectory {
@@ -23,13 +24,17 @@ impl StateDirectory {
     pub(super) fn find(arguments: &StateArguments) -> Result<Self, CliError> {
         let here = working_directory()?;
         if let Some(path) = &arguments.state_dir {
-            return Ok(Self { path: here.join(path) });
+            return Ok(Self::at(here.join(path)));
         }
         let found = here.ancestors().map(|folder| folder.join(NAME)).find(|path| path.is_dir());
         if let Some(path) = &found {
             refuse_strangers(path)?;
         }
-        Ok(Self { path: found.unwrap_or_else(|| here.join(NAME)) })
+        Ok(Self::at(found.unwrap_or_else(|| here.join(NAME))))
+    }
+
+    fn at(path: PathBuf) -> Self {
+        Self { locks: TargetLocks::new(path.join("locks")), path }
     }
 
     /// Opens the store; makes it when this is the first run.
@@ -65,9 +70,9 @@ impl StateDirectory {
         self.path.join("keys")
     }
 
-    /// The locks of targets.
+    /// The locks of targets, all in one open file.
     pub(super) fn locks(&self) -> TargetLocks {
-        TargetLocks::new(self.path.join("locks"))
+        self.locks.clone()
     }
 
     /// The request budgets that all programs share.

@@ -288,8 +288,8 @@ fn a_low_soft_limit_of_open_files_is_raised_and_a_low_hard_one_is_told_before_an
     let batch = || command(&project, &world.base_url(), INVENTORY);
     let refused = finish(limited("-n 128", &batch())).expect_code(2);
     let _ = refused
-        .expect_talk("90 targets at once need 394 open files, and this process may have 128")
-        .expect_talk("or do them in parts of up to 12 targets, with `--limit`");
+        .expect_talk("50 requests at once need 214 open files, and this process may have 128")
+        .expect_talk("or do less at once: `--jobs 21`");
     world.expect_nothing_ordered();
     assert!(!project.path().join(".certplan/locks").exists());
     let done = finish(limited("-S -n 64", &batch())).expect_code(0);

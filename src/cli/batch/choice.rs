@@ -167,6 +167,7 @@ impl Choices {
                 Err(LockError::Held { holder, .. }) => {
                     Hold::Refused(format!("{holder} works on it"))
                 }
+                Err(error) if error.is_held() => Hold::Refused(error.to_string()),
                 Err(error) => Hold::Impossible(error.to_string()),
             };
         }

@@ -63,7 +63,7 @@ pub(in crate::cli) async fn go_on_with_many(
     console: &Console,
 ) -> Result<ExitCode, CliError> {
     let began_at = Timestamp::now();
-    open_files::allow_many(runs.len(), DEFAULT_JOBS)?;
+    open_files::allow_many(DEFAULT_JOBS.min(runs.len()), None)?;
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(runs.len());
     let mut worlds: BTreeMap<World, Party> = BTreeMap::new();
     // A thousand explanations of one edited file help nobody.

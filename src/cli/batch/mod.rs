@@ -102,7 +102,7 @@ pub(super) async fn run_inventory(
     choices.decide(store.as_ref(), &request.policy, arguments.batch.apply_drift).await?;
     let jobs = arguments.batch.jobs.unwrap_or(DEFAULT_JOBS);
     let meant = choices.choices.iter().filter(|choice| choice.is_work()).count();
-    open_files::allow_many(meant, jobs)?;
+    open_files::allow_many(jobs.min(meant), Some("--jobs"))?;
     choices.lock(&state);
     choices.decide_again(store.as_ref(), &request.policy, arguments.batch.apply_drift).await?;
     confirmation::confirm_orders(&choices, &arguments, console)?;

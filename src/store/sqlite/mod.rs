@@ -429,6 +429,6 @@ mod tests {
         drop(SqliteStore::open(&path).unwrap());
         Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
         let error = SqliteStore::open(&path).unwrap_err().to_string();
-        assert!(error.ends_with("has format 99; this program knows formats up to 2"), "{error}");
+        assert!(error.ends_with("has format 99; this program knows formats up to 3"), "{error}");
     }
 }

@@ -16,7 +16,10 @@ use crate::store::StoreError;
 const APPLICATION_ID: i64 = 0x4345_5254;
 
 /// The newest format that this program knows, and the one that it writes.
-const FORMAT: i64 = 2;
+///
+/// Format 2 added batches. Format 3 changed no table, but how targets are locked: a program that
+/// locks in the former way would not see who works on what.
+const FORMAT: i64 = 3;
 
 /// Another program may be in the middle of a large transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
