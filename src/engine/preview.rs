@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 use super::rendering::visible;
 use crate::graph::{CycleError, StepGraph};
 use crate::plan::{
-    Context, OnFailure, Partly, Plan, Step, check_fields, condition_partly, find_signature,
-    render_partly,
+    Context, Given, OnFailure, Partly, Plan, Step, Template, check_fields, condition_partly,
+    find_signature, names_differ, render_partly,
 };
 use crate::types::{StepId, Timestamp};
 
@@ -102,7 +102,13 @@ impl Evaluation<'_> {
         if holds == Some(false) {
             return result(Prospect::Skipped, IndexMap::new());
         }
-        let parameters = match parameters(step, &context) {
+        let parameters = parameters(step, &context).and_then(|parameters| {
+            match self.other_names(step, &parameters) {
+                Some(reason) => Err(reason),
+                None => Ok(parameters),
+            }
+        });
+        let parameters = match parameters {
             Ok(parameters) => parameters,
             // A step that may be skipped fails only if it is not; saying so early is no invention.
             Err(reason) if holds.is_none() => return fails(format!("if it runs: {reason}")),
@@ -115,6 +121,15 @@ impl Evaluation<'_> {
             (None, None) => Prospect::Perhaps,
         };
         result(prospect, parameters)
+    }
+
+    /// Why an order does not fit the request that another step makes for it.
+    fn other_names(&self, step: &Step, parameters: &IndexMap<String, Partly>) -> Option<String> {
+        let Some(Template::Expression(csr)) = step.with.get("csr") else { return None };
+        let id = csr.strip_prefix("steps.")?.strip_suffix(".csr")?;
+        let request = self.done.iter().find(|preview| preview.id.as_str() == id)?;
+        let uses = &self.plan.steps.get(&request.id)?.uses;
+        names_differ((&step.uses, parameters), (uses, &request.parameters))
     }
 
     fn blocked_by(&self, step: &Step) -> Option<StepId> {
@@ -163,10 +178,14 @@ fn parameters(step: &Step, context: &Context) -> Result<IndexMap<String, Partly>
             .map_err(|error| format!("parameter `{name}`: {error}"))?;
         values.insert(name.clone(), value);
     }
-    check_fields(&signature.parameters, &values).map_err(|mismatches| {
+    let parameters = check_fields(&signature.parameters, &values).map_err(|mismatches| {
         let texts: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
         format!("the parameters do not fit: {}", texts.join("; "))
-    })
+    })?;
+    let given = Given { parameters: &parameters, timeout: step.timeout };
+    let breaches = signature.breaches(&given).into_iter().filter(|breach| !breach.is_doubt);
+    let texts: Vec<String> = breaches.map(|breach| breach.to_string()).collect();
+    if texts.is_empty() { Ok(parameters) } else { Err(texts.join("; ")) }
 }
 
 #[cfg(test)]

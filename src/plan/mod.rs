@@ -4,6 +4,7 @@
 //! and [`evaluate_condition`] evaluate what is left to evaluate when a step's turn has come. All of
 //! it is pure: text in, values or diagnostics out; no file, no clock, no environment.
 
+mod address;
 mod compile;
 mod file_format;
 mod filter_functions;
@@ -45,7 +46,8 @@ pub use render::{Context, RenderError, evaluate_condition, render};
 pub use schedule::{ValidityLimit, ValiditySchedule};
 pub use schema::plan_schema;
 pub use signature::{
-    Repeat, Signature, Undoing, find as find_signature, nearest_action, signatures,
+    Breach, Given, Repeat, Rule, Signature, Undoing, find as find_signature, names_differ,
+    nearest_action, signatures,
 };
 pub use value_type::{Field, Mismatch, Presence, ValueType, check_record};
 

@@ -16,6 +16,22 @@ fn check_partly(value_type: &ValueType, value: &Partly) -> Result<Partly, Vec<Mi
         (_, Partly::Unknown(_)) => Ok(value.clone()),
         (ValueType::Any, _) => Ok(value.clone()),
         (value_type, Partly::Text { .. }) if value_type.is_text() => Ok(value.clone()),
+        (ValueType::Command, Partly::List(_)) => {
+            check_partly(&ValueType::List(Box::new(ValueType::String)), value)
+        }
+        (ValueType::MapOf(item), Partly::Map(entries)) => {
+            let mut wrong = Vec::new();
+            let mut checked = IndexMap::new();
+            for (name, value) in entries {
+                match check_partly(item, value) {
+                    Ok(value) => {
+                        checked.insert(name.clone(), value);
+                    }
+                    Err(found) => wrong.extend(within(&printable(name), found)),
+                }
+            }
+            if wrong.is_empty() { Ok(Partly::Map(checked)) } else { Err(wrong) }
+        }
         (ValueType::List(item), Partly::List(items)) => {
             let mut wrong = Vec::new();
             let mut checked = Vec::new();
@@ -101,5 +117,21 @@ mod tests {
         assert_eq!(checked.shown(), json!(["www.example.com", "‹steps.a.b›"]));
         let wrong = check_partly(&domains, &list("a b")).unwrap_err();
         assert!(wrong[0].to_string().starts_with("at `[0]`: expected domain"), "{}", wrong[0]);
+    }
+
+    #[test]
+    fn the_known_parts_of_a_map_and_of_a_command_are_checked_now() {
+        let unknown = || Partly::Unknown("steps.a.b".to_owned());
+        let words = ValueType::MapOf(Box::new(ValueType::String));
+        let map = |value: Json| {
+            let entries = [("x", Partly::Known(value)), ("y", unknown())];
+            Partly::Map(entries.map(|(name, value)| (name.to_owned(), value)).into())
+        };
+        assert!(check_partly(&words, &map(json!("1"))).is_ok());
+        let wrong = check_partly(&words, &map(json!(1))).unwrap_err();
+        assert!(wrong[0].to_string().starts_with("at `x`: expected string"), "{}", wrong[0]);
+        let command = |word: Json| Partly::List(vec![Partly::Known(word), unknown()]);
+        assert!(check_partly(&ValueType::Command, &command(json!("nginx"))).is_ok());
+        assert!(check_partly(&ValueType::Command, &command(json!(1))).is_err());
     }
 }

@@ -22,7 +22,7 @@ const DEPLOY: &str = "certplan: 1\nname: deploy\nconnections: { regfish: { api_k
                       a.example }\n  - id: reload\n    uses: command.run\n    with: { argv: [reload] \
                       }\n  - id: ask\n    uses: http.request\n    with: { url: \
                       \"https://a.example\" }\n  - id: served\n    uses: tls.check_served\n    with: { \
-                      host: a.example, sha256: aa }\n";
+                      host: a.example, sha256: '{{ target }}' }\n";
 
 /// The files beside every test file here.
 pub(crate) struct Shelf;

@@ -259,7 +259,7 @@ mod tests {
     fn plan() -> Plan {
         let text = "certplan: 1\nname: x\ninputs: { sku: { type: string } }\nsteps:\n  \
             - { id: order, uses: regfish.create_order, with: { sku: '{{ inputs.sku }}', \
-                common_name: a.example.com, csr: x } }\n";
+                common_name: a.example.com, csr: '{{ run.id }}' } }\n";
         let file = SourceFile::new("plan.yaml", text);
         parse_plan(&file).map_err(|wrong| wrong.render(false)).unwrap().0
     }

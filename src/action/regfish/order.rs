@@ -335,6 +335,10 @@ fn order_request(wanted: &Parameters, validity_days: Option<i64>) -> Result<Orde
     let Some(dcv_method) = DcvMethod::from_word(&wanted.dcv_method) else {
         return fail(ErrorKind::Value, format!("`{}` is no validation method", wanted.dcv_method));
     };
+    let dcv_emails = wanted.dcv_emails.clone().unwrap_or_default();
+    if dcv_method == DcvMethod::Email && dcv_emails.is_empty() {
+        return fail(ErrorKind::Value, "`dcv_method` is `email`, and `dcv_emails` names nobody");
+    }
     let validity_days = validity_days
         .map(u32::try_from)
         .transpose()
@@ -351,7 +355,7 @@ fn order_request(wanted: &Parameters, validity_days: Option<i64>) -> Result<Orde
             .collect(),
         csr: wanted.csr.clone(),
         dcv_method,
-        dcv_emails: wanted.dcv_emails.clone().unwrap_or_default(),
+        dcv_emails,
         org_id: wanted.org_id.as_deref().map(organization_id).transpose()?,
         renewal_of: wanted.renewal_of.as_deref().map(certificate_id).transpose()?,
         validity_days,

@@ -153,7 +153,7 @@ const TWO_AND_ONE: &str = "
 const ORDER: &str = "
   - id: order
     uses: regfish.create_order
-    with: { sku: X, common_name: www.example.com, csr: x }
+    with: { sku: X, common_name: www.example.com, csr: '{{ target }}' }
     timeout: 10s
 ";
 

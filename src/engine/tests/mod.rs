@@ -43,7 +43,7 @@ pub(super) fn plan(steps: &str) -> Arc<Plan> {
 
 /// Steps that order and wait, without anything around.
 pub(super) const ORDER: &str = "
-  - { id: order, uses: regfish.create_order, with: { sku: X, common_name: www.example.com, csr: x } }
+  - { id: order, uses: regfish.create_order, with: { sku: X, common_name: www.example.com, csr: '{{ target }}' } }
   - id: issued
     uses: regfish.wait_issued
     with: { certificate_id: '{{ steps.order.certificate_id }}' }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 
 const RECORDS: &str = "
-  - { id: order, uses: regfish.create_order, with: { sku: X, common_name: www.example.com, csr: x } }
+  - { id: order, uses: regfish.create_order, with: { sku: X, common_name: www.example.com, csr: '{{ target }}' } }
   - id: validation
     uses: regfish.wait_dns_records
     with: { certificate_id: '{{ steps.order.certificate_id }}' }

@@ -5,7 +5,7 @@ use crate::engine::StepChange;
 
 const BEFORE: &str = "
   - { id: product, uses: regfish.list_products, with: { sku: X } }
-  - { id: order, uses: regfish.create_order, with: { sku: '{{ steps.product.sku }}', common_name: www.example.com, csr: x } }
+  - { id: order, uses: regfish.create_order, with: { sku: '{{ steps.product.sku }}', common_name: www.example.com, csr: '{{ target }}' } }
   - { id: issued, uses: regfish.wait_issued, with: { certificate_id: '{{ steps.order.certificate_id }}' } }
 ";
 
@@ -52,7 +52,7 @@ fn before_the_order_everything_may_change_but_what_has_begun() {
     let edited = plan(&BEFORE.replace("www.example.com", "api.example.com"));
     assert!(scene.engine.obstacles(&edited).is_empty());
     let gone = plan(
-        "  - { id: order, uses: regfish.create_order, with: { sku: X, common_name: www.example.com, csr: x } }\n",
+        "  - { id: order, uses: regfish.create_order, with: { sku: X, common_name: www.example.com, csr: '{{ target }}' } }\n",
     );
     assert_eq!(scene.engine.obstacles(&gone), ["it has no step `product`, which has begun"]);
 }

@@ -22,7 +22,8 @@ fn steps() -> impl Strategy<Value = String> {
             }
             let action = match (index == order, bits & 7) {
                 (true, _) => {
-                    "regfish.create_order, with: { sku: X, common_name: www.example.com, csr: x }"
+                    "regfish.create_order, with: { sku: X, common_name: www.example.com, csr: \
+                     '{{ target }}' }"
                 }
                 (false, 0 | 1) => "regfish.wait_issued, with: { certificate_id: A }",
                 (false, _) => "regfish.list_products, with: { sku: X }",

@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
-use super::address::is_url;
 use super::source::{Wanted, compile_source};
 use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::{Key, Kind, Node};
 use crate::document::suggest::{list, nearest};
+use crate::plan::address::is_url;
 use crate::plan::model::{Connection, SecretSource};
 use crate::plan::template::has_code;
 use crate::types::printable;

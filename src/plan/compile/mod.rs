@@ -4,7 +4,6 @@
 //! everything it finds and never stops at the first mistake; the plan that it returns is good only
 //! when nothing was an error.
 
-mod address;
 mod connection;
 mod constant;
 mod doubts;
@@ -13,6 +12,7 @@ mod formats;
 pub(super) mod input;
 mod policy;
 mod reference;
+mod rules;
 mod source;
 mod step;
 pub(super) mod value;
@@ -83,8 +83,8 @@ pub(super) fn compile(
         steps.insert(step.id.clone(), step);
     }
     check_orders(raw, &infos, decoder);
-    address::check_addresses(raw, decoder);
     formats::check_formats(raw, &infos, decoder);
+    rules::check_names(raw, &steps, decoder);
     finally::check_orders(raw, &infos, decoder);
     check_cycle(&steps, &infos, decoder);
     let needed: BTreeSet<&str> =

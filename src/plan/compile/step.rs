@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::reference::Checker;
 use super::value::shown;
-use super::{Known, StepInfo, finally, policy};
+use super::{Known, StepInfo, finally, policy, rules};
 use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::{Key, Kind, Node};
@@ -30,9 +30,11 @@ pub(super) fn compile_step(
     let mut checker =
         Checker { known, own: info, decoder, needs: BTreeSet::new(), used_inputs, constants };
     let when = raw.when.and_then(|node| condition(node, &mut checker));
+    let before = checker.decoder.diagnostics.iter().count();
     let with = parameters(raw, info, &mut checker);
     needs.append(&mut checker.needs);
-    Step {
+    let fits = decoder.diagnostics.iter().count() == before;
+    let step = Step {
         id: raw.id.value.clone(),
         uses: raw.uses.as_ref().map(|uses| uses.value.clone()).unwrap_or_default(),
         needs,
@@ -44,7 +46,12 @@ pub(super) fn compile_step(
         on_failure: raw.on_failure,
         share: policy::share(raw, info, decoder),
         finally: raw.finally,
+    };
+    // Beside a mistake that was just reported, its consequences would only distract.
+    if fits {
+        rules::check(raw, info, &step, decoder);
     }
+    step
 }
 
 fn explicit_needs(

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::rule::outside;
 use super::{Repeat, Signature, defaulted, integer, list_of, optional, required, words};
 use crate::plan::policy::{OnTimeout, PollPolicy, RetryPolicy};
 use crate::plan::value_type::{Field, ValueType};
@@ -26,6 +27,7 @@ fn action(name: &'static str, summary: &'static str) -> Signature {
         installs: None,
         undoes: None,
         one_of: &[],
+        rules: &[],
         repeat: Repeat::Safe,
         retry: RetryPolicy::never(),
         poll: None,
@@ -96,6 +98,7 @@ fn http_request() -> Signature {
             ),
             repeat("`ask` for POST and PATCH"),
         ],
+        rules: &[outside::url, outside::one_body, outside::headers],
         output: vec![
             summary(),
             required("status", integer(100, 999), "the status of the answer"),
@@ -166,6 +169,14 @@ fn command_run() -> Signature {
             ),
             repeat("`ask`"),
         ],
+        rules: &[
+            outside::changes_of_something,
+            outside::directory,
+            outside::certificate_directory,
+            outside::some_exit_is_a_success,
+            outside::variables,
+            outside::ends_before_the_attempt,
+        ],
         output: vec![
             summary(),
             required("ran", ValueType::Boolean, "false when nothing had changed"),
@@ -204,6 +215,12 @@ fn check_served() -> Signature {
                 ValueType::Path,
                 "a file whose first certificate must be served",
             ),
+        ],
+        rules: &[
+            outside::host,
+            outside::server_name,
+            outside::fingerprint,
+            outside::certificate_file,
         ],
         output: vec![
             summary(),
@@ -244,6 +261,7 @@ fn rollback() -> Signature {
                 "the set to go back to; by default the one that was current before",
             ),
         ],
+        rules: &[outside::directory_of_a_download, outside::set, outside::set_to_go_back_to],
         output: vec![summary(), required("set", ValueType::String, "the set that is current now")],
         example: "\
 - id: back

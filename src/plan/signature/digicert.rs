@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::rule::ordering;
 use super::{
     Repeat, Signature, defaulted, list_of, optional, poll_policy, required, retry_requests, words,
 };
@@ -38,6 +39,7 @@ fn order_validation() -> Signature {
             ),
         ],
         one_of: &[],
+        rules: &[ordering::order_id],
         output: output(),
         moves: None,
         installs: None,

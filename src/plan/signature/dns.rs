@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::rule::outside;
 use super::{
     Repeat, Signature, defaulted, list_of, optional, poll_policy, required, retry_requests, words,
 };
@@ -34,6 +35,7 @@ fn dns(name: &'static str, summary: &'static str) -> Signature {
         installs: None,
         undoes: None,
         one_of: &[],
+        rules: &[],
         repeat: Repeat::Safe,
         retry: retry_requests(),
         poll: None,
@@ -67,6 +69,7 @@ fn preflight() -> Signature {
             ),
             resolver(),
         ],
+        rules: &[outside::some_issuer, outside::resolver],
         output: vec![
             summary(),
             required("zones", list_of(ValueType::String), "the zones that hold the names"),
@@ -116,6 +119,7 @@ fn wait_propagated() -> Signature {
                 "whether a name server that never answers is waited for",
             ),
         ],
+        rules: &[outside::resolver],
         output: vec![
             summary(),
             required("zones", list_of(ValueType::String), "the zones that hold the records"),

@@ -8,15 +8,20 @@ mod digicert;
 mod dns;
 mod installation;
 mod regfish;
+mod rule;
 mod x509;
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+use super::partial::Partly;
 use super::policy::{PollPolicy, RetryPolicy};
 use super::value_type::{Field, Presence, ValueType};
+pub use rule::{Breach, Given, Rule};
 
 /// An action as plans see it.
 #[derive(Debug, Clone)]
@@ -31,6 +36,8 @@ pub struct Signature {
     pub parameters: Vec<Field>,
     /// Optional parameters of which exactly one must be given; empty when there is no such choice.
     pub one_of: &'static [&'static str],
+    /// What it refuses though every parameter has its type.
+    pub rules: &'static [Rule],
     /// What other steps read as `steps.ID.FIELD`.
     pub output: Vec<Field>,
     /// The output field that the world can change after the step succeeded; a later step that sees
@@ -79,6 +86,32 @@ pub enum Repeat {
     Reconcile,
 }
 
+/// Why an order is refused for the names in its certificate request, as far as both are known: each
+/// step is its action and its parameters in their normal form.
+pub fn names_differ(
+    (order, ordered): (&str, &IndexMap<String, Partly>),
+    (request, asked): (&str, &IndexMap<String, Partly>),
+) -> Option<String> {
+    let (ordered, asked) = match (order, request) {
+        ("regfish.create_order", "x509.create_csr") => (names(ordered)?, names(asked)?),
+        _ => return None,
+    };
+    let list = |names: &BTreeSet<&str>| {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(", ")
+    };
+    (ordered != asked).then(|| {
+        format!("the certificate request is for {}, the order for {}", list(&asked), list(&ordered))
+    })
+}
+
+/// The names of an order or a request, when all of them are known.
+fn names(parameters: &IndexMap<String, Partly>) -> Option<BTreeSet<&str>> {
+    let text = |name: &str| parameters.get(name)?.known();
+    let further = text("dns_names")?.as_array()?.iter().map(Value::as_str);
+    further.chain([text("common_name")?.as_str()]).collect()
+}
+
 impl Repeat {
     /// The word that documentation uses.
     pub fn as_str(self) -> &'static str {
@@ -122,6 +155,11 @@ impl Signature {
     /// The parameter called `name`.
     pub fn parameter(&self, name: &str) -> Option<&Field> {
         self.parameters.iter().find(|field| field.name == name)
+    }
+
+    /// Everything that its rules say against these parameters.
+    pub fn breaches(&self, given: &Given<'_>) -> Vec<Breach> {
+        self.rules.iter().filter_map(|rule| rule(given)).collect()
     }
 
     /// Whether a step with these parameters is sent in phases: what is only looked up is not.
@@ -226,7 +264,6 @@ fn poll_policy(every_seconds: u64, timeout_seconds: u64) -> PollPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
 
     #[test]
     fn action_names_and_their_fields_are_unique() {

@@ -4,6 +4,7 @@ mod renewal;
 
 use serde_json::json;
 
+use super::rule::{ordering, outside};
 use super::{
     Repeat, Signature, Undoing, defaulted, installation, integer, list_of, optional, poll_policy,
     required, retry_requests, words,
@@ -40,6 +41,7 @@ fn regfish(name: &'static str, summary: &'static str) -> Signature {
         connection: Some("regfish"),
         parameters: Vec::new(),
         one_of: &[],
+        rules: &[],
         output: Vec::new(),
         moves: None,
         installs: None,
@@ -76,6 +78,7 @@ fn list_products() -> Signature {
                 "what the product must be; a product that is not is an error before any order",
             ),
         ],
+        rules: &[ordering::sku],
         output: vec![
             required("sku", ValueType::String, "the product in the catalog's own spelling"),
             optional("name", ValueType::String, "its name for people"),
@@ -116,6 +119,11 @@ fn resolve_organization() -> Signature {
                 "the organization to make when there is none of this name, address and country; it \
                  is never made twice, and parks the run until the vendor lets it be used",
             ),
+        ],
+        rules: &[
+            ordering::made_as_it_is_looked_for,
+            ordering::country_code,
+            ordering::organization_is_filled_in,
         ],
         output: vec![
             required("id", ValueType::String, "the public id"),
@@ -195,6 +203,15 @@ fn create_order() -> Signature {
                 "the id of the certificate that this one follows; the new one has an id of its own",
             ),
         ],
+        rules: &[
+            ordering::mail_has_an_address,
+            ordering::addresses_have_a_mail,
+            ordering::sku,
+            ordering::csr,
+            ordering::org_id,
+            ordering::renewal_of,
+            ordering::schedule_has_days,
+        ],
         output: vec![
             certificate_id(),
             required("status", ValueType::String, "the vendor's word for its state"),
@@ -228,6 +245,7 @@ fn create_order() -> Signature {
   with:
     sku: \"{{ steps.product.sku }}\"
     common_name: www.example.com
+    dns_names: [example.com]
     csr: \"{{ steps.key.csr }}\"
     validity_days: 90
 ",
@@ -247,6 +265,7 @@ fn complete_order() -> Signature {
             ),
         ],
         one_of: &["org_id", "fallback"],
+        rules: &[ordering::certificate_id, ordering::org_id],
         output: vec![
             certificate_id(),
             required("status", ValueType::String, "the vendor's word for its state"),
@@ -272,6 +291,7 @@ fn complete_order() -> Signature {
 fn wait_dns_records() -> Signature {
     Signature {
         parameters: vec![certificate_id()],
+        rules: &[ordering::certificate_id],
         output: vec![
             certificate_id(),
             required("status", ValueType::String, "the vendor's word for its state"),
@@ -326,6 +346,7 @@ fn put_records() -> Signature {
                 "time to live, in seconds",
             ),
         ],
+        rules: &[outside::one_target_for_a_name],
         output: vec![required(
             "records",
             list_of(ValueType::Record(vec![
@@ -426,6 +447,7 @@ fn wait_issued() -> Signature {
                 "for a reissue: the serial number that the certificate must no longer have",
             ),
         ],
+        rules: &[ordering::certificate_id, ordering::public_key],
         output: vec![
             certificate_id(),
             required("status", ValueType::String, "the vendor's word for its state"),
@@ -467,6 +489,7 @@ fn download() -> Signature {
         .into_iter()
         .chain(installation::parameters())
         .collect(),
+        rules: &[ordering::certificate_id, outside::key, outside::directory],
         output: [
             certificate_id(),
             required("directory", ValueType::Path, "the folder"),

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::rule::{ordering, outside};
 use super::{Repeat, Signature, defaulted, installation, list_of, optional, required, words};
 use crate::plan::policy::RetryPolicy;
 use crate::plan::value_type::ValueType;
@@ -37,6 +38,7 @@ fn create_csr() -> Signature {
             ),
         ],
         one_of: &[],
+        rules: &[ordering::common_name_fits, outside::reuse_key],
         output: vec![
             required("csr", ValueType::String, "the request, PEM"),
             required("key_file", ValueType::Path, "where the private key is kept"),
@@ -95,6 +97,7 @@ fn export() -> Signature {
         connection: None,
         parameters: own.into_iter().chain(installation::parameters()).collect(),
         one_of: &[],
+        rules: &[],
         output: output.into_iter().chain(installation::outputs()).collect(),
         moves: None,
         installs: Some("directory"),

@@ -1,0 +1,156 @@
+//! The rules of actions ([`Rule`]), held against what is written: what no input and no answer changes
+//! is told when the plan is checked.
+//!
+//! [`Rule`]: crate::plan::signature::Rule
+
+use indexmap::IndexMap;
+
+use super::StepInfo;
+use crate::document::decode::Decoder;
+use crate::document::diagnostic::Diagnostic;
+use crate::document::node::{Kind, Node};
+use crate::document::source::Span;
+use crate::plan::model::{Step, Template};
+use crate::plan::partial::Partly;
+use crate::plan::partial_check::check_fields;
+use crate::plan::raw::{RawPlan, RawStep};
+use crate::plan::signature::{Breach, Given, Signature, names_differ};
+use crate::plan::template::{Parsed, parse};
+use crate::types::StepId;
+
+/// Reports what the rules of its action say against a step. Its parameters have their types.
+pub(super) fn check(raw: &RawStep<'_>, info: &StepInfo, step: &Step, decoder: &mut Decoder<'_>) {
+    let Some((signature, parameters)) = info.signature.and_then(|it| written(step, it)) else {
+        return;
+    };
+    let given = Given { parameters: &parameters, timeout: step.timeout };
+    for breach in signature.breaches(&given) {
+        report(raw, breach, decoder);
+    }
+}
+
+/// An order is refused when its certificate request is for other names. Where both are written, it is
+/// seen here; the request is made by the step that the order reads it from.
+pub(super) fn check_names(
+    raw: &RawPlan<'_>,
+    steps: &IndexMap<StepId, Step>,
+    decoder: &mut Decoder<'_>,
+) {
+    for order in raw.steps.iter() {
+        let Some((_, entries)) = order.with else { continue };
+        let of = |id: &str| {
+            let step = steps.get(id)?;
+            Some(written(step, crate::plan::signature::find(&step.uses)?)?.1)
+        };
+        let found = entries.iter().find(|(key, _)| key.name == "csr").and_then(|(_, node)| {
+            let id = made_by(node)?;
+            let (order, request) = (steps.get(order.id.value.as_str())?, steps.get(id.as_str())?);
+            let differ = names_differ(
+                (&order.uses, &of(order.id.as_str())?),
+                (&request.uses, &of(request.id.as_str())?),
+            )?;
+            Some((node, id, differ))
+        });
+        let Some((node, id, differ)) = found else { continue };
+        let made = raw.steps.iter().find(|step| step.id.value.as_str() == id);
+        let diagnostic = Diagnostic::error("names-differ", differ)
+            .at(node.span, "the vendor would be asked for names that its request does not have");
+        decoder.push(match made {
+            Some(made) => diagnostic.also(made.id.span, "the request is made here"),
+            None => diagnostic,
+        });
+    }
+}
+
+/// The step whose `csr` a parameter passes on as it is.
+fn made_by(node: &Node) -> Option<String> {
+    let Ok(Parsed::Expression { inside, .. }) = parse(node.as_str()?) else { return None };
+    let id = inside.strip_prefix("steps.")?.strip_suffix(".csr")?;
+    Some(id.to_owned())
+}
+
+/// What is written of a step's parameters, in their normal form; none while they misfit.
+fn written<'s>(
+    step: &Step,
+    signature: &'s Signature,
+) -> Option<(&'s Signature, IndexMap<String, Partly>)> {
+    let entries = step.with.iter().map(|(name, template)| (name.clone(), constant(template)));
+    let parameters = check_fields(&signature.parameters, &entries.collect()).ok()?;
+    Some((signature, parameters))
+}
+
+/// A template as far as it has no code.
+fn constant(template: &Template) -> Partly {
+    match template {
+        Template::Literal(value) => Partly::Known(value.clone()),
+        Template::Expression(code) => Partly::Unknown(code.clone()),
+        Template::Text(text) => Partly::Text { shown: text.clone(), unknown: Vec::new() },
+        Template::List(items) => Partly::List(items.iter().map(constant).collect()),
+        Template::Map(entries) => {
+            Partly::Map(entries.iter().map(|(name, item)| (name.clone(), constant(item))).collect())
+        }
+    }
+}
+
+/// The breach as it is told, and what must not be shown hidden.
+fn report(raw: &RawStep<'_>, breach: Breach, decoder: &mut Decoder<'_>) {
+    let Place { name, value } = place(raw, &breach.at);
+    if let (true, Some(node)) = (breach.is_secret, value) {
+        decoder.mask(node);
+    }
+    let at = match value {
+        Some(node) if !breach.is_name && !is_block(node) => node.span,
+        _ => name,
+    };
+    let diagnostic = match breach.is_doubt {
+        true => Diagnostic::warning(breach.code, breach.message),
+        false => Diagnostic::error(breach.code, breach.message),
+    };
+    let diagnostic = diagnostic.at(at, breach.remark);
+    let diagnostic = breach.help.into_iter().fold(diagnostic, Diagnostic::help);
+    decoder.push(match breach.also {
+        Some((other, remark)) => diagnostic.also(place(raw, &[other.to_owned()]).name, remark),
+        None => diagnostic,
+    });
+}
+
+/// A map or a list: what is written of it has no extent that could be shown.
+fn is_block(node: &Node) -> bool {
+    matches!(node.kind, Kind::Map(_) | Kind::Seq(_))
+}
+
+/// Where a part of the parameters stands.
+struct Place<'n> {
+    /// Its name, or that of the nearest part around it that has one.
+    name: Span,
+    /// What is written there, unless nothing is.
+    value: Option<&'n Node>,
+}
+
+/// The part at a path below `with`.
+fn place<'n>(raw: &RawStep<'n>, path: &[String]) -> Place<'n> {
+    let (mut name, mut entries) = match (&raw.with, &raw.uses) {
+        (Some((key, entries)), _) => (*key, *entries),
+        (None, Some(uses)) => (uses.span, &[][..]),
+        (None, None) => (raw.id.span, &[][..]),
+    };
+    let (mut items, mut value): (&[Node], _) = (&[], None);
+    for part in path {
+        let item = part.parse().ok().and_then(|at: usize| items.get(at));
+        let node = match (entries.iter().find(|(key, _)| key.name == *part), item) {
+            (Some((key, node)), _) => {
+                name = key.span;
+                node
+            }
+            (None, Some(node)) => node,
+            (None, None) => return Place { name, value: None },
+        };
+        (entries, items) = match &node.kind {
+            Kind::Map(entries) => (entries.as_slice(), &[][..]),
+            Kind::Seq(items) => (&[][..], items.as_slice()),
+            _ => (&[][..], &[][..]),
+        };
+        value = Some(node);
+    }
+    Place { name, value }
+}

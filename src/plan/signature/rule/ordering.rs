@@ -1,0 +1,206 @@
+//! Rules of the actions that look up, order and fetch at the vendor and its CA.
+
+use serde_json::Value;
+
+use super::{Breach, Given, refused, shown};
+use crate::types::{CertificateId, DigicertOrderId, OrganizationId};
+
+/// What a certificate request stands between (RFC 7468, section 7; the second is what older tools
+/// write).
+const REQUEST_LABELS: [&str; 2] = ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"];
+
+/// The longest common name that a certificate can hold (RFC 5280, appendix A.1).
+const LONGEST_COMMON_NAME: usize = 64;
+
+pub(in crate::plan::signature) fn certificate_id(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("certificate_id", refused(CertificateId::parse))
+}
+
+pub(in crate::plan::signature) fn renewal_of(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("renewal_of", refused(CertificateId::parse))
+}
+
+pub(in crate::plan::signature) fn org_id(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("org_id", refused(OrganizationId::parse))
+}
+
+pub(in crate::plan::signature) fn order_id(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("order_id", |text| refused(DigicertOrderId::parse)(text.trim()))
+}
+
+pub(in crate::plan::signature) fn sku(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("sku", |text| text.trim().is_empty().then(|| "it is empty".to_owned()))
+}
+
+/// The CA has to be told where to write (contract A.4).
+pub(in crate::plan::signature) fn mail_has_an_address(given: &Given<'_>) -> Option<Breach> {
+    let nobody = given.lacks("dcv_emails") || given.is_empty("dcv_emails");
+    (given.text("dcv_method") == Some("email") && nobody).then(|| {
+        Breach::at(
+            &["dcv_method"],
+            "an order that is proved by e-mail needs `dcv_emails`",
+            "where does the CA write to?",
+        )
+        .code("missing-parameter")
+        .help("for example `dcv_emails: [hostmaster@example.com]`")
+    })
+}
+
+pub(in crate::plan::signature) fn addresses_have_a_mail(given: &Given<'_>) -> Option<Breach> {
+    let some = given.value("dcv_emails").and_then(Value::as_array).is_some_and(|to| !to.is_empty());
+    (given.text("dcv_method") == Some("dns-cname-token") && some).then(|| {
+        Breach::at(
+            &["dcv_emails"],
+            "nobody is written to: the order is proved by a DNS record",
+            "has no meaning without `dcv_method: email`",
+        )
+        .code("parameters-exclude")
+        .doubt()
+    })
+}
+
+pub(in crate::plan::signature) fn csr(given: &Given<'_>) -> Option<Breach> {
+    let text = given.text("csr")?;
+    let breach = Breach::at(&["csr"], "`csr` is no certificate request", no_request(text)?);
+    let breach = breach.help("`x509.create_csr` makes one: `csr: \"{{ steps.key.csr }}\"`");
+    Some(if text.contains("PRIVATE KEY") { breach.secret() } else { breach })
+}
+
+/// Why a text is not one certificate request in PEM; what is inside shows when it is read.
+fn no_request(text: &str) -> Option<String> {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let label = |line: &str, word: &str| {
+        let rest = line.strip_prefix("-----")?.strip_prefix(word)?.strip_prefix(' ')?;
+        rest.strip_suffix("-----").map(str::to_owned)
+    };
+    let Some(begin) = lines.find_map(|line| label(line, "BEGIN")) else {
+        return Some("it has no line `-----BEGIN CERTIFICATE REQUEST-----`".to_owned());
+    };
+    if !REQUEST_LABELS.contains(&begin.as_str()) {
+        return Some(format!("it holds a `{}`", shown(&begin)));
+    }
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/= \t".contains(c);
+    let mut characters = 0;
+    for line in lines.by_ref() {
+        if let Some(end) = label(line, "END") {
+            let again = lines.any(|line| label(line, "BEGIN").is_some());
+            return match (end == begin, characters) {
+                (false, _) => Some(format!("it ends with `{}`", shown(&end))),
+                (true, 0) => Some("there is nothing in it".to_owned()),
+                (true, _) if again => Some("it holds more than one block".to_owned()),
+                (true, _) => None,
+            };
+        }
+        if !line.chars().all(is_base64) {
+            return Some("what is inside is not base64".to_owned());
+        }
+        characters += line.len();
+    }
+    Some("it has no line `-----END CERTIFICATE REQUEST-----`; is it whole?".to_owned())
+}
+
+/// `{ from, days }` of the plan's own schedule.
+pub(in crate::plan::signature) fn schedule_has_days(given: &Given<'_>) -> Option<Breach> {
+    let limits = given.value("validity_schedule")?.as_array()?;
+    let days =
+        limits.iter().enumerate().filter_map(|(at, limit)| Some((at, limit["from"].as_str()?)));
+    let is_day = |text: &str| text.parse::<jiff::civil::Date>().is_ok();
+    let (at, text) = days.into_iter().find(|(_, text)| !is_day(text))?;
+    let message = format!("`{}` in `validity_schedule` is no day", shown(text));
+    let at = at.to_string();
+    let breach = Breach::at(&["validity_schedule", &at, "from"], message, "there is no such day");
+    Some(breach.help("for example `2027-03-15`"))
+}
+
+pub(in crate::plan::signature) fn common_name_fits(given: &Given<'_>) -> Option<Breach> {
+    let name = given.text("common_name").filter(|name| name.len() > LONGEST_COMMON_NAME)?;
+    let remark = format!("it has {} characters, and a certificate can hold 64", name.len());
+    let breach = Breach::at(&["common_name"], "this name is too long for a common name", remark);
+    Some(breach.help("let a shorter name be the first one, and this one of `dns_names`"))
+}
+
+/// With `create`, both are the name: found by one and made under the other, it would be made again.
+pub(in crate::plan::signature) fn made_as_it_is_looked_for(given: &Given<'_>) -> Option<Breach> {
+    let (wanted, made) = (given.text("match")?, given.text_in("create", "organization")?);
+    (wanted != made).then(|| {
+        let message = format!(
+            "`match` is `{}` and `create.organization` is `{}`",
+            shown(wanted),
+            shown(made)
+        );
+        Breach::at(&["match"], message, "with `create`, both are the name of the organization")
+    })
+}
+
+pub(in crate::plan::signature) fn country_code(given: &Given<'_>) -> Option<Breach> {
+    let code = given.text_in("create", "country_code")?;
+    let fits = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
+    (!fits).then(|| {
+        let message = format!("`{}` is no country code", shown(code));
+        Breach::at(&["create", "country_code"], message, "two letters are needed, such as `DE`")
+    })
+}
+
+pub(in crate::plan::signature) fn organization_is_filled_in(given: &Given<'_>) -> Option<Breach> {
+    let entries = given.entries("create").into_iter();
+    let (name, _) = entries
+        .filter(|(name, _)| *name != "country_code")
+        .find(|(_, text)| text.is_some_and(|text| text.trim().is_empty()))?;
+    let message = format!("`create.{}` is empty", shown(name));
+    Some(Breach::at(&["create", name], message, "the vendor needs it"))
+}
+
+pub(in crate::plan::signature) fn says_what_to_find(given: &Given<'_>) -> Option<Breach> {
+    let blank = given.text("certificate_id").is_some_and(|id| id.trim().is_empty());
+    ((given.lacks("certificate_id") || blank) && given.lacks("common_name")).then(|| {
+        Breach::at(
+            &["certificate_id"],
+            "it is not said which certificate is meant",
+            "give `certificate_id` or `common_name`",
+        )
+        .code("missing-parameter")
+    })
+}
+
+/// An empty id stands for none: an input may be left empty.
+pub(in crate::plan::signature) fn found_by_id(given: &Given<'_>) -> Option<Breach> {
+    let parse = refused(CertificateId::parse);
+    given.unusable("certificate_id", |text| match text.trim() {
+        "" => None,
+        text => parse(text),
+    })
+}
+
+pub(in crate::plan::signature) fn public_key(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("public_key_sha256", super::no_digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUEST: &str = "-----BEGIN CERTIFICATE REQUEST-----\nMIIB\nAAA=\n-----END CERTIFICATE \
+                           REQUEST-----\n";
+
+    #[test]
+    fn a_request_is_known_by_what_it_stands_between() {
+        assert_eq!(no_request(REQUEST), None);
+        assert_eq!(no_request(&REQUEST.replace("CERTIFICATE R", "NEW CERTIFICATE R")), None);
+        assert_eq!(no_request(&REQUEST.replace('\n', "\r\n")), None);
+        assert_eq!(no_request(&format!("Certificate Request:\n  Data:\n{REQUEST}")), None);
+        for (text, reason) in [
+            (String::new(), "has no line `-----BEGIN"),
+            ("csr.pem".to_owned(), "has no line `-----BEGIN"),
+            (REQUEST.replace("CERTIFICATE REQUEST", "PRIVATE KEY"), "holds a `PRIVATE KEY`"),
+            (REQUEST.replace("MIIB\nAAA=\n", ""), "nothing in it"),
+            (REQUEST.replace("MIIB", "MI$B"), "not base64"),
+            (REQUEST.repeat(2), "more than one block"),
+            (REQUEST.replace("-----END", "----- END"), "not base64"),
+            (REQUEST[..40].to_owned(), "is it whole?"),
+            (REQUEST.replace("END CERTIFICATE R", "END NEW CERTIFICATE R"), "ends with"),
+        ] {
+            let found = no_request(&text).unwrap_or_default();
+            assert!(found.contains(reason), "{text}: {found}");
+        }
+    }
+}

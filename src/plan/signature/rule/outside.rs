@@ -1,0 +1,222 @@
+//! Rules of the actions that reach beyond the CA: servers, programs, name servers, files.
+
+use core::net::IpAddr;
+
+use serde_json::Value;
+
+use super::{Breach, Given, no_digest, no_shell, not_below, shown};
+use crate::plan::address::{is_resolver, is_url};
+use crate::types::{format_duration, parse_duration};
+
+/// Signs that may stand in the name of a header beside letters and digits (RFC 9110, 5.6.2).
+const HEADER_SIGNS: &str = "!#$%&'*+-.^_`|~";
+
+pub(in crate::plan::signature) fn url(given: &Given<'_>) -> Option<Breach> {
+    let url = given.text("url").filter(|url| !is_url(url))?;
+    let host = url.split("://").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next());
+    if host.is_some_and(|host| host.contains('@')) {
+        let message = "`url` holds a user name or password";
+        let breach = Breach::at(&["url"], message, "it does not belong into an address");
+        return Some(breach.code("bad-url").help("send it under `secret_headers`").secret());
+    }
+    let breach = Breach::at(&["url"], "`url` is no address", "expected `https://…`");
+    Some(breach.code("bad-url").help("plain `http://` works for this machine only (`127.0.0.1`)"))
+}
+
+pub(in crate::plan::signature) fn one_body(given: &Given<'_>) -> Option<Breach> {
+    (given.has("json") && given.has("text")).then(|| {
+        Breach::at(&["text"], "a request has one body, `json` or `text`", "this is the second")
+            .code("parameters-exclude")
+            .also("json", "this is the first")
+    })
+}
+
+pub(in crate::plan::signature) fn headers(given: &Given<'_>) -> Option<Breach> {
+    let of = |parameter| given.entries(parameter).into_iter().map(move |entry| (parameter, entry));
+    let mut names: Vec<String> = Vec::new();
+    for (parameter, (name, value)) in of("headers").chain(of("secret_headers")) {
+        let at = |message: String, remark: &str| Breach::at(&[parameter, name], message, remark);
+        let sign = |c: char| c.is_ascii_alphanumeric() || HEADER_SIGNS.contains(c);
+        if name.is_empty() || !name.chars().all(sign) {
+            let message = format!("`{}` is no name of a header", shown(name));
+            return Some(at(message, "letters, digits and `-` are usual in it").name());
+        }
+        if names.contains(&name.to_ascii_lowercase()) {
+            let message = format!("the header `{}` is given twice", shown(name));
+            return Some(at(message, "only one of them would be sent").name());
+        }
+        names.push(name.to_ascii_lowercase());
+        let fits = |c: char| c == '\t' || c == ' ' || c.is_ascii_graphic();
+        if parameter == "headers" && value.is_some_and(|value| !value.chars().all(fits)) {
+            let message = format!("the value of the header `{}` cannot be sent", shown(name));
+            return Some(at(message, "only ASCII on one line can stand in a header"));
+        }
+    }
+    None
+}
+
+pub(in crate::plan::signature) fn changes_of_something(given: &Given<'_>) -> Option<Breach> {
+    (given.text("only_when") == Some("changed") && given.lacks("certificate_directory")).then(
+        || {
+            Breach::at(
+                &["only_when"],
+                "`only_when: changed` needs `certificate_directory`",
+                "what has to change?",
+            )
+            .code("missing-parameter")
+            .help("name the folder of the download, such as `certs/www.example.com`")
+        },
+    )
+}
+
+pub(in crate::plan::signature) fn variables(given: &Given<'_>) -> Option<Breach> {
+    let of = |parameter| given.entries(parameter).into_iter().map(move |entry| (parameter, entry));
+    let mut names: Vec<&str> = Vec::new();
+    for (parameter, (name, value)) in of("environment").chain(of("secret_environment")) {
+        let at = |message: String, remark: &str| Breach::at(&[parameter, name], message, remark);
+        if name.is_empty() || name.contains(['=', '\0']) {
+            let message = format!("`{}` is no name of a variable", shown(name));
+            return Some(at(message, "it is empty, or holds `=`").name());
+        }
+        if names.contains(&name) {
+            let message = format!("the variable `{}` is given twice", shown(name));
+            return Some(at(message, "only one of them would be set").name());
+        }
+        names.push(name);
+        if value.is_some_and(|value| value.contains('\0')) {
+            let message = format!("the variable `{}` cannot be set", shown(name));
+            return Some(at(message, "it holds a null character"));
+        }
+    }
+    None
+}
+
+pub(in crate::plan::signature) fn some_exit_is_a_success(given: &Given<'_>) -> Option<Breach> {
+    given.is_empty("expect_exit").then(|| {
+        let remark = "no exit code would be a success";
+        Breach::at(&["expect_exit"], "the command could only fail", remark)
+            .help("leave it out to expect 0")
+    })
+}
+
+/// The time limit of the step ends the attempt, and then the program is ended without a word.
+pub(in crate::plan::signature) fn ends_before_the_attempt(given: &Given<'_>) -> Option<Breach> {
+    let limit = parse_duration(given.text("time_limit")?).ok()?;
+    (limit >= given.timeout).then(|| {
+        let timeout = format_duration(given.timeout);
+        let message = format!("the program gets {timeout}, not {}", format_duration(limit));
+        let remark = format!("an attempt of the step ends after {timeout}");
+        Breach::at(&["time_limit"], message, remark)
+            .code("limit-beyond-attempt")
+            .help("give the step a longer `timeout`, beside `uses`")
+            .doubt()
+    })
+}
+
+pub(in crate::plan::signature) fn host(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("host", no_host)
+}
+
+pub(in crate::plan::signature) fn server_name(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("server_name", no_host)
+}
+
+/// Why a text is neither the name nor the address of a server.
+fn no_host(text: &str) -> Option<String> {
+    if text.parse::<IpAddr>().is_ok() {
+        return None;
+    }
+    let fault = if text.is_empty() {
+        "it is empty"
+    } else if text.contains("://") {
+        "write the name alone, without `https://`"
+    } else if text.starts_with("*.") {
+        "a server has a name without `*`"
+    } else if text.contains(':') {
+        "write the name alone; the port is the parameter `port`"
+    } else if !text.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)) {
+        "this is no name of a server"
+    } else {
+        return None;
+    };
+    Some(fault.to_owned())
+}
+
+pub(in crate::plan::signature) fn fingerprint(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("sha256", no_digest)
+}
+
+pub(in crate::plan::signature) fn resolver(given: &Given<'_>) -> Option<Breach> {
+    given.text("resolver").filter(|text| !is_resolver(text))?;
+    let remark = "expected an IP address, with a port if need be";
+    let breach = Breach::at(&["resolver"], "`resolver` is no address", remark);
+    Some(breach.code("bad-address").help("for example `192.0.2.53` or `127.0.0.1:5353`"))
+}
+
+pub(in crate::plan::signature) fn some_issuer(given: &Given<'_>) -> Option<Breach> {
+    given.is_empty("issuers").then(|| {
+        let remark = "then no CAA record could allow it";
+        Breach::at(&["issuers"], "the CA has no name", remark).help("leave it out for DigiCert's")
+    })
+}
+
+/// A name bears one CNAME: two would take each other's place for ever.
+pub(in crate::plan::signature) fn one_target_for_a_name(given: &Given<'_>) -> Option<Breach> {
+    let records = given.value("records")?.as_array()?;
+    let plain = |record: &Value, field: &str| {
+        Some(record[field].as_str()?.trim_end_matches('.').to_ascii_lowercase())
+    };
+    let records: Vec<_> = records
+        .iter()
+        .filter_map(|record| Some((plain(record, "name")?, plain(record, "value")?)))
+        .collect();
+    let contradicts = |at: &usize| {
+        let (name, value) = &records[*at];
+        records[..*at].iter().any(|(other, target)| other == name && target != value)
+    };
+    let at = (0..records.len()).find(contradicts)?;
+    let name = shown(&records[at].0);
+    let message = format!("`{name}` cannot point to two names at once");
+    let place = at.to_string();
+    Some(Breach::at(&["records", &place, "value"], message, "this is the second"))
+}
+
+pub(in crate::plan::signature) fn directory(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("directory", not_below)
+}
+
+pub(in crate::plan::signature) fn directory_of_a_download(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("directory", no_shell)
+}
+
+pub(in crate::plan::signature) fn certificate_directory(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("certificate_directory", not_below)
+}
+
+pub(in crate::plan::signature) fn certificate_file(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("certificate_file", no_shell)
+}
+
+pub(in crate::plan::signature) fn key(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("key", no_shell)
+}
+
+pub(in crate::plan::signature) fn reuse_key(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("reuse_key", no_shell)
+}
+
+pub(in crate::plan::signature) fn set(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("set", no_set)
+}
+
+pub(in crate::plan::signature) fn set_to_go_back_to(given: &Given<'_>) -> Option<Breach> {
+    given.unusable("to", no_set)
+}
+
+/// Why a text is no name of a set of files.
+fn no_set(text: &str) -> Option<String> {
+    let is_name = !text.is_empty()
+        && !text.starts_with('.')
+        && !text.chars().any(|c| c == '/' || c.is_control());
+    (!is_name).then(|| "a set is named by one word, such as `20260301-0a1b2c3d`".to_owned())
+}
