@@ -154,27 +154,57 @@ fn by_chance() -> Jitter {
 /// Says when all requests have to wait, and when they flow again, as long as there is the budget.
 fn tell(budget: &Budget, pause: PauseFile, console: Console) {
     let mut standing = budget.standing();
-    let mut told = Standing::Flowing;
+    let mut told = Told::default();
     // At once: the first request may be far away.
     if let Some(pause) = pause.read() {
-        told = Standing::Paused { reason: pause.reason };
-        say(&console, &told);
+        let paused = Standing::Paused { reason: pause.reason };
+        told.is_news(&paused, Timestamp::now());
+        say(&console, &paused);
     }
     tokio::spawn(async move {
         while standing.changed().await.is_ok() {
             let now = standing.borrow_and_update().clone();
-            if now.differs_in_kind(&told) && is_worth_saying(&now) {
+            if told.is_news(&now, Timestamp::now()) {
                 say(&console, &now);
-                told = now;
             }
         }
     });
 }
 
-fn is_worth_saying(standing: &Standing) -> bool {
+/// What people have been told of a budget.
+struct Told {
+    last: Standing,
+    /// A large batch uses its budget up every minute, and that is how it should be.
+    full: bool,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self { last: Standing::Flowing, full: false }
+    }
+}
+
+impl Told {
+    /// Whether `standing` is to be told at `now`; it counts as told then.
+    fn is_news(&mut self, standing: &Standing, now: Timestamp) -> bool {
+        let is_full = |standing: &Standing| matches!(standing, Standing::Full { .. });
+        if !standing.differs_in_kind(&self.last) || !is_worth_saying(standing, now) {
+            return false;
+        }
+        if is_full(standing) && self.full {
+            return false;
+        }
+        self.full |= is_full(standing);
+        let former = std::mem::replace(&mut self.last, standing.clone());
+        // That requests flow again is no news where they wait for each window to begin.
+        !(is_full(&former) && *standing == Standing::Flowing)
+    }
+}
+
+fn is_worth_saying(standing: &Standing, now: Timestamp) -> bool {
     match standing {
         Standing::Full { until } | Standing::Held { until } => {
-            let left = until.duration_since(Timestamp::now());
+            let left = until.duration_since(now);
             Duration::try_from(left).is_ok_and(|left| left >= WORTH_SAYING)
         }
         Standing::Flowing | Standing::Down { .. } | Standing::Paused { .. } => true,
@@ -188,9 +218,50 @@ fn say(console: &Console, standing: &Standing) {
         Standing::Paused { .. } => {
             (style.waiting("‖"), "; all runs wait for `certplan unpause`".to_owned())
         }
-        Standing::Full { .. } | Standing::Held { .. } | Standing::Down { .. } => {
+        Standing::Full { .. } => {
+            (style.waiting("‖"), "; all runs wait, now and whenever it is (said once)".to_owned())
+        }
+        Standing::Held { .. } | Standing::Down { .. } => {
             (style.waiting("‖"), "; all runs wait".to_owned())
         }
     };
-    console.talk(&format!("  {mark} {}{what}", shorten(&printable(&standing.to_string()), 300)));
+    let sentence = printable(&standing.sentence(Timestamp::now()));
+    console.talk(&format!("  {mark} {}{what}", shorten(&sentence, 300)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn that_the_budget_is_full_is_said_once_and_everything_else_each_time() {
+        let mut told = Told::default();
+        let full = |second| Standing::Full { until: at(second) };
+        let held = |second| Standing::Held { until: at(second) };
+        let mut news = |standing: &Standing, now| told.is_news(standing, at(now));
+        assert!(!news(&full(2), 0), "shorter than one reads");
+        assert!(news(&full(60), 10) && !news(&full(61), 11));
+        assert!(!news(&Standing::Flowing, 62) && !news(&full(120), 70));
+        assert!(news(&held(150), 120) && !news(&full(160), 151));
+        assert!(news(&Standing::Flowing, 161), "after the pause");
+        assert!(news(&held(200), 170) && news(&Standing::Flowing, 201));
+    }
+
+    #[test]
+    fn those_who_watch_are_told_how_long_it_lasts() {
+        let sentence = |standing: Standing| standing.sentence(at(100));
+        assert_eq!(
+            sentence(Standing::Full { until: at(142) }),
+            "the request limit is reached; the next one goes in 42s"
+        );
+        assert_eq!(
+            sentence(Standing::Down { since: at(10), next: at(99) }),
+            "the API has not answered for 1m 30s; asked again in 1s"
+        );
+        assert_eq!(sentence(Standing::Held { until: at(130) }), "the API asked for a pause of 30s");
+    }
 }

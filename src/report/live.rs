@@ -244,7 +244,8 @@ impl LiveView {
         );
         let requests = u32::try_from(gauges.requests).unwrap_or(u32::MAX);
         let rate = f64::from(requests) / elapsed.as_secs_f64().max(1.0);
-        parts.push(format!("{requests} requests, {rate:.0}/s"));
+        let word = if requests == 1 { "request" } else { "requests" };
+        parts.push(format!("{requests} {word}, {rate:.0}/s"));
         parts.extend(gauges.budgets.iter().cloned());
         let parts: Vec<(String, String)> =
             parts.into_iter().map(|part| (part.clone(), self.style.faint(&part))).collect();
@@ -269,7 +270,9 @@ impl LiveView {
         let name_room = (width / 3).clamp(16, 40);
         let used = 2 + name_room + 2 + right.chars().count() + 2;
         let room = width.saturating_sub(used).max(10);
-        let (name, detail) = (shorten(target, name_room), shorten(detail, room));
+        let whole = detail.chars().count() <= room;
+        let detail = if whole { detail.to_owned() } else { without_request(detail) };
+        let (name, detail) = (shorten(target, name_room), shorten(&detail, room));
         let line = format!("  {name:name_room$}  {detail:room$}  {right}");
         line.trim_end().to_owned()
     }
@@ -310,6 +313,19 @@ impl Stage {
             Self::Working => text.to_owned(),
         }
     }
+}
+
+/// `step: the reason` of `step: POST /path: the reason`: where there is little room, the reason is
+/// what people need.
+fn without_request(detail: &str) -> String {
+    let reason = || {
+        let (step, rest) = detail.split_once(": ")?;
+        let (request, reason) = rest.split_once(": ")?;
+        let (method, path) = request.split_once(' ')?;
+        let is_request = path.starts_with('/') && method.chars().all(|c| c.is_ascii_uppercase());
+        is_request.then(|| format!("{step}: {reason}"))
+    };
+    reason().unwrap_or_else(|| detail.to_owned())
 }
 
 /// As many parts as fit into a line, painted.
@@ -414,6 +430,22 @@ mod tests {
             longest.contains("issued: not issued yet") && longest.ends_with("9m 59s"),
             "{longest}"
         );
+    }
+
+    #[test]
+    fn where_a_line_is_short_the_reason_is_left_and_not_the_request() {
+        let mut view = LiveView::new(Style::new(false), 1, at(0));
+        let run = RunId::from_random(1);
+        view.expect(&run, "www.example.com", at(0));
+        let message = "POST /tls/certificate: the server failed (503): `try again later`";
+        let error = StepError::new(ErrorKind::Refused, message);
+        view.event(&run, &event(1, EventKind::StepFailed { step: step(), error }));
+        let finished = EventKind::RunFinished { result: RunResult::Failed };
+        view.event(&run, &event(2, finished));
+        let frame = |width| view.frame(&Gauges::default(), at(3), width).join("\n");
+        let narrow = frame(79);
+        assert!(narrow.contains("issued: the server failed (503)"), "{narrow}");
+        assert!(frame(200).contains(message), "{}", frame(200));
     }
 
     #[test]

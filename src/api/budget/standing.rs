@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use super::condition::Condition;
 use super::file::{SharedFile, budget_files};
@@ -97,10 +98,33 @@ impl Standing {
         }
     }
 
+    /// What people who watch are told at `now`: how long it lasts, and not when it ends.
+    pub fn sentence(&self, now: Timestamp) -> String {
+        let until = |at: &Timestamp| seconds(now, *at);
+        match self {
+            Self::Full { until: at } => {
+                format!("the request limit is reached; the next one goes in {}", until(at))
+            }
+            Self::Held { until: at } => format!("the API asked for a pause of {}", until(at)),
+            Self::Down { since, next } => format!(
+                "the API has not answered for {}; asked again in {}",
+                seconds(*since, now),
+                until(next)
+            ),
+            Self::Flowing | Self::Paused { .. } => self.to_string(),
+        }
+    }
+
     /// Whether this is another thing to wait for than `other`, and not the same for longer.
     pub fn differs_in_kind(&self, other: &Self) -> bool {
         std::mem::discriminant(self) != std::mem::discriminant(other)
     }
+}
+
+/// From one moment to another, in whole seconds, and at least one.
+fn seconds(from: Timestamp, to: Timestamp) -> String {
+    let span = Duration::try_from(to.duration_since(from)).unwrap_or_default();
+    format_duration(Duration::from_secs((span + Duration::from_millis(999)).as_secs().max(1)))
 }
 
 impl fmt::Display for Standing {

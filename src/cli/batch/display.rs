@@ -14,7 +14,7 @@ use crate::api::budget::{Standing, Window};
 use crate::driver::Observer;
 use crate::report::{Gauges, LiveView};
 use crate::run::Event;
-use crate::types::{Clock, RunId, Timestamp, format_duration};
+use crate::types::{Clock, RunId, Timestamp, format_duration, printable};
 
 /// How often the live view is drawn.
 const DRAW_INTERVAL: Duration = Duration::from_millis(200);
@@ -88,8 +88,9 @@ impl Display {
             loop {
                 tokio::select! {
                     _ = tick.tick() => {
-                        let frame = lock(&view).frame(&gauges(&budgets), clock.now(), console.talk_width());
-                        console.draw(frame);
+                        let now = clock.now();
+                        let gauges = gauges(&budgets, now);
+                        console.draw(lock(&view).frame(&gauges, now, console.talk_width()));
                     }
                     _ = stop.wait_for(|stop| *stop) => {
                         console.draw(Vec::new());
@@ -118,7 +119,7 @@ fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What the request budgets say, in a few words each.
-fn gauges(budgets: &Opened) -> Gauges {
+fn gauges(budgets: &Opened, now: Timestamp) -> Gauges {
     let mut gauges = Gauges::default();
     for (_, budget) in lock(budgets).iter() {
         gauges.requests += budget.counts().total();
@@ -128,11 +129,14 @@ fn gauges(budgets: &Opened) -> Gauges {
         if let Some((window, used)) = usage.windows.iter().min_by_key(|window| left(window)) {
             let left = window.requests.saturating_sub(*used);
             let span = format_duration(window.span);
-            gauges.budgets.push(format!("{left} of {} left in {span}", window.requests));
+            // Reads leave the last few to what is more urgent.
+            let full = left > 0 && matches!(usage.standing, Standing::Full { .. });
+            let kept = if full { ", kept for orders" } else { "" };
+            gauges.budgets.push(format!("{left} of {} left in {span}{kept}", window.requests));
         }
         let standing = usage.standing;
         if standing != Standing::Flowing {
-            gauges.standstill = Some(standing.to_string());
+            gauges.standstill = Some(printable(&standing.sentence(now)));
         }
     }
     gauges
