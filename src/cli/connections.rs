@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::budget::Budgets;
+use super::budget::{Budgets, limits};
 use super::error::CliError;
 use super::inputs::name_and_value;
+use super::session::engine_settings;
 use crate::api::budget::Budget;
 use crate::api::digicert::DigicertClient;
 use crate::api::http::{BaseUrl, Connection};
@@ -69,8 +70,18 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Reads `--set` arguments; a key that nothing would read is a mistake.
+    /// Reads `--set` arguments; a key that nothing would read is a mistake. So is a value, there or
+    /// in the environment, that nothing can be done with: it is refused here, where nothing has
+    /// been said, made or sent.
     pub(super) fn parse(arguments: &[String]) -> Result<Self, CliError> {
+        let settings = Self::read(arguments)?;
+        limits(&settings)?;
+        resolver(&settings)?;
+        engine_settings()?;
+        Ok(settings)
+    }
+
+    fn read(arguments: &[String]) -> Result<Self, CliError> {
         let mut settings = Self::default();
         for argument in arguments {
             let (key, value) = name_and_value("--set", argument)?;

@@ -260,7 +260,8 @@ fn driver(
 /// Says how long "no such order" must hold before a lost order is sent again.
 const SETTLING_DELAY_VARIABLE: &str = "CERTPLAN_SETTLING_DELAY";
 
-fn engine_settings() -> Result<EngineSettings, CliError> {
+/// The rules of the engine, as the environment changes them.
+pub(super) fn engine_settings() -> Result<EngineSettings, CliError> {
     let defaults = EngineSettings::default();
     let Some(text) = std::env::var_os(SETTLING_DELAY_VARIABLE) else { return Ok(defaults) };
     let text = text.to_string_lossy();

@@ -625,3 +625,34 @@ fn a_failed_run_with_json_output_says_so_in_json() {
     assert_eq!(failed.len(), 1);
     assert!(failed[0]["detail"].as_str().unwrap().contains("401"), "{failed:?}");
 }
+
+#[test]
+fn a_variable_that_means_nothing_is_refused_before_anything_is_said_or_made() {
+    let project = Project::new();
+    project.write("plan.yaml", impatient_plan("dv.yaml"));
+    project.write("names.txt", "www.example.com");
+    for (variable, value, reason) in [
+        ("REGFISH_LIMITS", "500/60s,abc", "`abc` is no limit of requests"),
+        ("DIGICERT_LIMITS", "0/5s", "`0/5s` is no limit of requests"),
+        ("CERTPLAN_RESOLVER", "somewhere", "somewhere"),
+        ("CERTPLAN_SETTLING_DELAY", "soon", "no duration"),
+        ("REGFISH_BASE_URL", "ftp://example.com", "ftp"),
+    ] {
+        for arguments in [
+            &["run", "plan.yaml", "--input", "common_name=www.example.com"][..],
+            &["run", "plan.yaml", "--inventory", "names.txt", "--yes"],
+        ] {
+            let mut command = project.command_for("http://127.0.0.1:9", arguments);
+            command.env(variable, value);
+            let refused = finish(command).expect_code(2).expect_no_data();
+            assert!(refused.stderr.starts_with("error: "), "{arguments:?}: {refused}");
+            assert!(refused.stderr.contains(variable), "{arguments:?}: {refused}");
+            let _ = refused.expect_talk(reason);
+        }
+        // What an address is used for is known when the plans are.
+        assert!(
+            variable == "REGFISH_BASE_URL" || !project.path().join(".certplan").exists(),
+            "{variable}"
+        );
+    }
+}

@@ -20,6 +20,7 @@ use super::choice::{Choice, Choices, Hold};
 use super::display::Display;
 use super::driving::{DEFAULT_JOBS, Lineup};
 use super::outcome::Outcome;
+use super::plan_of_work::plan_of_work;
 use crate::api::http::BaseUrl;
 use crate::driver::Member;
 use crate::engine::SEMANTICS;
@@ -49,8 +50,15 @@ pub(super) async fn launch(
     display: &Display,
 ) -> Result<Vec<Outcome>, CliError> {
     let mut outcomes: Vec<Outcome> = choices.choices.iter().map(Outcome::of_rest).collect();
-    let Some(plan) = connected(choices.work())? else { return Ok(outcomes) };
+    let headline = plan_of_work(&choices);
+    let Some(plan) = connected(choices.work())? else {
+        // Nothing is recorded that an id could name.
+        place.console.talk(&headline);
+        return Ok(outcomes);
+    };
+    // What cannot begin for want of a key, say, does not begin with a headline.
     let session = session(&choices, &plan, arguments, settings, place, display).await?;
+    place.console.talk(&format!("batch {batch}: {headline}"));
     let endpoints = session.endpoints.clone();
     let resolver = match choices.sandbox {
         true => None,

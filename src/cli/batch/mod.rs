@@ -35,7 +35,6 @@ use choice::Choices;
 use display::Display;
 use driving::DEFAULT_JOBS;
 use launch::{Place, launch};
-use plan_of_work::plan_of_work;
 use recap::{Done, Telling, conclude};
 
 pub(super) use forecast::preview_inventory;
@@ -109,9 +108,6 @@ pub(super) async fn run_inventory(
 
     let batch = BatchId::from_random(uuid::Uuid::new_v4().as_u64_pair().0);
     let (total, work) = (choices.choices.len(), choices.work().count());
-    // Where nothing is to be done, nothing is recorded that an id could name.
-    let begun = if work > 0 { format!("batch {batch}: ") } else { String::new() };
-    console.talk(&format!("{begun}{}", plan_of_work(&choices)));
     let display = Display::new(console, total, total - work);
     let names: Vec<(String, String)> = choices.names();
     let place = Place { state: &state, store: &store, console };
