@@ -3,6 +3,7 @@
 //! Texts only: the command line prints them, and a test holds `docs/` to them.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -169,12 +170,32 @@ fn retry(policy: &RetryPolicy) -> String {
 }
 
 fn poll(policy: &PollPolicy) -> String {
-    let (pace, timeout) = (policy.pace(), format_duration(policy.timeout));
+    let (every, timeout) = (format_duration(policy.every), format_duration(policy.timeout));
+    let mut pace = format!("every {every}");
+    for (after, pause) in policy.later() {
+        let (after, pause) = (to_the_minute(after), format_duration(pause));
+        let _ = write!(pace, ", after {after} of waiting every {pause}");
+    }
+    if policy.later().next().is_some() {
+        pace.push_str(
+            " (the CA itself looks no more often; with `every` the plan sets its own pace)",
+        );
+    }
     let end = match policy.on_timeout {
         OnTimeout::Park => "the run is parked and can be resumed",
         OnTimeout::Fail => "the step fails",
     };
     format!("looks {pace}; after {timeout} {end}")
+}
+
+/// Hours and minutes: where a schedule turns must be said exactly.
+fn to_the_minute(span: Duration) -> String {
+    let minutes = span.as_secs() / 60;
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes}m"),
+        (hours, 0) => format!("{hours}h"),
+        (hours, minutes) => format!("{hours}h {minutes}m"),
+    }
 }
 
 /// All actions, as a page of Markdown.

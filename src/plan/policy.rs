@@ -112,6 +112,12 @@ impl PollPolicy {
         stage.map_or(self.every, |(_, pause)| self.every.max(*pause))
     }
 
+    /// From which waiting time on it looks less often than `every`, and how often then.
+    pub fn later(&self) -> impl Iterator<Item = (Duration, Duration)> {
+        let stages = CA_SCHEDULE.iter().copied().filter(|_| self.stretches);
+        stages.filter(|(after, pause)| *after < self.timeout && *pause > self.every)
+    }
+
     /// How often it looks, in words: "every 30s", and that it does so less often later.
     pub fn pace(&self) -> String {
         let every = format_duration(self.every);
@@ -200,6 +206,29 @@ mod tests {
         assert!(waited.iter().all(|waited| policy(false).pause(*waited) == every));
         assert_eq!(policy(true).pace(), "every 30s (later less often)");
         assert_eq!(policy(false).pace(), "every 30s");
+    }
+
+    #[test]
+    fn the_stages_that_are_told_are_those_that_the_pauses_follow() {
+        let policy = PollPolicy {
+            every: Duration::from_secs(30),
+            timeout: Duration::from_secs(7 * 86_400),
+            on_timeout: OnTimeout::Park,
+            stretches: true,
+        };
+        let mut told = policy.later().peekable();
+        let mut pause = policy.every;
+        for minutes in 0..7 * 24 * 60 {
+            let waited = Duration::from_secs(minutes * 60);
+            if let Some((_, next)) = told.next_if(|(after, _)| *after == waited) {
+                pause = next;
+            }
+            assert_eq!(policy.pause(waited), pause, "after {minutes} minutes");
+        }
+        assert_eq!(told.next(), None);
+        assert_eq!(PollPolicy { stretches: false, ..policy.clone() }.later().count(), 0);
+        let short = PollPolicy { timeout: Duration::from_secs(30 * 60), ..policy };
+        assert_eq!(short.later().count(), 1);
     }
 
     #[test]
