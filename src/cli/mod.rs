@@ -17,6 +17,7 @@ mod connections;
 mod console;
 mod doctor;
 mod doctor_account;
+mod earlier;
 mod endpoints;
 mod error;
 mod events;

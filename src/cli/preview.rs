@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -10,6 +11,7 @@ use super::batch::preview_inventory;
 use super::budget::Budgets;
 use super::connections::{self, DIGICERT, DIGICERT_PATH, Settings};
 use super::console::Console;
+use super::earlier::{NewRun, Verdict, weigh};
 use super::endpoints::Endpoints;
 use super::error::CliError;
 use super::exit::ExitCode;
@@ -24,7 +26,8 @@ use crate::api::http::{BaseUrl, Method};
 use crate::engine::{Answer, Prospect, StepPreview, preview as evaluate};
 use crate::plan::{OnTimeout, Partly, Plan, Step, find_signature};
 use crate::report::preview::{
-    Count, PreviewStepView, PreviewView, ProspectView, RequestCount, RequestView,
+    Count, EarlierEffect, EarlierView, PreviewStepView, PreviewView, ProspectView, RequestCount,
+    RequestView,
 };
 use crate::types::{StepId, Timestamp, format_duration};
 
@@ -41,7 +44,8 @@ pub(super) async fn preview(
     let Some(plan) = &arguments.plan else {
         return Err(CliError::usage("neither a plan nor an inventory is named"));
     };
-    let plan = load_plan(plan, console)?.plan;
+    let loaded = load_plan(plan, console)?;
+    let plan = Arc::clone(&loaded.plan);
     let settings = Settings::parse(&arguments.settings.set)?;
     let inputs = inputs::inputs(&plan, &arguments.inputs)?;
     let target = inputs::target(&plan, arguments.target.clone(), &inputs);
@@ -66,7 +70,21 @@ pub(super) async fn preview(
     }
     let addresses = Addresses::new(&endpoints, arguments.sandbox);
     let steps = subject.evaluate(&answers)?;
-    let view = view(&subject, &steps, &addresses, arguments.sandbox, asked, &keys);
+    let mut view = view(&subject, &steps, &addresses, arguments.sandbox, asked, &keys);
+    let new = NewRun {
+        plan: &plan,
+        digest: &loaded.stored.digest,
+        target: &target,
+        inputs: &inputs,
+        sandbox: arguments.sandbox,
+    };
+    let refused = match state.open_for_looking()? {
+        Some(store) => {
+            let now = Timestamp::now();
+            view.heed(earlier(weigh(store.as_ref(), &new, &state, false, now).await?.verdict))
+        }
+        None => false,
+    };
     match arguments.output.output {
         OutputFormat::Json => console.json(&view)?,
         OutputFormat::Text => {
@@ -75,7 +93,24 @@ pub(super) async fn preview(
             }
         }
     }
-    Ok(verdict(&steps, &answers))
+    Ok(match verdict(&steps, &answers) {
+        ExitCode::Success if refused => ExitCode::Usage,
+        verdict => verdict,
+    })
+}
+
+/// What earlier runs make of a new one, as it is shown.
+fn earlier(verdict: Verdict) -> Option<EarlierView> {
+    let view = |effect, message, hints| Some(EarlierView { effect, message, hints });
+    match verdict {
+        Verdict::Begins => None,
+        Verdict::Noted(note) => view(EarlierEffect::Noted, note, Vec::new()),
+        Verdict::NothingToDo { run, .. } => {
+            let message = format!("run `{run}` got this certificate already");
+            view(EarlierEffect::NothingToDo, message, Vec::new())
+        }
+        Verdict::Refused(error) => view(EarlierEffect::Refused, error.message, error.hints),
+    }
 }
 
 /// A step that must fail makes the preview fail: by the plan and its inputs, or by an answer.
@@ -216,6 +251,7 @@ fn view(
         sandbox,
         orders,
         requests,
+        earlier: None,
         steps,
     }
 }

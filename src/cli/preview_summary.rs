@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::action::preview::Fact;
 use crate::engine::Prospect;
 use crate::plan::{OnFailure, Step, placeholder};
-use crate::report::preview::{Count, ORDERS, RequestCount, Row, WARNING};
+use crate::report::preview::{Count, ORDERS, REQUESTS, RequestCount, Row, WARNING};
 
 /// A fact, and what it hangs on.
 pub(super) struct Foreseen<'a> {
@@ -62,7 +62,7 @@ pub(super) fn summary(
     // In the order in which people ask, whatever the order of the steps.
     let place = |row: &Row| ORDER_OF_ROWS.iter().position(|name| *name == row.name);
     rows.sort_by_key(|row| place(row).unwrap_or(ORDER_OF_ROWS.len()));
-    rows.push(row("requests", request_count(requests)));
+    rows.push(row(REQUESTS, request_count(requests)));
     rows
 }
 

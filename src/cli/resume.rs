@@ -22,8 +22,8 @@ use crate::driver::DriveError;
 use crate::engine::{Engine, EngineSettings};
 use crate::plan::Plan;
 use crate::report::run_table;
-use crate::run::{PauseReason, RunHeader, RunPhase, RunResult, RunState};
-use crate::store::{RunSummary, SqliteStore, Store, StoreError};
+use crate::run::{PauseReason, RunPhase, RunResult, RunState};
+use crate::store::{RunSummary, SqliteStore, Store, StoreError, TargetKey};
 use crate::types::{RunId, Timestamp};
 
 pub(super) async fn resume(
@@ -155,7 +155,12 @@ pub(super) async fn obstacle(
     let header = &recorded.header;
     // Whoever started this run knew of those before it.
     let is_news = |other: &RunId| other != run && !header.earlier_runs.contains(other);
-    for other in runs_of_target(store, header).await? {
+    let key = TargetKey {
+        plan: header.plan.name.clone(),
+        target: header.target.clone(),
+        sandbox: header.sandbox,
+    };
+    for other in runs_of_target(store, &key).await? {
         if is_news(&other.id) && read_state(store, &other.id).await?.may_have_ordered() {
             return Ok(Some(second_order(run, &other.id, "the same target")));
         }
@@ -192,11 +197,11 @@ fn second_order(run: &RunId, other: &RunId, what: &str) -> CliError {
 /// All runs of the same plan and target, in the same world.
 pub(super) async fn runs_of_target(
     store: &dyn Store,
-    header: &RunHeader,
+    key: &TargetKey,
 ) -> Result<Vec<RunSummary>, CliError> {
     let mut runs = store.list_runs().await?;
     runs.retain(|run| {
-        run.plan == header.plan.name && run.target == header.target && run.sandbox == header.sandbox
+        run.plan == key.plan && run.target == key.target && run.sandbox == key.sandbox
     });
     Ok(runs)
 }

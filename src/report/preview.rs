@@ -24,6 +24,9 @@ pub struct PreviewView {
     pub orders: Count,
     /// How many requests would be sent.
     pub requests: RequestCount,
+    /// What earlier runs in the state folder make of it; none when a run would simply begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<EarlierView>,
     /// What a reviewer looks for, as rows of a name and a text.
     pub summary: Vec<Row>,
     /// The steps, in the order in which they can run.
@@ -48,6 +51,29 @@ pub struct RequestCount {
     pub at_least_writes: u32,
     /// So many were sent for this preview; they only read.
     pub sent: u32,
+}
+
+/// What earlier runs make of a new one, as `--output json` writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EarlierView {
+    /// What `run` would do because of them.
+    pub effect: EarlierEffect,
+    /// Why, in words.
+    pub message: String,
+    /// What may help.
+    pub hints: Vec<String>,
+}
+
+/// What `run` does because of earlier runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EarlierEffect {
+    /// It begins, and says so.
+    Noted,
+    /// It does nothing: the certificate is there.
+    NothingToDo,
+    /// It refuses: a second certificate could be ordered.
+    Refused,
 }
 
 /// A line of the summary.
@@ -125,6 +151,38 @@ pub struct RequestView {
 const INDENT: &str = "     ";
 
 impl PreviewView {
+    /// Puts in what earlier runs make of it: a run that does not begin orders nothing. Says whether
+    /// `run` would refuse.
+    pub fn heed(&mut self, earlier: Option<EarlierView>) -> bool {
+        let Some(earlier) = earlier else { return false };
+        let effect = earlier.effect;
+        let (name, instead) = match effect {
+            EarlierEffect::Noted => (EARLIER, None),
+            EarlierEffect::NothingToDo => (EARLIER, Some("`run` would do nothing")),
+            EarlierEffect::Refused => (WARNING, Some("`run` would refuse")),
+        };
+        if let Some(instead) = instead {
+            self.orders = Count { at_least: 0, at_most: 0 };
+            self.requests = RequestCount { at_least: 0, at_least_writes: 0, ..self.requests };
+            for row in
+                self.summary.iter_mut().filter(|row| [ORDERS, REQUESTS].contains(&&*row.name))
+            {
+                row.text = match row.name.as_str() {
+                    ORDERS => format!("none: {instead}; with `--again`: {}", row.text),
+                    _ => format!("none; with `--again`: {}", row.text),
+                };
+            }
+        }
+        let texts = [&earlier.message].into_iter().chain(&earlier.hints);
+        let rows: Vec<Row> =
+            texts.map(|text| Row { name: name.to_owned(), text: text.clone() }).collect();
+        let at = self.summary.iter().position(|row| row.name != ORDERS);
+        let at = at.unwrap_or(self.summary.len());
+        self.summary.splice(at..at, rows);
+        self.earlier = Some(earlier);
+        effect == EarlierEffect::Refused
+    }
+
     /// The lines for people.
     pub fn lines(&self, style: Style) -> Vec<String> {
         let mut lines = vec![style.strong(&format!("{} for {}", self.plan, self.target))];
@@ -160,6 +218,12 @@ impl PreviewView {
 
 /// The row that says what is bought; it stands out.
 pub const ORDERS: &str = "orders";
+
+/// The row that says how much is sent.
+pub const REQUESTS: &str = "requests";
+
+/// The row that says what is there already.
+pub const EARLIER: &str = "earlier";
 
 /// The row that says what would go wrong.
 pub const WARNING: &str = "warning";

@@ -27,6 +27,7 @@ mod many_targets;
 mod outage;
 mod pause;
 mod preview;
+mod preview_again;
 mod readme;
 mod recovery;
 mod renewing;
