@@ -98,6 +98,15 @@ fn display_unsaved(certificate: Option<&CertificateId>, step: Option<&StepId>) -
     }
 }
 
+/// What a run does once something is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// It goes on: what follows by itself is recorded in the same write.
+    GoOn,
+    /// Nothing new begins.
+    Stand,
+}
+
 fn nothing_in_doubt() -> StepError {
     StepError::new(ErrorKind::Conflict, "no order of this run is in doubt")
 }
@@ -207,7 +216,7 @@ impl Driver {
                 let refused = flights.take_refused();
                 if !refused.is_empty() {
                     for (step, outcome) in refused {
-                        self.take_in(run, engine, &step, outcome).await?;
+                        self.take_in(run, engine, &step, outcome, Then::GoOn).await?;
                     }
                     continue;
                 }
@@ -230,7 +239,8 @@ impl Driver {
                         }
                         let idle = orders || (work.was_turned_away() && !engine.is_sent(&step));
                         if !(stopping && idle) {
-                            self.take_in(run, engine, &step, *outcome).await?;
+                            let then = if stopping { Then::Stand } else { Then::GoOn };
+                            self.take_in(run, engine, &step, *outcome, then).await?;
                         }
                     }
                 },
@@ -253,10 +263,11 @@ impl Driver {
         engine: &mut Engine,
         step: &StepId,
         outcome: Outcome,
+        then: Then,
     ) -> Result<(), DriveError> {
         let now = self.clock.now();
         let decided = engine.finished(step, outcome, now)?;
-        match self.record(run, engine, decided, now).await {
+        match self.record_then(run, engine, decided, now, then).await {
             // Another run was faster with an order for the same names. Nothing was sent.
             Err(DriveError::Store {
                 source: busy @ StoreError::NamesBeingOrdered { .. }, ..
@@ -280,14 +291,9 @@ impl Driver {
 
     /// Records everything that follows from the state by itself.
     async fn advance(&self, run: &RunId, engine: &mut Engine) -> Result<(), DriveError> {
-        loop {
-            let now = self.clock.now();
-            let decided = engine.advance(now);
-            if decided.is_empty() {
-                return Ok(());
-            }
-            self.record(run, engine, decided, now).await?;
-        }
+        let now = self.clock.now();
+        let decided = engine.advance(now);
+        self.record_then(run, engine, decided, now, Then::GoOn).await
     }
 
     /// Lets a run that stands still follow another plan from here on.
@@ -354,12 +360,26 @@ impl Driver {
         decided: Vec<EventKind>,
         now: Timestamp,
     ) -> Result<(), DriveError> {
+        self.record_then(run, engine, decided, now, Then::Stand).await
+    }
+
+    async fn record_then(
+        &self,
+        run: &RunId,
+        engine: &mut Engine,
+        decided: Vec<EventKind>,
+        now: Timestamp,
+        then: Then,
+    ) -> Result<(), DriveError> {
         if decided.is_empty() {
             return Ok(());
         }
-        let events = engine.number(decided, now);
+        let mut events = engine.number(decided, now);
         // What is stored is there for good, so it must make sense before.
-        let foreseen = engine.foresee(&events)?;
+        let foreseen = match then {
+            Then::GoOn => engine.foresee_all(&mut events, now)?,
+            Then::Stand => engine.foresee(&events)?,
+        };
         self.store.append(run, events.clone()).await.map_err(|source| DriveError::Store {
             source,
             step: events.iter().find_map(|event| event.kind.step().cloned()),

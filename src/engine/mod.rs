@@ -167,6 +167,35 @@ impl Engine {
         Ok(state)
     }
 
+    /// The same with everything that follows from these events by itself, until something outside
+    /// must happen. What follows is added to them, so that one write stores all of it.
+    pub fn foresee_all(
+        &mut self,
+        events: &mut Vec<Event>,
+        now: Timestamp,
+    ) -> Result<RunState, EngineError> {
+        let before = self.state.clone();
+        let followed = self.follow(events, now);
+        let foreseen = std::mem::replace(&mut self.state, before);
+        followed.map(|()| foreseen)
+    }
+
+    fn follow(&mut self, events: &mut Vec<Event>, now: Timestamp) -> Result<(), EngineError> {
+        for event in &*events {
+            self.state.apply(event)?;
+        }
+        loop {
+            let next = self.number(self.advance(now), now);
+            if next.is_empty() {
+                return Ok(());
+            }
+            for event in &next {
+                self.state.apply(event)?;
+            }
+            events.extend(next);
+        }
+    }
+
     /// Enters the state that was foreseen for events which are stored by now.
     pub fn enter(&mut self, foreseen: RunState) {
         self.state = foreseen;
