@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use memchr::memmem::Finder;
 use zeroize::Zeroizing;
 
 /// A credential. `Debug` and `Display` show `***`; the memory is cleared when it is dropped.
@@ -36,15 +37,19 @@ impl Secret {
 impl Secret {
     /// Like [`Secret::mask_in`], for bytes that may be no text.
     pub fn mask_bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
-        let key = self.0.as_bytes();
-        if key.len() < SHORTEST_MASKED || !bytes.windows(key.len()).any(|window| window == key) {
+        if self.0.len() < SHORTEST_MASKED {
+            return bytes;
+        }
+        // Answers have megabytes, and nearly none holds the key.
+        let key = Finder::new(self.0.as_bytes());
+        if key.find(&bytes).is_none() {
             return bytes;
         }
         let (mut masked, mut rest) = (Vec::with_capacity(bytes.len()), bytes.as_slice());
-        while let Some(at) = rest.windows(key.len()).position(|window| window == key) {
+        while let Some(at) = key.find(rest) {
             masked.extend_from_slice(&rest[..at]);
             masked.extend_from_slice(b"***");
-            rest = &rest[at + key.len()..];
+            rest = &rest[at + self.0.len()..];
         }
         masked.extend_from_slice(rest);
         masked
