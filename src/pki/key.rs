@@ -8,10 +8,13 @@ use std::fmt;
 
 use rcgen::{
     KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, PublicKeyData,
-    RsaKeySize,
+    RsaKeySize, SignatureAlgorithm,
 };
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use x509_parser::der_parser;
-use x509_parser::oid_registry::{OID_EC_P256, OID_NIST_EC_P384};
+use x509_parser::oid_registry::{
+    OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_PKCS1_RSAENCRYPTION,
+};
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
@@ -171,12 +174,11 @@ impl PrivateKey {
             several => return Err(KeyError::Several { count: several.len() }),
         };
         let der = block.decode()?;
-        // The library also takes other encodings under this label, and would write them out again
-        // under it.
-        if !is_pkcs8(&der) {
-            return Err(KeyError::Unreadable);
-        }
-        let pair = KeyPair::try_from(der.as_slice()).map_err(|_| KeyError::Unreadable)?;
+        // Named, not guessed: the library would try one algorithm after the other.
+        let algorithm = algorithm(&der)?;
+        let der = PrivatePkcs8KeyDer::from(der.as_slice());
+        let pair = KeyPair::from_pkcs8_der_and_sign_algo(&der, algorithm)
+            .map_err(|_| KeyError::Unreadable)?;
         let public_key = pair.subject_public_key_info();
         let key_type = SubjectPublicKeyInfo::from_der(&public_key)
             .ok()
@@ -223,12 +225,26 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// PKCS#8 is a version, then a sequence that names the algorithm; PKCS#1 has a number there, SEC 1
-/// an octet string.
-fn is_pkcs8(der: &[u8]) -> bool {
-    let Ok((rest, object)) = der_parser::parse_der(der) else { return false };
-    let Ok(parts) = object.as_sequence() else { return false };
-    rest.is_empty() && parts.get(1).is_some_and(|part| part.as_sequence().is_ok())
+/// The algorithm of a PKCS#8 key: it is a version, then a sequence that names the algorithm. PKCS#1
+/// has a number there, SEC 1 an octet string; both are written under this label by mistake.
+fn algorithm(der: &[u8]) -> Result<&'static SignatureAlgorithm, KeyError> {
+    let Ok(([], object)) = der_parser::parse_der(der) else { return Err(KeyError::Unreadable) };
+    let named = object.as_sequence().ok().and_then(|parts| parts.get(1)?.as_sequence().ok());
+    let [name, parameters @ ..] = named.ok_or(KeyError::Unreadable)?.as_slice() else {
+        return Err(KeyError::Unreadable);
+    };
+    let name = name.as_oid().map_err(|_| KeyError::Unreadable)?;
+    let curve = parameters.first().and_then(|curve| curve.as_oid().ok());
+    match curve {
+        None if *name == OID_PKCS1_RSAENCRYPTION => Ok(&PKCS_RSA_SHA256),
+        Some(curve) if *name == OID_KEY_TYPE_EC_PUBLIC_KEY && *curve == OID_EC_P256 => {
+            Ok(&PKCS_ECDSA_P256_SHA256)
+        }
+        Some(curve) if *name == OID_KEY_TYPE_EC_PUBLIC_KEY && *curve == OID_NIST_EC_P384 => {
+            Ok(&PKCS_ECDSA_P384_SHA384)
+        }
+        _ => Err(KeyError::Unsupported),
+    }
 }
 
 #[cfg(test)]
