@@ -88,6 +88,10 @@ const NAMES_INDEX: &str = "
 /// Our statements. The cache of a connection holds sixteen otherwise, and we have more.
 const STATEMENTS: usize = 64;
 
+/// The log may have so many pages (16 MB) before they are put into the file. A thousand runs change
+/// the same pages again and again, and each is then written once instead of many times.
+const PAGES_IN_LOG: u32 = 4_000;
+
 /// Opens the file for writing and makes or checks its format.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let database = |action| move |error| translate(path, action, &error);
@@ -98,6 +102,9 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     write_ahead(&connection).map_err(database("prepare"))?;
     connection
         .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+        .map_err(database("prepare"))?;
+    connection
+        .pragma_update(None, "wal_autocheckpoint", PAGES_IN_LOG)
         .map_err(database("prepare"))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Without this, statements are planned anew for every value that they are given.
