@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Engine;
+use super::rendering::{condition, parameters};
 use crate::plan::{OnFailure, Step};
 use crate::run::{ErrorKind, EventKind, PauseReason, RunPhase, RunResult, StepError, StepState};
 use crate::types::{StepId, Timestamp};
@@ -22,11 +23,10 @@ impl Engine {
             return Vec::new();
         }
         let mut events = self.due_retries(now);
-        let is_the_end = self.is_the_end();
         for id in self.graph.order() {
-            if let (Some(StepState::Pending), Some(step)) =
-                (self.step_state(id), self.plan.steps.get(id))
-                && (is_the_end || !step.finally)
+            if let Some(StepState::Pending) = self.step_state(id)
+                && let Some(step) = self.plan.steps.get(id)
+                && (!step.finally || self.is_the_end())
             {
                 match self.readiness(step) {
                     Readiness::Ready => events.push(self.begin(step, now)),
@@ -88,15 +88,13 @@ impl Engine {
         let mut readiness = Readiness::Ready;
         // What stands under `finally` reads the others, and needs none of them.
         let ours = |need: &&StepId| self.is_finally(need) == step.finally;
+        let goes_on = |need: &StepId| {
+            self.plan.steps.get(need).is_some_and(|step| step.on_failure == OnFailure::Continue)
+        };
         for need in step.needs.iter().filter(ours) {
-            let goes_on = self
-                .plan
-                .steps
-                .get(need)
-                .is_some_and(|step| step.on_failure == OnFailure::Continue);
             match self.step_state(need) {
                 Some(StepState::Succeeded { .. } | StepState::Skipped) => {}
-                Some(StepState::Failed { .. } | StepState::Blocked { .. }) if goes_on => {}
+                Some(StepState::Failed { .. } | StepState::Blocked { .. }) if goes_on(need) => {}
                 Some(StepState::Failed { .. } | StepState::Blocked { .. }) => {
                     return Readiness::BlockedBy(need.clone());
                 }
@@ -111,12 +109,13 @@ impl Engine {
             step: step.id.clone(),
             error: StepError::new(ErrorKind::Value, message),
         };
-        match self.condition(step, now) {
+        let context = self.context(step, now);
+        match condition(step, &context) {
             Ok(true) => {}
             Ok(false) => return EventKind::StepSkipped { step: step.id.clone() },
             Err(message) => return fail(message),
         }
-        match self.parameters(step, now) {
+        match parameters(step, &context) {
             Ok(parameters) => self.started(step, parameters, patience(step, now)),
             Err(message) => fail(message),
         }

@@ -10,37 +10,33 @@ use crate::plan::{
 use crate::run::{Destination, StepState};
 use crate::types::{StepId, Timestamp};
 
+/// Whether the step's condition holds; the error is a sentence for people.
+pub(super) fn condition(step: &Step, context: &Context) -> Result<bool, String> {
+    match &step.when {
+        None => Ok(true),
+        Some(expression) => {
+            evaluate_condition(expression, context).map_err(|error| format!("`when`: {error}"))
+        }
+    }
+}
+
+/// The step's parameters in their normal form; the error is a sentence for people.
+pub(super) fn parameters(step: &Step, context: &Context) -> Result<Map<String, Value>, String> {
+    let signature = find_signature(&step.uses)
+        .ok_or_else(|| format!("the action `{}` does not exist", step.uses))?;
+    let mut values = Map::new();
+    for (name, template) in &step.with {
+        let value =
+            render(template, context).map_err(|error| format!("parameter `{name}`: {error}"))?;
+        values.insert(name.clone(), value);
+    }
+    check_record(&signature.parameters, &values).map_err(|mismatches| {
+        let texts: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
+        format!("the parameters do not fit: {}", texts.join("; "))
+    })
+}
+
 impl Engine {
-    /// Whether the step's condition holds; the error is a sentence for people.
-    pub(super) fn condition(&self, step: &Step, now: Timestamp) -> Result<bool, String> {
-        match &step.when {
-            None => Ok(true),
-            Some(expression) => evaluate_condition(expression, &self.context(step, now))
-                .map_err(|error| format!("`when`: {error}")),
-        }
-    }
-
-    /// The step's parameters in their normal form; the error is a sentence for people.
-    pub(super) fn parameters(
-        &self,
-        step: &Step,
-        now: Timestamp,
-    ) -> Result<Map<String, Value>, String> {
-        let signature = find_signature(&step.uses)
-            .ok_or_else(|| format!("the action `{}` does not exist", step.uses))?;
-        let context = self.context(step, now);
-        let mut values = Map::new();
-        for (name, template) in &step.with {
-            let value = render(template, &context)
-                .map_err(|error| format!("parameter `{name}`: {error}"))?;
-            values.insert(name.clone(), value);
-        }
-        check_record(&signature.parameters, &values).map_err(|mismatches| {
-            let texts: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
-            format!("the parameters do not fit: {}", texts.join("; "))
-        })
-    }
-
     /// The folders that steps which are not done yet will put files into, as far as that is known.
     pub(super) fn destinations(&self) -> Vec<Destination> {
         let header = &self.state.header;
@@ -89,7 +85,7 @@ impl Engine {
     }
 
     /// What the step's templates may see: inputs, target, run, and the outputs of what it needs.
-    fn context(&self, step: &Step, now: Timestamp) -> Context {
+    pub(super) fn context(&self, step: &Step, now: Timestamp) -> Context {
         let header = &self.state.header;
         let outputs = self.outputs_before(step);
         Context::new(&header.inputs, &header.target, outputs, &self.run, None).with_now(now)
