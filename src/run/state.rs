@@ -171,11 +171,13 @@ impl RunState {
                 event: event.kind.name(),
             });
         };
+        // Each step gets a record of its own as soon as something happens in it.
+        let pending = Arc::new(StepRecord::default());
         Ok(Self {
             header: Arc::new(header.clone()),
             phase: RunPhase::Running,
             certificate_id: None,
-            steps: header.steps.iter().map(|id| (id.clone(), Arc::default())).collect(),
+            steps: header.steps.iter().map(|id| (id.clone(), Arc::clone(&pending))).collect(),
             started_at: event.at,
             updated_at: event.at,
             last_sequence: 1,
