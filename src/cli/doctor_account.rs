@@ -4,6 +4,7 @@
 //! that was forgotten, or somebody else's.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::connections::Settings;
 use super::console::Console;
@@ -40,7 +41,7 @@ pub(super) async fn compare(
         return Ok(vec![Finding::Odd(text)]);
     }
     let mut all_listed = findings.is_empty();
-    let mut listed: BTreeMap<CertificateId, Certificate> = BTreeMap::new();
+    let mut listed: BTreeMap<CertificateId, Arc<Certificate>> = BTreeMap::new();
     for account in &accounts {
         match account.client.list_certificates().await {
             Ok(list) => {
@@ -96,7 +97,7 @@ impl Known {
     }
 
     /// Certificates that are open or good, for names that a run has ordered for, and of no run.
-    fn strangers(&self, listed: &BTreeMap<CertificateId, Certificate>) -> Vec<Finding> {
+    fn strangers(&self, listed: &BTreeMap<CertificateId, Arc<Certificate>>) -> Vec<Finding> {
         let lives = |one: &&Certificate| {
             matches!(
                 one.status,
@@ -117,11 +118,11 @@ impl Known {
                 names_of(one).iter().map(DomainName::as_str).collect::<Vec<_>>().join(", "),
             ))
         };
-        listed.values().filter(lives).filter(strange).map(finding).collect()
+        listed.values().map(Arc::as_ref).filter(lives).filter(strange).map(finding).collect()
     }
 
     /// Certificates of runs that the account does not show.
-    fn missing(&self, listed: &BTreeMap<CertificateId, Certificate>) -> Vec<Finding> {
+    fn missing(&self, listed: &BTreeMap<CertificateId, Arc<Certificate>>) -> Vec<Finding> {
         let owners = self.owners.iter().filter(|(id, _)| !listed.contains_key(*id));
         let finding = |(id, run): (&CertificateId, &RunId)| {
             Finding::Bad(format!(

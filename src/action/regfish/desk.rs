@@ -17,7 +17,7 @@ use tokio::sync::{Notify, oneshot};
 use super::snapshot::Snapshot;
 use crate::action::Waiting;
 use crate::api::http::ApiError;
-use crate::api::regfish::{Certificate, CertificateStatus, RegfishClient};
+use crate::api::regfish::{Certificate, CertificateStatus, KnownItems, RegfishClient};
 use crate::types::{Busy, CertificateId, Clock, Rest, Timestamp, Work};
 
 /// What is there before an order may be this old. What others order meanwhile could be taken for
@@ -47,8 +47,8 @@ pub struct CertificateDesk(Arc<Desk>);
 struct Desk {
     client: RegfishClient,
     clock: Arc<dyn Clock>,
-    /// Held while a list is asked for.
-    asking: tokio::sync::Mutex<()>,
+    /// Held while a list is asked for: what the one before has shown.
+    asking: tokio::sync::Mutex<KnownItems<Certificate>>,
     inner: Mutex<Inner>,
     /// Told when somebody begins to wait who wants the next list sooner.
     sooner: Notify,
@@ -125,7 +125,7 @@ impl CertificateDesk {
         Self(Arc::new(Desk {
             client,
             clock,
-            asking: tokio::sync::Mutex::new(()),
+            asking: tokio::sync::Mutex::default(),
             inner: Mutex::default(),
             sooner: Notify::new(),
         }))
@@ -252,7 +252,7 @@ impl Desk {
             }
             inner.asked
         };
-        let _asking = self.alone().await;
+        let mut known = self.alone().await;
         {
             let inner = self.lock();
             if inner.answered > asked
@@ -264,19 +264,19 @@ impl Desk {
                 return Ok(Arc::clone(list));
             }
         }
-        self.ask().await
+        self.ask(&mut known).await
     }
 
     /// Waits until nobody else asks for a list. Whoever does may wait for the request budget, so a
     /// virtual clock goes on meanwhile.
-    async fn alone(&self) -> tokio::sync::MutexGuard<'_, ()> {
+    async fn alone(&self) -> tokio::sync::MutexGuard<'_, KnownItems<Certificate>> {
         let (_rest, mark) = Rest::begin();
         drop(mark);
         self.asking.lock().await
     }
 
     /// One list call. The caller holds `asking`.
-    async fn ask(&self) -> Result<Arc<Snapshot>, ApiError> {
+    async fn ask(&self, known: &mut KnownItems<Certificate>) -> Result<Arc<Snapshot>, ApiError> {
         let (asked_at, number) = {
             let mut inner = self.lock();
             inner.asked += 1;
@@ -284,7 +284,7 @@ impl Desk {
             inner.asked_at = Some(now);
             (now, inner.asked)
         };
-        let answer = self.client.list_certificates().await;
+        let answer = self.client.list_certificates_again(known).await;
         let answer = answer.map(|list| Arc::new(Snapshot::new(asked_at, list)));
         let mut inner = self.lock();
         inner.answered = number;
@@ -332,8 +332,8 @@ impl Desk {
             drop(busy.take());
             let list = work
                 .through(async {
-                    let _asking = self.alone().await;
-                    self.ask().await
+                    let mut known = self.alone().await;
+                    self.ask(&mut known).await
                 })
                 .await;
             busy = Some(work.end());
@@ -436,7 +436,7 @@ impl Inner {
         if self.shows_records != Shows::Unknown {
             return;
         }
-        let shows = |certificate: &Certificate| !certificate.validation.records.is_empty();
+        let shows = |certificate: &Arc<Certificate>| !certificate.validation.records.is_empty();
         if list.list.certificates.iter().any(shows) {
             self.shows_records = Shows::Yes;
         } else if self.with_records.drain().any(|id| {

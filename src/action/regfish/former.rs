@@ -3,6 +3,7 @@
 //! It is what a reissue or a renewal goes out from. Where several could be meant, none is guessed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +65,7 @@ pub(in crate::action) async fn find(client: &RegfishClient, call: &ActionCall) -
 
 /// The certificate of exactly these names that is valid longest.
 fn latest<'a>(
-    certificates: &'a [Certificate],
+    certificates: &'a [Arc<Certificate>],
     names: &BTreeSet<&str>,
     product: Option<&str>,
 ) -> Result<&'a Certificate> {
@@ -77,8 +78,13 @@ fn latest<'a>(
         })
     };
     let of_names = |certificate: &&Certificate| names_of(certificate) == *names;
-    let mut fitting: Vec<&Certificate> =
-        certificates.iter().filter(there).filter(of_product).filter(of_names).collect();
+    let mut fitting: Vec<&Certificate> = certificates
+        .iter()
+        .map(Arc::as_ref)
+        .filter(there)
+        .filter(of_product)
+        .filter(of_names)
+        .collect();
     fitting.sort_by_key(|certificate| std::cmp::Reverse(certificate.valid_until));
     let wanted = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match fitting.as_slice() {
@@ -147,16 +153,16 @@ mod tests {
     use super::*;
     use crate::action::regfish::recognition::sample;
 
-    fn one(id: &str, until: &str, change: fn(&mut Certificate)) -> Certificate {
+    fn one(id: &str, until: &str, change: fn(&mut Certificate)) -> Arc<Certificate> {
         let mut certificate = sample();
         certificate.id = CertificateId::parse(id).unwrap();
         certificate.status = CertificateStatus::Issued;
         certificate.valid_until = until.parse().ok();
         change(&mut certificate);
-        certificate
+        Arc::new(certificate)
     }
 
-    fn pick(certificates: &[Certificate], product: Option<&str>) -> String {
+    fn pick(certificates: &[Arc<Certificate>], product: Option<&str>) -> String {
         let names = BTreeSet::from(["example.com", "www.example.com"]);
         match latest(certificates, &names, product) {
             Ok(certificate) => certificate.id.to_string(),

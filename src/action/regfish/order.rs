@@ -256,10 +256,10 @@ async fn identify(
         }
         match fit(certificate, intent) {
             Fit::No => {}
-            Fit::Yes => fitting.push(certificate.clone()),
+            Fit::Yes => fitting.push(Arc::clone(certificate)),
             // The list may leave fields out that the certificate itself shows (contract A.6).
             Fit::Unclear => {
-                let certificate = client.get_certificate(id).await.map_err(give_up)?;
+                let certificate = Arc::new(client.get_certificate(id).await.map_err(give_up)?);
                 match fit(&certificate, intent) {
                     Fit::No => {}
                     Fit::Yes => fitting.push(certificate),
@@ -284,7 +284,7 @@ async fn identify(
         message =
             format!("{message} {unreadable} of the listed certificates cannot be read: {first}");
     }
-    let candidates = fitting.iter().chain(&unclear).map(candidate).collect();
+    let candidates = fitting.iter().chain(&unclear).map(|one| candidate(one)).collect();
     Ok(Outcome::InDoubt { message: message.trim().to_owned(), candidates })
 }
 

@@ -126,6 +126,8 @@ pub(super) fn sample() -> Certificate {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn id(text: &str) -> CertificateId {
@@ -189,7 +191,10 @@ mod tests {
     #[test]
     fn a_list_that_lacks_what_was_there_before_proves_nothing() {
         let list = |ids: &[&str], explicit| CertificateList {
-            certificates: ids.iter().map(|text| Certificate { id: id(text), ..sample() }).collect(),
+            certificates: ids
+                .iter()
+                .map(|text| Arc::new(Certificate { id: id(text), ..sample() }))
+                .collect(),
             unreadable: Vec::new(),
             explicit,
         };

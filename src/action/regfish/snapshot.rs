@@ -3,6 +3,7 @@
 //! It also decides what an order has to remember of the list. Pure.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::recognition::may_be;
 use crate::api::regfish::{Certificate, CertificateList};
@@ -52,7 +53,7 @@ impl Snapshot {
     }
 
     pub(super) fn get(&self, id: &CertificateId) -> Option<&Certificate> {
-        self.list.certificates.get(*self.by_id.get(id)?)
+        self.list.certificates.get(*self.by_id.get(id)?).map(Arc::as_ref)
     }
 
     /// What an order of these names remembers of what was there before: every certificate that
@@ -93,7 +94,7 @@ mod tests {
             dns_names: Vec::new(),
             ..sample()
         });
-        let certificates = certificates.collect();
+        let certificates = certificates.map(Arc::new).collect();
         let list = CertificateList { certificates, unreadable: Vec::new(), explicit: true };
         Snapshot::new(Timestamp::UNIX_EPOCH, list)
     }

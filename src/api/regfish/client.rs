@@ -2,11 +2,14 @@
 //!
 //! It knows no plan and no run, decides nothing, and repeats nothing.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use super::convert::{FromWire, wire_order, wire_reissue};
 use super::envelope;
+use super::known::{KnownItems, plain_list};
 use super::model::{
     Certificate, CertificateList, Listing, NewOrganization, OrderRequest, Organization,
     OrganizationChange, Product, ReissueRequest,
@@ -62,8 +65,21 @@ impl RegfishClient {
 
     /// Lists all certificates that the key can see (contract A.6).
     pub async fn list_certificates(&self) -> Result<CertificateList, ApiError> {
-        let Listing { items, unreadable, explicit } = self.list(&["tls", "certificate"]).await?;
-        Ok(CertificateList { certificates: items, unreadable, explicit })
+        self.list_certificates_again(&mut KnownItems::default()).await
+    }
+
+    /// The same for whoever lists again and again, and keeps what is `known` in between.
+    pub async fn list_certificates_again(
+        &self,
+        known: &mut KnownItems<Certificate>,
+    ) -> Result<CertificateList, ApiError> {
+        let answer = self.list_answer(&["tls", "certificate"]).await?;
+        if let Some(certificates) = known.read(&answer) {
+            return Ok(CertificateList { certificates, unreadable: vec![], explicit: true });
+        }
+        let Listing { items, unreadable, explicit } = listing(&answer)?;
+        let certificates = items.into_iter().map(Arc::new).collect();
+        Ok(CertificateList { certificates, unreadable, explicit })
     }
 
     /// Reads one certificate (contract A.6).
@@ -125,31 +141,16 @@ impl RegfishClient {
         &self,
         segments: &[&str],
     ) -> Result<Listing<T>, ApiError> {
+        let answer = self.list_answer(segments).await?;
+        match plain_list(&answer) {
+            Some(items) => Ok(Listing { items, unreadable: vec![], explicit: true }),
+            None => listing(&answer),
+        }
+    }
+
+    async fn list_answer(&self, segments: &[&str]) -> Result<RawAnswer, ApiError> {
         let request = Request::new(Method::Get, segments).with_limit(LIST_LIMIT);
-        let answer = self.http.send(&request).await?;
-        if let Some(items) = envelope::plain_list::<T>(&answer) {
-            return Ok(Listing { items, unreadable: vec![], explicit: true });
-        }
-        let content = envelope::read(&answer)?;
-        let explicit = content.is_array();
-        let values = match content {
-            Value::Array(values) => values,
-            // An empty list can be written as null, or left out (contract A.0).
-            Value::Null => Vec::new(),
-            _ => return Err(envelope::content(&answer, "`response` is not a list")),
-        };
-        let mut listing =
-            Listing { items: Vec::with_capacity(values.len()), unreadable: vec![], explicit };
-        for (index, value) in values.into_iter().enumerate() {
-            match T::from_value(value) {
-                Ok(item) => listing.items.push(item),
-                Err(error) => {
-                    let text = format!("{} {}: {error}", T::WHAT, index + 1);
-                    listing.unreadable.push(answer.call.public_text(&text, 200));
-                }
-            }
-        }
-        Ok(listing)
+        self.http.send(&request).await
     }
 
     /// The content of a successful answer.
@@ -158,6 +159,30 @@ impl RegfishClient {
         let content = envelope::read(&answer)?;
         Ok((answer, content))
     }
+}
+
+/// The list in an answer, item by item: what cannot be read is told of, and the rest is there.
+fn listing<T: FromWire>(answer: &RawAnswer) -> Result<Listing<T>, ApiError> {
+    let content = envelope::read(answer)?;
+    let explicit = content.is_array();
+    let values = match content {
+        Value::Array(values) => values,
+        // An empty list can be written as null, or left out (contract A.0).
+        Value::Null => Vec::new(),
+        _ => return Err(envelope::content(answer, "`response` is not a list")),
+    };
+    let mut listing =
+        Listing { items: Vec::with_capacity(values.len()), unreadable: vec![], explicit };
+    for (index, value) in values.into_iter().enumerate() {
+        match T::from_value(value) {
+            Ok(item) => listing.items.push(item),
+            Err(error) => {
+                let text = format!("{} {}: {error}", T::WHAT, index + 1);
+                listing.unreadable.push(answer.call.public_text(&text, 200));
+            }
+        }
+    }
+    Ok(listing)
 }
 
 /// `request` with `body`; that our own types become JSON fails only by a mistake in them.

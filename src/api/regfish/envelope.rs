@@ -5,8 +5,7 @@
 
 use serde_json::Value;
 
-use super::convert::FromWire;
-use super::wire::{WireEnvelope, WireList};
+use super::wire::WireEnvelope;
 use crate::api::http::{ApiError, ErrorKind, RawAnswer, Unread};
 
 /// How much of a server's message is kept.
@@ -44,16 +43,6 @@ pub(super) fn read(answer: &RawAnswer) -> Result<Value, ApiError> {
         }
         None => Err(content(answer, "the flag `success` is missing")),
     }
-}
-
-/// The items of a successful answer that is a list of nothing but readable items: read straight from
-/// the text, because a list of ten thousand certificates comes again and again. None for any other
-/// answer; then the slow way knows what to say.
-pub(super) fn plain_list<T: FromWire>(answer: &RawAnswer) -> Option<Vec<T>> {
-    let list: WireList<T::Wire> =
-        serde_json::from_slice(&answer.body).ok().filter(|_| answer.is_success())?;
-    list.success?.then_some(())?;
-    list.response.into_iter().map(|item| T::from_wire(item.0).ok()).collect()
 }
 
 /// The raw bytes of a successful download; refusals come in the envelope (contract A.10).

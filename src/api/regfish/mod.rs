@@ -7,6 +7,7 @@
 mod client;
 mod convert;
 mod envelope;
+mod known;
 mod model;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ mod zones;
 
 pub use client::RegfishClient;
 pub use convert::normal_host;
+pub use known::KnownItems;
 pub use model::{
     Certificate, CertificateList, CertificateStatus, CreateRecord, DcvMethod, DnsRecord, EditMode,
     Listing, NewOrganization, NewRecord, OrderRequest, Organization, OrganizationChange, Product,

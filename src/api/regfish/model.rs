@@ -4,6 +4,7 @@
 //! these types can be read from JSON: only `convert` makes them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -24,7 +25,7 @@ pub struct Listing<T> {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CertificateList {
     /// In the server's order.
-    pub certificates: Vec<Certificate>,
+    pub certificates: Vec<Arc<Certificate>>,
     /// A line for every certificate that was left out.
     pub unreadable: Vec<String>,
     /// False when the answer held no list at all, which may or may not mean an empty one.

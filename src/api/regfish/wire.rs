@@ -32,14 +32,6 @@ pub(super) struct WireEnvelope {
     pub(super) response: Value,
 }
 
-/// The frame around a list whose items are all of one kind.
-#[derive(Debug, Deserialize)]
-pub(super) struct WireList<T> {
-    #[serde(default, deserialize_with = "flag")]
-    pub(super) success: Option<bool>,
-    pub(super) response: Vec<WireObject<T>>,
-}
-
 /// A record that is written as an object: a list would be read by position otherwise.
 #[derive(Debug)]
 pub(super) struct WireObject<T>(pub(super) T);
