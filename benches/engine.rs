@@ -104,13 +104,18 @@ fn event(sequence: u32, kind: EventKind) -> Event {
 fn started(name: &str) -> EventKind {
     let csr = "M".repeat(if name == "order" { 600 } else { 0 });
     let parameters = map(json!({ "certificate_id": "7K9QW3M2ZT8HJ", "csr": csr }));
-    EventKind::StepStarted { step: step(name), attempt: 1, parameters, deadline: None }
+    EventKind::StepStarted {
+        step: step(name),
+        attempt: 1,
+        parameters: parameters.into(),
+        deadline: None,
+    }
 }
 
 fn succeeded(name: &str) -> EventKind {
     let csr = "M".repeat(if name == "key" { 600 } else { 0 });
     let output = json!({ "certificate_id": "7K9QW3M2ZT8HJ", "status": "pending", "csr": csr });
-    EventKind::StepSucceeded { step: step(name), output: map(output) }
+    EventKind::StepSucceeded { step: step(name), output: map(output).into() }
 }
 
 /// The events of a whole run, as the shipped plan makes them.

@@ -40,7 +40,7 @@ use tokio::sync::oneshot;
 
 use crate::files::resolve_within;
 use crate::plan::{SecretSource, find_signature};
-use crate::run::{Call, ErrorKind, Outcome, Retry, StepError};
+use crate::run::{Call, ErrorKind, Outcome, Retry, StepError, Values};
 use crate::secrets::read_secret;
 use crate::types::{Busy, CertificateId, RunId, Secret, StepId, Timestamp};
 
@@ -56,7 +56,7 @@ pub struct ActionCall {
     /// What is asked.
     pub call: Call,
     /// The parameters, checked against the action's signature.
-    pub parameters: Map<String, Value>,
+    pub parameters: Values,
     /// The folder that relative paths start from.
     pub directory: PathBuf,
     /// Certificates of other runs; only filled for calls that look for an order.
@@ -86,7 +86,7 @@ pub struct Waiting {
     /// The action's name.
     pub uses: String,
     /// The parameters, checked.
-    pub parameters: Map<String, Value>,
+    pub parameters: Values,
     /// The pause between two looks.
     pub every: Duration,
     /// When its patience ends.
@@ -107,7 +107,7 @@ fn failure(kind: ErrorKind, message: impl Into<String>) -> Outcome {
 
 /// The action's own view of its parameters. They were checked, so a misfit is our defect.
 fn parameters<P: DeserializeOwned>(call: &ActionCall) -> Result<P> {
-    P::deserialize(&call.parameters).or_else(|error| {
+    P::deserialize(&*call.parameters).or_else(|error| {
         fail(ErrorKind::Internal, format!("the parameters of `{}` misfit: {error}", call.uses))
     })
 }

@@ -18,7 +18,7 @@ pub(super) fn call(uses: &str, directory: &Path, parameters: Value) -> ActionCal
         step: StepId::parse("step").unwrap(),
         uses: uses.to_owned(),
         call: Call::Perform,
-        parameters: parameters.as_object().unwrap().clone(),
+        parameters: parameters.as_object().unwrap().clone().into(),
         directory: directory.to_owned(),
         owned_by_others: Default::default(),
         unfinished_runs: Default::default(),

@@ -206,7 +206,7 @@ mod tests {
             step: StepId::parse("key").unwrap(),
             uses: "x509.create_csr".to_owned(),
             call: Call::Perform,
-            parameters: parameters.as_object().unwrap().clone(),
+            parameters: parameters.as_object().unwrap().clone().into(),
             directory: PathBuf::new(),
             owned_by_others: BTreeSet::new(),
             unfinished_runs: std::sync::Arc::default(),
@@ -240,8 +240,9 @@ mod tests {
 
     fn reusing(run: u64, path: &Path, key_type: &str) -> ActionCall {
         let mut call = call(run);
-        call.parameters.insert("reuse_key".to_owned(), json!(path));
-        call.parameters.insert("key_type".to_owned(), json!(key_type));
+        std::sync::Arc::make_mut(&mut call.parameters).insert("reuse_key".to_owned(), json!(path));
+        std::sync::Arc::make_mut(&mut call.parameters)
+            .insert("key_type".to_owned(), json!(key_type));
         call
     }
 

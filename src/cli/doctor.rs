@@ -166,7 +166,7 @@ async fn run_faults(store: &SqliteStore, run: &RunSummary) -> Vec<String> {
 
 fn outputs(state: &RunState) -> impl Iterator<Item = &serde_json::Map<String, serde_json::Value>> {
     state.steps.values().filter_map(|record| match &record.state {
-        StepState::Succeeded { output } => Some(output),
+        StepState::Succeeded { output } => Some(output.as_ref()),
         _ => None,
     })
 }

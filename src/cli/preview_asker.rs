@@ -70,7 +70,7 @@ impl Asker {
             step: step.id.clone(),
             uses: step.uses.clone(),
             call: Call::Perform,
-            parameters: preview.parameters.iter().filter_map(known).collect(),
+            parameters: Arc::new(preview.parameters.iter().filter_map(known).collect()),
             directory: self.directory.clone(),
             owned_by_others: BTreeSet::new(),
             unfinished_runs: Arc::default(),

@@ -1,11 +1,11 @@
 //! Which steps start, are skipped or blocked, and when a run is over.
 
-use serde_json::{Map, Value};
-
 use super::Engine;
 use super::rendering::{condition, parameters};
 use crate::plan::{OnFailure, Step};
-use crate::run::{ErrorKind, EventKind, PauseReason, RunPhase, RunResult, StepError, StepState};
+use crate::run::{
+    ErrorKind, EventKind, PauseReason, RunPhase, RunResult, StepError, StepState, Values,
+};
 use crate::types::{StepId, Timestamp};
 
 /// What the steps that a step needs say about it.
@@ -116,7 +116,7 @@ impl Engine {
             Err(message) => return fail(message),
         }
         match parameters(step, &context) {
-            Ok(parameters) => self.started(step, parameters, patience(step, now)),
+            Ok(parameters) => self.started(step, parameters.into(), patience(step, now)),
             Err(message) => fail(message),
         }
     }
@@ -125,7 +125,7 @@ impl Engine {
     pub(super) fn started(
         &self,
         step: &Step,
-        parameters: Map<String, Value>,
+        parameters: Values,
         deadline: Option<Timestamp>,
     ) -> EventKind {
         EventKind::StepStarted {

@@ -1,12 +1,10 @@
 //! `Command`: what the driver is to do next, read off the recorded state.
 
-use serde_json::{Map, Value};
-
 use std::time::Duration;
 
 use super::Engine;
 use crate::plan::{PollPolicy, Share, Step, find_signature};
-use crate::run::{Attempt, Call, StepState};
+use crate::run::{Attempt, Call, StepState, Values};
 use crate::types::{StepId, Timestamp};
 
 /// One call of an action.
@@ -19,7 +17,7 @@ pub struct Command {
     /// What kind of call.
     pub call: Call,
     /// The parameters, checked.
-    pub parameters: Map<String, Value>,
+    pub parameters: Values,
     /// How long the call may take.
     pub timeout: Duration,
     /// Whether the runs of a batch share the answer.

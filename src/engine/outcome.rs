@@ -67,7 +67,7 @@ impl Engine {
                     Some(certificate) => vec![bound(id, certificate)],
                     None => settled(id, state),
                 };
-                events.push(EventKind::StepSucceeded { step: id.clone(), output });
+                events.push(EventKind::StepSucceeded { step: id.clone(), output: output.into() });
                 events
             }
             (StepState::Started(_), Outcome::Prepared { intent }) => {

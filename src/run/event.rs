@@ -4,6 +4,7 @@
 //! be added, nothing may change its meaning. No secret is ever part of an event.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,6 +12,10 @@ use serde_json::{Map, Value};
 use super::intent::Intent;
 use super::outcome::{Candidate, Observation, ParkReason, StepError};
 use crate::types::{CertificateId, RunId, StepId, Timestamp};
+
+/// Parameters or outputs of a step. They go from event to state to command and are never changed, so
+/// all of them share one copy.
+pub type Values = Arc<Map<String, Value>>;
 
 /// A fact, its place in the run and its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,7 +60,7 @@ pub enum EventKind {
         /// The attempt, counted from 1 over the whole run.
         attempt: u32,
         /// The rendered parameters, without secrets.
-        parameters: Map<String, Value>,
+        parameters: Values,
         /// For a waiting step: when it stops waiting.
         deadline: Option<Timestamp>,
     },
@@ -120,7 +125,7 @@ pub enum EventKind {
         /// The step.
         step: StepId,
         /// What other steps read.
-        output: Map<String, Value>,
+        output: Values,
     },
     /// A step failed, and is not tried again by itself.
     StepFailed {

@@ -4,9 +4,8 @@
 //! both; nothing in here repairs or guesses.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
-use super::event::EventKind;
+use super::event::{EventKind, Values};
 use super::intent::Intent;
 use super::outcome::{Candidate, Observation, ParkReason, StepError};
 use crate::types::{StepId, Timestamp};
@@ -60,7 +59,7 @@ pub enum StepState {
     /// It is done.
     Succeeded {
         /// What other steps read.
-        output: Map<String, Value>,
+        output: Values,
     },
     /// It failed.
     Failed {
@@ -100,7 +99,7 @@ pub struct Attempt {
     /// How many attempts before it have failed in a row.
     pub failures: u32,
     /// Its parameters.
-    pub parameters: Map<String, Value>,
+    pub parameters: Values,
     /// For a waiting step: when it stops waiting.
     pub deadline: Option<Timestamp>,
 }
@@ -372,7 +371,7 @@ mod tests {
     }
 
     fn attempt() -> Attempt {
-        Attempt { number: 1, failures: 0, parameters: Map::new(), deadline: None }
+        Attempt { number: 1, failures: 0, parameters: Values::default(), deadline: None }
     }
 
     fn intent() -> Intent {
@@ -414,7 +413,7 @@ mod tests {
                 look_at: at,
                 looks_without_finding: 0,
             },
-            StepState::Succeeded { output: Map::new() },
+            StepState::Succeeded { output: Values::default() },
             StepState::Failed { error: error() },
             StepState::Parked { reason },
             StepState::InDoubt {
@@ -435,7 +434,7 @@ mod tests {
             EventKind::StepStarted {
                 step: step.clone(),
                 attempt: 2,
-                parameters: Map::new(),
+                parameters: Values::default(),
                 deadline: None,
             },
             EventKind::IntentRecorded { step: step.clone(), intent: intent() },
@@ -452,7 +451,7 @@ mod tests {
                 look_at: at,
                 looks_without_finding: 0,
             },
-            EventKind::StepSucceeded { step: step.clone(), output: Map::new() },
+            EventKind::StepSucceeded { step: step.clone(), output: Values::default() },
             EventKind::StepFailed { step: step.clone(), error: error() },
             EventKind::StepParked {
                 step: step.clone(),
@@ -524,7 +523,7 @@ mod tests {
         let event = EventKind::StepStarted {
             step: step(),
             attempt: 3,
-            parameters: Map::new(),
+            parameters: Values::default(),
             deadline: None,
         };
         assert!(StepState::Pending.next(&step(), &after(1), &event).is_err());

@@ -53,7 +53,12 @@ pub(super) fn new_run(number: u64) -> NewRun {
 pub(super) fn started(sequence: u32) -> Event {
     event(
         sequence,
-        EventKind::StepStarted { step: step(), attempt: 1, parameters: Map::new(), deadline: None },
+        EventKind::StepStarted {
+            step: step(),
+            attempt: 1,
+            parameters: crate::run::Values::default(),
+            deadline: None,
+        },
     )
 }
 

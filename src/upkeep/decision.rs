@@ -299,7 +299,12 @@ mod tests {
     }
 
     fn started() -> EventKind {
-        EventKind::StepStarted { step: order(), attempt: 1, parameters: Map::new(), deadline: None }
+        EventKind::StepStarted {
+            step: order(),
+            attempt: 1,
+            parameters: crate::run::Values::default(),
+            deadline: None,
+        }
     }
 
     fn sent() -> EventKind {
@@ -333,7 +338,7 @@ mod tests {
             "fullchain_file": "f", "names": ["a.example.com"],
             "valid_from": "1970-01-01T00:00:00Z", "valid_until": "1970-04-01T00:00:00Z",
         });
-        let output = output.as_object().unwrap().clone();
+        let output = output.as_object().unwrap().clone().into();
         let result = RunResult::Succeeded;
         let done = EventKind::StepSucceeded { step: order(), output };
         vec![started(), sent(), bound(), done, EventKind::RunFinished { result }]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::*;
 use crate::api::budget::{Budget, BudgetSettings, Windows};
@@ -33,7 +33,7 @@ fn list(ids: &[&str]) -> Reply {
 fn wait_for(desk: &CertificateDesk, ids: &[&str]) -> Vec<oneshot::Receiver<Busy>> {
     let waiting = Waiting {
         uses: "regfish.wait_issued".to_owned(),
-        parameters: Map::new(),
+        parameters: Arc::default(),
         every: MINUTE,
         until: None,
     };
