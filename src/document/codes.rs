@@ -57,6 +57,7 @@ pub const CODES: &[Code] = &[
     code("no-steps", "the plan has no steps"),
     code("no-targets", "the inventory has no targets"),
     code("not-a-plan", "the file is YAML, but no plan"),
+    code("not-a-scenario", "the file is a plan, an inventory or a test, and no scenario"),
     code("not-an-inventory", "the file is no inventory"),
     code("not-imitated", "a case imitates a step that needs no imitation"),
     code("not-shareable", "an action cannot be shared by a batch"),
@@ -102,6 +103,7 @@ pub const CODES: &[Code] = &[
     code("unknown-type", "there is no such type"),
     code("unquoted-template", "a template does not stand in quotes"),
     code("unreadable-file", "the file cannot be read"),
+    code("unserved-call", "the sandbox serves no such call, so nothing will ever match it"),
     code("unusable-value", "a value has its type, and the action can do nothing with it"),
     code("unused-group", "no target is in the group"),
     code("unused-input", "no step reads the input"),
@@ -133,7 +135,7 @@ mod tests {
                 collect(&path, text);
             } else if !path.ends_with("codes.rs") {
                 let source = std::fs::read_to_string(&path).unwrap();
-                text.push_str(source.split("#[cfg(test)]\nmod tests").next().unwrap());
+                text.push_str(source.split("#[cfg(test)]\nmod tests {").next().unwrap());
             }
         }
     }

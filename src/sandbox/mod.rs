@@ -13,6 +13,7 @@ mod control;
 mod controls;
 mod csr;
 mod dns;
+mod endpoints;
 mod fault;
 mod happening;
 mod http;
@@ -37,6 +38,7 @@ mod tests;
 
 pub use ca::CaError;
 pub use controls::Controls;
+pub(crate) use endpoints::find as find_endpoint;
 pub use fault::{CannedAnswer, Fault, FaultAction, Hiding};
 pub use happening::{Happening, HappeningKind, PlannedHappening, Since};
 pub use initial::{InitialOrder, InitialOrganization, InitialRecord, InitialState, Usable};

@@ -64,6 +64,87 @@ impl PathPattern {
         }
         reached[path.len()]
     }
+
+    /// Whether a path of this pattern can be one of `endpoint`, in which `{…}` is any segment.
+    pub(crate) fn may_match(&self, endpoint: &str) -> bool {
+        let (ours, theirs) = (tokens(&self.0), endpoint_tokens(endpoint));
+        // For each two rests, from their ends to their beginnings: whether a path has both. This
+        // holds the row of the rest of ours that was looked at last.
+        let mut below: Vec<bool> = Vec::new();
+        for at in (0..=ours.len()).rev() {
+            let mut row = vec![false; theirs.len() + 1];
+            for other in (0..=theirs.len()).rev() {
+                let without_ours = below.get(other).copied().unwrap_or(false);
+                let without_theirs = row.get(other + 1).copied().unwrap_or(false);
+                row[other] = match (ours.get(at), theirs.get(other)) {
+                    (None, None) => true,
+                    (Some(Token::Byte(_)), None) | (None, Some(Token::Byte(_))) => false,
+                    (Some(Token::Byte(one)), Some(Token::Byte(two))) => {
+                        one == two && below.get(other + 1).copied().unwrap_or(false)
+                    }
+                    (Some(Token::Byte(byte)), Some(wild)) => {
+                        without_theirs || (wild.takes(*byte) && without_ours)
+                    }
+                    (Some(wild), Some(Token::Byte(byte))) => {
+                        without_ours || (wild.takes(*byte) && without_theirs)
+                    }
+                    (Some(_), None) => without_ours,
+                    (None, Some(_)) => without_theirs,
+                    (Some(_), Some(_)) => without_ours || without_theirs,
+                };
+            }
+            below = row;
+        }
+        below.first().copied().unwrap_or(false)
+    }
+}
+
+/// A piece of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token {
+    Byte(u8),
+    /// Anything within one segment.
+    Star,
+    /// Anything at all.
+    Stars,
+}
+
+impl Token {
+    /// Whether this wildcard may stand for `byte`.
+    fn takes(self, byte: u8) -> bool {
+        match self {
+            Self::Byte(own) => own == byte,
+            Self::Star => byte != b'/',
+            Self::Stars => true,
+        }
+    }
+}
+
+fn tokens(pattern: &str) -> Vec<Token> {
+    let mut tokens: Vec<Token> = Vec::with_capacity(pattern.len());
+    let mut bytes = pattern.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        tokens.push(match byte {
+            b'*' if bytes.next_if_eq(&b'*').is_some() => Token::Stars,
+            b'*' => Token::Star,
+            byte => Token::Byte(byte),
+        });
+    }
+    tokens
+}
+
+fn endpoint_tokens(endpoint: &str) -> Vec<Token> {
+    let mut tokens = Vec::with_capacity(endpoint.len());
+    for (index, segment) in endpoint.split('/').enumerate() {
+        if index > 0 {
+            tokens.push(Token::Byte(b'/'));
+        }
+        match segment.starts_with('{') {
+            true => tokens.push(Token::Star),
+            false => tokens.extend(segment.bytes().map(Token::Byte)),
+        }
+    }
+    tokens
 }
 
 impl fmt::Display for PathPattern {
@@ -94,6 +175,32 @@ mod tests {
         assert!(!matches("/dns/*.example/rr", "/dns/a.test/rr"));
         assert!(matches("**", "/"));
         assert!(PathPattern::beginning_with("/tls").matches("/tls/products?all=1"));
+    }
+
+    #[test]
+    fn a_pattern_may_match_an_endpoint_when_they_have_a_path_in_common() {
+        let may_match = |pattern: &str, endpoint: &str| {
+            PathPattern::parse(pattern).unwrap().may_match(endpoint)
+        };
+        for (pattern, endpoint, expected) in [
+            ("/a/b", "/a/b", true),
+            ("/a/b", "/a/c", false),
+            ("/a/x1", "/a/{id}", true),
+            ("/a/x/y", "/a/{id}", false),
+            ("/a/*", "/a/{id}", true),
+            ("/a/x*y", "/a/{id}", true),
+            ("/a/*", "/a/{id}/b", false),
+            ("/a/**", "/a/{id}/b", true),
+            ("**/b", "/a/{id}/b", true),
+            ("**/c", "/a/{id}/b", false),
+            ("/*/b", "/a/{id}", true),
+            ("**", "/", true),
+            ("/a", "/a/{id}", false),
+        ] {
+            assert_eq!(may_match(pattern, endpoint), expected, "{pattern} {endpoint}");
+        }
+        let many = format!("/{}x", "**a".repeat(100));
+        assert!(may_match(&many, "/a/{id}") && !may_match(&many, "/a/b"));
     }
 
     #[test]

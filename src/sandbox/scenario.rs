@@ -226,8 +226,33 @@ fn set<T: Clone>(option: &mut T, wish: Option<&T>) {
     }
 }
 
+/// What the file is, when another kind of our files begins like it.
+fn another_kind(entries: &[(Key, Node)]) -> Option<(&Key, &'static str)> {
+    let kinds = [
+        ("certplan", "a plan"),
+        ("certplan_inventory", "an inventory"),
+        ("certplan_test", "a test file"),
+    ];
+    kinds.into_iter().find_map(|(name, what)| {
+        let (key, _) = entries.iter().find(|(key, _)| key.name == name)?;
+        Some((key, what))
+    })
+}
+
 fn check_version(entries: &[(Key, Node)], root: &Node, decoder: &mut Decoder<'_>) -> Option<()> {
     let Some((_, version)) = entries.iter().find(|(key, _)| key.name == VERSION_KEY) else {
+        if let Some((key, what)) = another_kind(entries) {
+            decoder.push(
+                Diagnostic::error("not-a-scenario", format!("this is {what}, and no scenario"))
+                    .at(key.span, format!("with `{}:` begins {what}", key.name))
+                    .help(format!(
+                        "a scenario says what the sandbox does; it begins with \
+                         `{VERSION_KEY}: {FORMAT_VERSION}`"
+                    ))
+                    .help("to run a plan in the usual world leave the scenario out"),
+            );
+            return None;
+        }
         let first = at_top(root);
         let slip = entries.iter().any(|(key, _)| nearest(&key.name, [VERSION_KEY]).is_some());
         if !slip {

@@ -306,6 +306,7 @@ const ONLY_THE_PARSER: &[&str] = &[
     "plan_not_named",
     "plan_not_there",
     "reason_for_success",
+    "requests_unserved",
     "scenario_not_there",
     "step_unknown",
     "step_unknown_far",

@@ -146,14 +146,19 @@ fn story(recording: &Recording, style: Style) -> Vec<String> {
     lines
 }
 
-/// The requests, a line each.
+/// What stands in the place of a status where a connection was cut.
+const NO_ANSWER: &str = "no answer";
+
+/// The requests, a line each, in columns.
 pub(super) fn requests(recording: &Recording) -> Vec<String> {
     let start = recording.events.first().map(|event: &Event| event.at);
+    let is_cut = recording.requests.iter().any(|request| request.status.is_none());
+    let width = if is_cut { NO_ANSWER.len() } else { 3 };
     let line = |request: &LoggedRequest| {
-        let status = request.status.map_or_else(|| "no answer".to_owned(), |code| code.to_string());
+        let status = request.status.map_or_else(|| NO_ANSWER.to_owned(), |code| code.to_string());
         let path = shorten(&printable(&request.path), 120);
         let offset = format!("+{}", since(start, request.at));
-        format!("  {offset:>9}   {status}  {} {path}", printable(&request.method))
+        format!("  {offset:>9}   {status:<width$}  {} {path}", printable(&request.method))
     };
     recording.requests.iter().map(line).collect()
 }

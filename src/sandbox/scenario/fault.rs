@@ -7,6 +7,7 @@ use super::reading::{
 use crate::document::decode::{Decoder, Fields};
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::{Kind, Node};
+use crate::sandbox::endpoints;
 use crate::sandbox::fault::{CannedAnswer, Fault, FaultAction, Hiding};
 use crate::sandbox::path_pattern::PathPattern;
 use crate::sandbox::random_faults::{RandomFault, RandomFaults};
@@ -52,6 +53,7 @@ pub(super) fn fault(node: &Node, decoder: &mut Decoder<'_>) -> Option<Fault> {
     let times = count(&fields, "times", 1, decoder);
     let action = action(&fields, decoder);
     let (method, path) = call(&fields, decoder)?;
+    check_served(&fields, &method, &path, action.as_ref(), decoder)?;
     // Whoever says `every` means all of them.
     let usual_times = if every.is_some() { u32::MAX } else { 1 };
     Some(Fault {
@@ -92,6 +94,24 @@ fn call(fields: &Fields<'_>, decoder: &mut Decoder<'_>) -> Option<(String, PathP
             None
         }
     }
+}
+
+/// A fault at a call that never comes does nothing, and nobody would notice. Only an answer can be
+/// given where the sandbox has none of its own; there a slip is still one.
+fn check_served(
+    fields: &Fields<'_>,
+    method: &str,
+    path: &PathPattern,
+    action: Option<&FaultAction>,
+    decoder: &mut Decoder<'_>,
+) -> Option<()> {
+    let Err(unserved) = endpoints::find(method, path) else { return Some(()) };
+    if matches!(action, Some(FaultAction::Answer(_))) && !unserved.is_slip {
+        return Some(());
+    }
+    let (_, node) = fields.get("call")?;
+    decoder.push(unserved.diagnostic(method, path, node.span));
+    None
 }
 
 fn action(fields: &Fields<'_>, decoder: &mut Decoder<'_>) -> Option<FaultAction> {

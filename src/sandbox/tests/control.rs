@@ -115,3 +115,17 @@ async fn a_reset_leaves_nothing_of_what_was_there() {
         again.controls().orders().into_iter().map(|order| order.common_name).collect();
     assert_eq!(names, ["b.example"]);
 }
+
+#[tokio::test]
+async fn what_has_happened_cannot_happen_again() {
+    let panel = Panel::start().await;
+    let order = panel.stage.order("RapidSSL", &["a.example"]).await;
+    let path = format!("/orders/{}/happenings", order["id"].as_str().unwrap());
+    for deed in ["reject", "cancel", "lose"] {
+        let body = format!(r#"{{"do": "{deed}"}}"#);
+        assert_eq!(panel.ask("POST", &path, &body).await.0, 200, "{deed}");
+        let (status, answer) = panel.ask("POST", &path, &body).await;
+        assert_eq!(status, 409, "{deed}");
+        assert!(answer.to_string().contains("ended in this way already"), "{answer}");
+    }
+}

@@ -16,13 +16,16 @@ impl World {
         self.end_order(id, if issued { OrderEnd::OrderCancelled } else { OrderEnd::Cancelled }, now)
     }
 
-    /// Ends an order, whatever it was doing.
+    /// Ends an order, whatever it was doing. Fails when it has ended in this very way.
     pub(crate) fn end_order(
         &mut self,
         id: &str,
         kind: OrderEnd,
         now: Timestamp,
     ) -> Result<(), Refusal> {
+        if self.order(id)?.end.as_ref().is_some_and(|end| end.kind == kind) {
+            return Err(Refusal::invalid("the order has ended in this way already"));
+        }
         self.change_order(id, |order| order.end = Some(End { kind, at: now })).map(drop)
     }
 

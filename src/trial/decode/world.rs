@@ -4,7 +4,7 @@ use super::value::{boolean, count, first_key, text, texts};
 use crate::document::decode::{Decoder, Fields};
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::Kind;
-use crate::sandbox::PathPattern;
+use crate::sandbox::{PathPattern, find_endpoint};
 use crate::trial::expectation::{
     CertificateExpectation, OrderExpectation, Orders, RecordExpectation, RequestExpectation,
 };
@@ -82,7 +82,14 @@ fn decode_call(fields: &Fields<'_>, decoder: &mut Decoder<'_>) -> Option<(String
     let mut words = text.value.split_whitespace();
     let reason = match (words.next(), words.next(), words.next()) {
         (Some(method), Some(path), None) => match PathPattern::parse(path) {
-            Ok(path) => return Some((method.to_uppercase(), path)),
+            Ok(path) => {
+                let method = method.to_uppercase();
+                // That none of these calls came would always be true.
+                if let Err(unserved) = find_endpoint(&method, &path) {
+                    decoder.push(unserved.diagnostic(&method, &path, text.span));
+                }
+                return Some((method, path));
+            }
             Err(error) => error.to_string(),
         },
         _ => "expected a method and a path".to_owned(),
