@@ -219,7 +219,7 @@ fn install(folder: &Path, pem: &[u8], key: &Mutex<PrivateKey>, name: &DomainName
     let proof = prove(&chain, &expectation).unwrap();
     let (cert, issuers) = (chain.leaf_pem(), chain.chain_pem());
     let (fullchain, privkey) = (chain.fullchain_pem(), key.to_pem());
-    let file = |name, text, mode| SetFile { name, bytes: str::as_bytes(text), mode };
+    let file = |name, text, mode| SetFile { name, bytes: str::as_bytes(text), mode, is_same: None };
     let files = [
         file("cert.pem", &cert, FileMode::Public),
         file("chain.pem", &issuers, FileMode::Public),

@@ -183,28 +183,32 @@ impl Installation {
         key: &PrivateKey,
         pem: bool,
     ) -> Result<Installed> {
-        let mut contents: Vec<(&str, Zeroizing<Vec<u8>>, FileMode)> = Vec::new();
+        let mut contents = Vec::new();
         if pem {
-            let text = |text: String| Zeroizing::new(text.into_bytes());
-            let key = Zeroizing::new(key.to_pem().as_bytes().to_vec());
-            let [cert, issuers, fullchain, privkey] = PEM_FILES;
-            contents.extend([
-                (cert, text(chain.leaf_pem()), FileMode::Public),
-                (issuers, text(chain.chain_pem()), FileMode::Public),
-                (fullchain, text(chain.fullchain_pem()), FileMode::Public),
-                (privkey, key, FileMode::Private),
-            ]);
+            contents.extend(pem_contents(chain, key));
         }
         for (_, name, export) in &self.exports {
             let bytes = export
                 .encode(chain, key)
                 .or_else(|error| fail(ErrorKind::Internal, format!("`{name}`: {error}")))?;
             let mode = if export.holds_key() { FileMode::Private } else { FileMode::Public };
-            contents.push((name, bytes, mode));
+            contents.push(Content { name, bytes, mode, export: Some(export) });
         }
+        let is_same: Vec<_> = contents
+            .iter()
+            .map(|content| {
+                content.export.map(|export| move |found: &[u8]| export.is_same(found, chain, key))
+            })
+            .collect();
         let files: Vec<SetFile<'_>> = contents
             .iter()
-            .map(|(name, bytes, mode)| SetFile { name, bytes, mode: *mode })
+            .zip(&is_same)
+            .map(|(content, is_same)| SetFile {
+                name: content.name,
+                bytes: &content.bytes,
+                mode: content.mode,
+                is_same: is_same.as_ref().map(|is_same| is_same as _),
+            })
             .collect();
         let set = CertificateSet { files: &files, access: self.access }
             .install(directory, set_name)
@@ -222,6 +226,28 @@ impl Installation {
             .collect();
         Ok(Installed { set, formats, removed })
     }
+}
+
+/// A file that is ready to be written.
+struct Content<'a> {
+    name: &'a str,
+    bytes: Zeroizing<Vec<u8>>,
+    mode: FileMode,
+    /// What it was made by, when it is not one of the four that every download brings.
+    export: Option<&'a Export>,
+}
+
+fn pem_contents(chain: &Chain, key: &PrivateKey) -> [Content<'static>; 4] {
+    let text = |text: String| Zeroizing::new(text.into_bytes());
+    let key = Zeroizing::new(key.to_pem().as_bytes().to_vec());
+    let [cert, issuers, fullchain, privkey] = PEM_FILES;
+    let content = |name, bytes, mode| Content { name, bytes, mode, export: None };
+    [
+        content(cert, text(chain.leaf_pem()), FileMode::Public),
+        content(issuers, text(chain.chain_pem()), FileMode::Public),
+        content(fullchain, text(chain.fullchain_pem()), FileMode::Public),
+        content(privkey, key, FileMode::Private),
+    ]
 }
 
 /// What stands in the way of the files is found before money is spent: a folder of another target, a

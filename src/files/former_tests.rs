@@ -9,8 +9,12 @@ use crate::files::{Access, CertificateSet, FileMode, SetFile};
 
 /// Installs a set whose files say its name; each is a day older than the next.
 fn install(directory: &Path, name: &str, day: u64) {
-    let files =
-        PEM.map(|file| SetFile { name: file, bytes: name.as_bytes(), mode: FileMode::Private });
+    let files = PEM.map(|file| SetFile {
+        name: file,
+        bytes: name.as_bytes(),
+        mode: FileMode::Private,
+        is_same: None,
+    });
     CertificateSet { files: &files, access: Access::DEFAULT }.install(directory, name).unwrap();
     let written = SystemTime::UNIX_EPOCH + Duration::from_secs(day * 86_400);
     fs::File::open(set(directory, name)).unwrap().set_modified(written).unwrap();

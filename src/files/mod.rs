@@ -25,4 +25,4 @@ pub use former::{Removed, Sets, StoredSet, remove_oldest, roll_back, sets};
 pub use layout::SetError;
 pub use partial::remove_interrupted;
 pub use path::{PathError, resolve_within};
-pub use set::{CertificateSet, InstalledSet, SetFile};
+pub use set::{CertificateSet, InstalledSet, IsSame, SetFile};

@@ -6,11 +6,11 @@ use super::*;
 use crate::files::write_new;
 
 const fn public<'a>(name: &'a str, text: &'a str) -> SetFile<'a> {
-    SetFile { name, bytes: text.as_bytes(), mode: FileMode::Public }
+    SetFile { name, bytes: text.as_bytes(), mode: FileMode::Public, is_same: None }
 }
 
 const fn private<'a>(name: &'a str, text: &'a str) -> SetFile<'a> {
-    SetFile { name, bytes: text.as_bytes(), mode: FileMode::Private }
+    SetFile { name, bytes: text.as_bytes(), mode: FileMode::Private, is_same: None }
 }
 
 const FIRST: CertificateSet<'_> = CertificateSet {

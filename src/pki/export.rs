@@ -1,15 +1,17 @@
 //! `Export`: a certificate and its key in the encodings that programs want which read no PEM.
 //!
-//! What is written depends on nothing but what goes in: the same chain, key and passphrase make the
-//! same bytes.
+//! What is encrypted has salts that are drawn anew each time. Whether a file that is there already is
+//! as good as a new one would be is asked of [`Export::is_same`]: a step that is repeated after a
+//! crash finds its own work again instead of making more of it.
 
-use yasna::models::ObjectIdentifier;
-use yasna::{DERWriter, DERWriterSeq, Tag, construct_der};
+use p12_keystore::{
+    EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, Pkcs12Archive, PrivateKeyChain,
+};
+use pkcs8::pkcs5::pbes2::Parameters;
+use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
-use super::certificate::Certificate;
 use super::chain::Chain;
-use super::encryption::{Encryption, EncryptionError, Salts};
 use super::key::PrivateKey;
 use super::pem;
 use crate::types::Secret;
@@ -18,15 +20,19 @@ use crate::types::Secret;
 const ENCRYPTED_KEY: &str = "ENCRYPTED PRIVATE KEY";
 /// Names are shown in lists, and some programs cut longer ones.
 const LONGEST_ALIAS: usize = 100;
+/// What a guess costs: a tenth of a second for whoever knows the passphrase, for each try.
+const ITERATIONS: u32 = 100_000;
+/// What programs of the time could bear.
+const LEGACY_ITERATIONS: u32 = 10_000;
 
-/// Content types and bags (RFC 7292, 4; RFC 2315, 14).
-const DATA: &[u64] = &[1, 2, 840, 113_549, 1, 7, 1];
-const ENCRYPTED_DATA: &[u64] = &[1, 2, 840, 113_549, 1, 7, 6];
-const KEY_BAG: &[u64] = &[1, 2, 840, 113_549, 1, 12, 10, 1, 2];
-const CERTIFICATE_BAG: &[u64] = &[1, 2, 840, 113_549, 1, 12, 10, 1, 3];
-const X509_CERTIFICATE: &[u64] = &[1, 2, 840, 113_549, 1, 9, 22, 1];
-const FRIENDLY_NAME: &[u64] = &[1, 2, 840, 113_549, 1, 9, 20];
-const LOCAL_KEY_ID: &[u64] = &[1, 2, 840, 113_549, 1, 9, 21];
+/// How content is encrypted and authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// AES-256 with a key from PBKDF2, and SHA-256 throughout.
+    Modern,
+    /// Triple DES and SHA-1: all that Windows before Server 2019 and Java before 8u301 can read.
+    Legacy,
+}
 
 /// What is to be written.
 #[derive(Debug, Clone)]
@@ -66,9 +72,9 @@ pub enum ExportError {
     /// A name that programs cannot take.
     #[error("the alias must be 1 to {LONGEST_ALIAS} printable ASCII characters")]
     Alias,
-    /// The cryptographic library failed.
-    #[error(transparent)]
-    Encryption(#[from] EncryptionError),
+    /// The library that writes it failed.
+    #[error("it cannot be encrypted: {0}")]
+    Encryption(String),
 }
 
 impl Export {
@@ -104,7 +110,8 @@ impl Export {
         self.check()?;
         Ok(Zeroizing::new(match self {
             Self::Pkcs12 { encryption, passphrase, alias } => {
-                pkcs12(chain, key, *encryption, passphrase.reveal(), alias)?
+                pkcs12(chain, key, *encryption, passphrase.reveal(), alias)
+                    .map_err(|error| ExportError::Encryption(error.to_string()))?
             }
             Self::CertificateDer => chain.leaf().der.clone(),
             Self::KeyDer => key.der().to_vec(),
@@ -114,140 +121,116 @@ impl Export {
                 [certificates.as_bytes(), key.as_bytes()].concat()
             }
             Self::EncryptedKey { passphrase } => {
-                let salts = Salts::new(key.der(), &[passphrase.reveal().as_bytes()]);
-                let der = encrypted_key(key, Encryption::Modern, passphrase.reveal(), &salts)?;
+                let der = encrypted_key(key, passphrase.reveal())
+                    .map_err(|error| ExportError::Encryption(error.to_string()))?;
                 pem::encode(ENCRYPTED_KEY, &der).as_bytes().to_vec()
             }
         }))
     }
+
+    /// Whether a file holds what [`Self::encode`] would write: the same bytes, or what opens with the
+    /// same passphrase, is encrypted in the same way and has the same in it.
+    pub fn is_same(&self, found: &[u8], chain: &Chain, key: &PrivateKey) -> bool {
+        match self {
+            Self::Pkcs12 { encryption, passphrase, alias } => {
+                encryption.is_named_in(found)
+                    && is_pkcs12_of(found, chain, key, passphrase.reveal(), alias)
+            }
+            Self::EncryptedKey { passphrase } => is_key_encrypted(found, key, passphrase.reveal()),
+            Self::CertificateDer | Self::KeyDer | Self::Fullchain | Self::Combined => {
+                self.encode(chain, key).is_ok_and(|bytes| bytes.as_slice() == found)
+            }
+        }
+    }
 }
 
-/// EncryptedPrivateKeyInfo (RFC 5958, 3).
-fn encrypted_key(
-    key: &PrivateKey,
-    encryption: Encryption,
-    passphrase: &str,
-    salts: &Salts,
-) -> Result<Vec<u8>, EncryptionError> {
-    let (encrypted, algorithm) = encryption.encrypt(key.der(), passphrase, salts, "key")?;
-    Ok(construct_der(|writer| {
-        writer.write_sequence(|writer| {
-            writer.next().write_der(&algorithm);
-            writer.next().write_bytes(&encrypted);
-        });
-    }))
+impl Encryption {
+    /// The number under which files name it (RFC 8018, A.4; RFC 7292, C), as it stands in them.
+    fn identifier(self) -> &'static [u8] {
+        match self {
+            Self::Modern => &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 13],
+            Self::Legacy => &[6, 10, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 1, 3],
+        }
+    }
+
+    /// Whether `bytes` are encrypted so.
+    fn is_named_in(self, bytes: &[u8]) -> bool {
+        let identifier = self.identifier();
+        bytes.windows(identifier.len()).any(|found| found == identifier)
+    }
 }
 
-/// PFX (RFC 7292, 4): the certificates encrypted, the key encrypted by itself, and both protected
-/// from change.
 fn pkcs12(
     chain: &Chain,
     key: &PrivateKey,
     encryption: Encryption,
     passphrase: &str,
     alias: &str,
-) -> Result<Vec<u8>, EncryptionError> {
-    let form: &[u8] = match encryption {
-        Encryption::Modern => b"modern",
-        Encryption::Legacy => b"legacy",
+) -> Result<Vec<u8>, p12_keystore::error::Error> {
+    let certificates =
+        chain.certificates().map(|one| p12_keystore::Certificate::from_der(&one.der));
+    let entry = PrivateKeyChain::new(
+        chain.leaf().sha256.as_bytes(),
+        p12_keystore::PrivateKey::from_der(key.der())?,
+        certificates.collect::<Result<Vec<_>, _>>()?,
+    );
+    let mut store = KeyStore::new();
+    store.add_entry(alias, KeyStoreEntry::PrivateKeyChain(entry));
+    let (algorithm, authentication, iterations) = match encryption {
+        Encryption::Modern => {
+            (EncryptionAlgorithm::PbeWithHmacSha256AndAes256, MacAlgorithm::HmacSha256, ITERATIONS)
+        }
+        Encryption::Legacy => (
+            EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc,
+            MacAlgorithm::HmacSha1,
+            LEGACY_ITERATIONS,
+        ),
     };
-    let mut content = vec![form, passphrase.as_bytes(), alias.as_bytes()];
-    content.extend(chain.certificates().map(|certificate| certificate.der.as_slice()));
-    let salts = Salts::new(key.der(), &content);
-    let certificates = certificate_bags(chain, alias);
-    let (certificates, algorithm) =
-        encryption.encrypt(&certificates, passphrase, &salts, "certificates")?;
-    let key = key_bag(&encrypted_key(key, encryption, passphrase, &salts)?, chain.leaf(), alias);
-    let safe = construct_der(|writer| {
-        writer.write_sequence(|writer| {
-            write_encrypted(writer.next(), &certificates, &algorithm);
-            write_data(writer.next(), &key);
-        });
-    });
-    Ok(construct_der(|writer| {
-        writer.write_sequence(|writer| {
-            writer.next().write_u8(3);
-            write_data(writer.next(), &safe);
-            encryption.write_mac(writer.next(), &safe, passphrase, &salts);
-        });
-    }))
+    store
+        .writer(passphrase)
+        .encryption_algorithm(algorithm)
+        .encryption_iterations(iterations)
+        .mac_algorithm(authentication)
+        .mac_iterations(iterations)
+        .write()
 }
 
-/// ContentInfo with content as it is.
-fn write_data(writer: DERWriter<'_>, content: &[u8]) {
-    writer.write_sequence(|writer| {
-        writer.next().write_oid(&ObjectIdentifier::from_slice(DATA));
-        writer.next().write_tagged(Tag::context(0), |writer| writer.write_bytes(content));
-    });
+/// Whether a PKCS#12 file holds just this, and nothing besides.
+fn is_pkcs12_of(
+    found: &[u8],
+    chain: &Chain,
+    key: &PrivateKey,
+    passphrase: &str,
+    alias: &str,
+) -> bool {
+    let Ok(archive) = Pkcs12Archive::from_pkcs12(found, passphrase) else { return false };
+    let [bag] = archive.keys.as_slice() else { return false };
+    let certificates = archive.certs.iter().map(|bag| bag.cert.as_der());
+    bag.friendly_name.as_deref() == Some(alias)
+        && bag.key.as_der() == key.der()
+        && certificates.eq(chain.certificates().map(|one| one.der.as_slice()))
 }
 
-/// ContentInfo with encrypted content.
-fn write_encrypted(writer: DERWriter<'_>, encrypted: &[u8], algorithm: &[u8]) {
-    writer.write_sequence(|writer| {
-        writer.next().write_oid(&ObjectIdentifier::from_slice(ENCRYPTED_DATA));
-        writer.next().write_tagged(Tag::context(0), |writer| {
-            writer.write_sequence(|writer| {
-                writer.next().write_u8(0);
-                writer.next().write_sequence(|writer| {
-                    writer.next().write_oid(&ObjectIdentifier::from_slice(DATA));
-                    writer.next().write_der(algorithm);
-                    writer.next().write_tagged_implicit(Tag::context(0), |writer| {
-                        writer.write_bytes(encrypted);
-                    });
-                });
-            });
-        });
-    });
+/// EncryptedPrivateKeyInfo (RFC 5958, 3).
+fn encrypted_key(key: &PrivateKey, passphrase: &str) -> Result<Vec<u8>, pkcs8::Error> {
+    let (mut salt, mut vector) = ([0; 16], [0; 16]);
+    for bytes in [&mut salt, &mut vector] {
+        aws_lc_rs::rand::fill(bytes).map_err(|_| pkcs8::pkcs5::Error::EncryptFailed)?;
+    }
+    let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(ITERATIONS, &salt, vector)?;
+    let encrypted =
+        PrivateKeyInfoRef::try_from(key.der())?.encrypt_with_params(parameters, passphrase)?;
+    Ok(encrypted.as_bytes().to_vec())
 }
 
-fn certificate_bags(chain: &Chain, alias: &str) -> Vec<u8> {
-    construct_der(|writer| {
-        writer.write_sequence(|writer| {
-            for (index, certificate) in chain.certificates().enumerate() {
-                writer.next().write_sequence(|writer| {
-                    writer.next().write_oid(&ObjectIdentifier::from_slice(CERTIFICATE_BAG));
-                    writer.next().write_tagged(Tag::context(0), |writer| {
-                        writer.write_sequence(|writer| {
-                            let kind = ObjectIdentifier::from_slice(X509_CERTIFICATE);
-                            writer.next().write_oid(&kind);
-                            writer.next().write_tagged(Tag::context(0), |writer| {
-                                writer.write_bytes(&certificate.der);
-                            });
-                        });
-                    });
-                    // What has the key's attributes is the key's certificate.
-                    if index == 0 {
-                        write_attributes(writer, certificate, alias);
-                    }
-                });
-            }
-        });
-    })
-}
-
-fn key_bag(encrypted: &[u8], leaf: &Certificate, alias: &str) -> Vec<u8> {
-    construct_der(|writer| {
-        writer.write_sequence(|writer| {
-            writer.next().write_sequence(|writer| {
-                writer.next().write_oid(&ObjectIdentifier::from_slice(KEY_BAG));
-                writer.next().write_tagged(Tag::context(0), |writer| writer.write_der(encrypted));
-                write_attributes(writer, leaf, alias);
-            });
-        });
-    })
-}
-
-fn write_attributes(writer: &mut DERWriterSeq<'_>, leaf: &Certificate, alias: &str) {
-    writer.next().write_set_of(|writer| {
-        writer.next().write_sequence(|writer| {
-            writer.next().write_oid(&ObjectIdentifier::from_slice(FRIENDLY_NAME));
-            writer.next().write_set_of(|writer| writer.next().write_bmp_string(alias));
-        });
-        writer.next().write_sequence(|writer| {
-            writer.next().write_oid(&ObjectIdentifier::from_slice(LOCAL_KEY_ID));
-            writer.next().write_set_of(|writer| writer.next().write_bytes(leaf.sha256.as_bytes()));
-        });
-    });
+/// Whether a file holds just this key.
+fn is_key_encrypted(found: &[u8], key: &PrivateKey, passphrase: &str) -> bool {
+    let Ok(blocks) = pem::blocks(found) else { return false };
+    let [block] = blocks.as_slice() else { return false };
+    let Ok(der) = block.decode() else { return false };
+    EncryptedPrivateKeyInfoRef::try_from(der.as_slice())
+        .and_then(|info| info.decrypt(passphrase))
+        .is_ok_and(|found| found.as_bytes() == key.der())
 }
 
 #[cfg(test)]

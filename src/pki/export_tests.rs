@@ -26,23 +26,56 @@ fn encoded(export: &Export) -> Zeroizing<Vec<u8>> {
     export.encode(&chain, &PrivateKey::from_pem(KEY).unwrap()).unwrap()
 }
 
-/// Compares with what other programs have opened; `UPDATE_GOLDEN=1` writes it for them.
-#[track_caller]
-fn assert_sample(name: &str, export: &Export) {
+/// The sample as it is in the repository; `UPDATE_SAMPLES=1` writes it anew, for the other programs.
+fn sample(name: &str, export: &Export) -> Vec<u8> {
     let path = format!("{}/src/pki/samples/{name}", env!("CARGO_MANIFEST_DIR"));
-    let found = encoded(export);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &*found).unwrap();
+    if std::env::var_os("UPDATE_SAMPLES").is_some() {
+        std::fs::write(&path, &*encoded(export)).unwrap();
     }
-    assert_eq!(std::fs::read(&path).unwrap(), *found, "{name}");
+    std::fs::read(&path).unwrap()
+}
+
+fn is_same(export: &Export, found: &[u8]) -> bool {
+    let chain = Chain::from_pem(CHAIN.as_bytes()).unwrap();
+    export.is_same(found, &chain, &PrivateKey::from_pem(KEY).unwrap())
+}
+
+/// The outlines of DER: tags and lengths, in their order, with numbers and identifiers.
+fn outlines(der: &[u8], lines: &mut Vec<String>, depth: usize) {
+    let mut rest = der;
+    while let [tag, length, ..] = *rest {
+        let digits = if length < 0x80 { 0 } else { usize::from(length & 0x7f) };
+        let number = rest[2..2 + digits].iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        let length = if digits == 0 { usize::from(length) } else { number };
+        let (content, after) = rest[2 + digits..].split_at(length);
+        match tag {
+            2 | 6 => lines.push(format!("{depth} {tag:02x} {content:02x?}")),
+            _ => lines.push(format!("{depth} {tag:02x} {length}")),
+        }
+        if tag & 0x20 != 0 {
+            outlines(content, lines, depth + 1);
+        }
+        rest = after;
+    }
 }
 
 #[test]
-fn what_is_written_is_what_other_programs_have_opened() {
-    assert_sample("export-modern.p12", &pkcs12(Encryption::Modern));
-    assert_sample("export-legacy.p12", &pkcs12(Encryption::Legacy));
+fn what_is_written_is_laid_out_like_what_other_programs_have_opened() {
+    for (name, export) in [
+        ("export-modern.p12", pkcs12(Encryption::Modern)),
+        ("export-legacy.p12", pkcs12(Encryption::Legacy)),
+    ] {
+        let (sample, again) = (sample(name, &export), encoded(&export));
+        let outlines = |der: &[u8]| {
+            let mut lines = Vec::new();
+            outlines(der, &mut lines, 0);
+            lines
+        };
+        assert_eq!(outlines(&sample), outlines(&again), "{name}");
+        assert!(is_same(&export, &sample), "{name}");
+    }
     let encrypted = Export::EncryptedKey { passphrase: passphrase() };
-    assert_sample("export-key-encrypted.pem", &encrypted);
+    assert!(is_same(&encrypted, &sample("export-key-encrypted.pem", &encrypted)));
 }
 
 #[test]
@@ -75,26 +108,42 @@ fn the_key_can_be_read_without_the_passphrase_only_where_it_is_said() {
 }
 
 #[test]
-fn the_same_export_is_the_same_bytes_and_any_other_shares_no_salt_with_it() {
+fn a_file_is_as_good_as_a_new_one_only_when_all_is_the_same() {
     let chain = Chain::from_pem(CHAIN.as_bytes()).unwrap();
     let key = PrivateKey::from_pem(KEY).unwrap();
     let other = PrivateKey::generate(KeyType::EcP256).unwrap();
-    let write = |alias: &str, passphrase: &str, key: &PrivateKey| {
-        let passphrase = Secret::new(passphrase.to_owned());
-        let encryption = Encryption::Legacy;
-        let export = Export::Pkcs12 { encryption, passphrase, alias: alias.to_owned() };
-        export.encode(&chain, key).unwrap()
+    let short = Chain::from_pem(chain.leaf_pem().as_bytes()).unwrap();
+    let named = |encryption, passphrase: &str, alias: &str| Export::Pkcs12 {
+        encryption,
+        passphrase: Secret::new(passphrase.to_owned()),
+        alias: alias.to_owned(),
     };
-    let first = write("www", "changeit", &key);
-    assert_eq!(first, write("www", "changeit", &key));
-    // The salt of the authentication stands before the number of iterations, at the end.
-    let salt = |bytes: &[u8]| bytes[bytes.len() - 20..bytes.len() - 4].to_vec();
-    for changed in [
-        write("web", "changeit", &key),
-        write("www", "changeit2", &key),
-        write("www", "changeit", &other),
+    let export = named(Encryption::Legacy, "changeit", "www");
+    let written = export.encode(&chain, &key).unwrap();
+    assert_ne!(written, export.encode(&chain, &key).unwrap());
+    assert!(export.is_same(&written, &chain, &key));
+    for (other, chain, key) in [
+        (&named(Encryption::Modern, "changeit", "www"), &chain, &key),
+        (&named(Encryption::Legacy, "changeit2", "www"), &chain, &key),
+        (&named(Encryption::Legacy, "changeit", "web"), &chain, &key),
+        (&export, &short, &key),
+        (&export, &chain, &other),
     ] {
-        assert_ne!(salt(&changed), salt(&first));
+        assert!(!other.is_same(&written, chain, key), "{other:?}");
+    }
+    for spoilt in [&written[..written.len() - 1], b"", b"-----BEGIN ENCRYPTED PRIVATE KEY-----"] {
+        assert!(!export.is_same(spoilt, &chain, &key));
+    }
+    let encrypted =
+        |passphrase: &str| Export::EncryptedKey { passphrase: Secret::new(passphrase.to_owned()) };
+    let written = encrypted("changeit").encode(&chain, &key).unwrap();
+    assert!(encrypted("changeit").is_same(&written, &chain, &key));
+    assert!(!encrypted("changeit2").is_same(&written, &chain, &key));
+    assert!(!encrypted("changeit").is_same(&written, &chain, &other));
+    for plain in [Export::KeyDer, Export::Combined, Export::CertificateDer, Export::Fullchain] {
+        let written = plain.encode(&chain, &key).unwrap();
+        assert!(plain.is_same(&written, &chain, &key));
+        assert!(!plain.is_same(&written[1..], &chain, &key));
     }
 }
 

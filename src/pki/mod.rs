@@ -8,7 +8,6 @@
 
 mod certificate;
 mod chain;
-mod encryption;
 mod export;
 mod fingerprint;
 mod key;
@@ -20,8 +19,7 @@ mod testing;
 
 pub use certificate::{Certificate, CertificateError};
 pub use chain::{Chain, ChainError};
-pub use encryption::{Encryption, EncryptionError};
-pub use export::{Export, ExportError};
+pub use export::{Encryption, Export, ExportError};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use key::{KeyError, KeyType, PrivateKey, UnknownKeyType};
 pub use pem::PemError;
