@@ -97,3 +97,7 @@ fn output(directory: PathBuf, sha256: String, installed: Installed) -> Output {
         sha256,
     }
 }
+
+#[cfg(test)]
+#[path = "export_tests.rs"]
+mod tests;

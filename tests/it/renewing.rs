@@ -219,3 +219,50 @@ fn a_program_that_is_killed_while_it_renews_or_reissues_is_gone_on_with_and_send
         });
     }
 }
+
+/// The run of a plan that replaces the certificate of `before` and uses its key again.
+fn with_its_key(before: &Scene, state: &RunState, plan: &str) -> Scene {
+    let key = Scene::field(state, "certificate", "key_file");
+    let former = Scene::field(state, "certificate", "certificate_id");
+    before
+        .then(plan)
+        .input("certificate_id", former.as_str().unwrap())
+        .input("lead", "400d")
+        .input("reuse_key", key.as_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_former_certificate_of_a_key_that_is_used_again_is_never_taken_for_the_new_one() {
+    for serial_numbers in [true, false] {
+        let before = Scene::with(&shipped_text("dv.yaml"), |options| {
+            options.behaviour.serial_numbers = serial_numbers;
+        })
+        .await;
+        let first = before.begin().await;
+        before.expect_issued(&first);
+        let scene = with_its_key(&before, &first, "reissue.yaml");
+        let state = scene.begin().await;
+        expect_done(&state, &format!("serial numbers: {serial_numbers}"));
+        let serial = |state: &RunState| Scene::field(state, "certificate", "serial_number");
+        assert_ne!(serial(&state), serial(&first), "serial numbers: {serial_numbers}");
+        assert!(!Scene::field(&state, "reissue", "former_serial_number").is_null());
+        assert_eq!(Scene::field(&state, "key", "reused_key"), true);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_renewal_uses_the_former_key_again_when_it_is_asked_to() {
+    let before = Scene::with(&shipped_text("dv.yaml"), |options| {
+        options.behaviour.contract = ContractTerm::Certificate;
+    })
+    .await;
+    let first = before.begin().await;
+    before.expect_issued(&first);
+    let scene = with_its_key(&before, &first, "renewal.yaml");
+    let state = scene.begin().await;
+    expect_done(&state, "a renewal");
+    let public_key = |state: &RunState| Scene::field(state, "key", "public_key_sha256");
+    assert_eq!(public_key(&state), public_key(&first));
+    let id = |state: &RunState| Scene::field(state, "certificate", "certificate_id");
+    assert_ne!(id(&state), id(&first));
+}

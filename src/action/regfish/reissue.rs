@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use super::order::key_is_there;
 use super::watch::read_any;
-use super::{api_failure, certificate_id, step_error};
+use super::{api_failure, certificate_id, give_up, step_error};
 use crate::action::{ActionCall, Result, fail, output_map, parameters};
-use crate::api::http::Effect;
+use crate::api::http::{Effect, ErrorKind as ApiErrorKind};
 use crate::api::regfish::{
     Certificate, CertificateStatus, DcvMethod, RegfishClient, Reissue, ReissuePhase, ReissueRequest,
 };
-use crate::pki::CertificateRequest;
+use crate::pki::{CertificateRequest, Chain};
 use crate::run::{
     BindingKind, BoundCertificate, Call, ErrorKind, Intent, KnownReissue, Outcome, ReissueIntent,
     StepError,
@@ -100,7 +100,7 @@ async fn prepare(
             certificate_id: id,
             public_key_sha256: fingerprint,
             names,
-            former_serial_number: certificate.serial_number.clone(),
+            former_serial_number: former_serial_number(client, &certificate).await?,
             known_reissue: certificate.reissue.as_ref().map(known),
         }),
     })
@@ -135,6 +135,36 @@ fn possible(certificate: &Certificate) -> Result<()> {
         return fail(ErrorKind::Conflict, message);
     }
     Ok(())
+}
+
+/// The number by which the former certificate is told from the new one: where the former key is used
+/// again, there is nothing else.
+///
+/// Where the API does not say it (contract A.6: optional), the certificate itself does. Of one that
+/// cannot be had it stays unknown: what is not served cannot be taken for the new one.
+async fn former_serial_number(
+    client: &RegfishClient,
+    certificate: &Certificate,
+) -> Result<Option<String>> {
+    if let Some(number) = &certificate.serial_number {
+        return Ok(Some(number.clone()));
+    }
+    let id = &certificate.id;
+    let pem = match client.download_pem(id).await {
+        Ok(pem) => pem,
+        Err(error)
+            if matches!(
+                error.kind,
+                ApiErrorKind::NotReady { .. } | ApiErrorKind::NotFound { .. }
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(give_up(error)),
+    };
+    let chain = Chain::from_pem(&pem)
+        .or_else(|error| fail(ErrorKind::Proof, format!("what `{id}` serves: {error}")))?;
+    Ok(Some(chain.leaf().serial.clone()))
 }
 
 async fn send(

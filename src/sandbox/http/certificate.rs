@@ -185,7 +185,9 @@ impl<'world> CertificateBody<'world> {
             valid_until: issued.map(|issued| issued.valid_until),
             contract_valid_from: order.contract.map(|contract| contract.from).or(first_from),
             contract_valid_until: order.contract_until(),
-            serial_number: issued.map(|issued| issued.serial_number.as_str()),
+            serial_number: issued
+                .filter(|_| behaviour.serial_numbers)
+                .map(|issued| issued.serial_number.as_str()),
             last_status_check: order.last_status_check(now),
             certificate_pem_available: issued.is_some()
                 && !(behaviour.honest_downloads && world.refuses_download(order, now)),

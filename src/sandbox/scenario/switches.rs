@@ -239,6 +239,11 @@ pub(super) const SWITCHES: &[Switch] = &[
         Flag(|b, on| b.honest_downloads = on),
     ),
     switch(
+        "serial_numbers",
+        "an issued certificate shows its `serial_number`",
+        Flag(|b, on| b.serial_numbers = on),
+    ),
+    switch(
         "zip",
         "how a download of the zip is answered",
         Words(&[

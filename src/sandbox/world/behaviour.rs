@@ -64,6 +64,8 @@ pub struct Behaviour {
     /// `certificate_pem_available` waits for the download, too; each look counts as a refused
     /// download (contract A.11: both were seen).
     pub honest_downloads: bool,
+    /// An issued certificate shows its `serial_number` (contract A.6: optional).
+    pub serial_numbers: bool,
     /// What a download of the `zip` is answered with.
     pub zip: ZipAnswer,
     /// An unknown certificate is answered with 403 (contract A.6: not published).
@@ -272,6 +274,7 @@ impl Default for Behaviour {
             renewals: true,
             begin: CertificateBegin::default(),
             honest_downloads: false,
+            serial_numbers: true,
             zip: ZipAnswer::default(),
             forbids_unknown: false,
             newest_first: false,
