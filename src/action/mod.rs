@@ -65,6 +65,8 @@ pub struct ActionCall {
     pub unfinished_runs: Arc<BTreeSet<RunId>>,
     /// The private keys that the run has made: fingerprint of the public key, and file.
     pub keys: Vec<(String, PathBuf)>,
+    /// The order that is to be asked after when what is waited for is not there.
+    pub order: Option<CertificateId>,
 }
 
 /// Somebody who performs actions.

@@ -67,7 +67,7 @@ impl Actions {
     }
 
     async fn dispatch(&self, call: &ActionCall) -> Result<Outcome> {
-        let (desk, outside) = (self.desk.as_ref(), self.outside.as_deref());
+        let desk = self.desk.as_ref();
         if let ("regfish.create_order" | "regfish.reissue", Call::Prepare { destinations, .. }) =
             (call.uses.as_str(), &call.call)
         {
@@ -88,6 +88,15 @@ impl Actions {
             let message = format!("`{}` cannot be called in phases", call.uses);
             return fail(ErrorKind::Internal, message);
         }
+        let outcome = self.perform_once(call).await;
+        match (&self.regfish, &call.order) {
+            (Some(client), Some(id)) => regfish::watch::or_its_end(client, id, outcome).await,
+            _ => outcome,
+        }
+    }
+
+    async fn perform_once(&self, call: &ActionCall) -> Result<Outcome> {
+        let (desk, outside) = (self.desk.as_ref(), self.outside.as_deref());
         match call.uses.as_str() {
             "regfish.list_products" => regfish::product::find(self.regfish()?, call).await,
             "regfish.complete_order" => {

@@ -23,6 +23,7 @@ pub(super) fn call(uses: &str, directory: &Path, parameters: Value) -> ActionCal
         owned_by_others: Default::default(),
         unfinished_runs: Default::default(),
         keys: Vec::new(),
+        order: None,
     }
 }
 

@@ -211,6 +211,7 @@ mod tests {
             owned_by_others: BTreeSet::new(),
             unfinished_runs: std::sync::Arc::default(),
             keys: Vec::new(),
+            order: None,
         }
     }
 

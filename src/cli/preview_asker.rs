@@ -75,6 +75,7 @@ impl Asker {
             owned_by_others: BTreeSet::new(),
             unfinished_runs: Arc::default(),
             keys: Vec::new(),
+            order: None,
         };
         let answer = tokio::time::timeout(step.timeout, self.actions.perform(call));
         match answer.await {

@@ -273,6 +273,7 @@ pub(super) async fn carry_out(
         owned_by_others: others.certificates,
         unfinished_runs: others.unfinished,
         keys,
+        order: command.order.clone(),
     };
     // On the heap, each of the two: they are moved into one another and then along with the task,
     // and a thousand runs have them at the same time.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Engine;
 use crate::plan::{PollPolicy, Share, Step, find_signature};
-use crate::run::{Attempt, Call, StepState, Values};
-use crate::types::{StepId, Timestamp};
+use crate::run::{Attempt, Call, StepRecord, StepState, Values};
+use crate::types::{CertificateId, StepId, Timestamp};
 
 /// One call of an action.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,9 @@ pub struct Command {
     pub poll: Option<Poll>,
     /// When the plan's patience with the step ends; the call need not wait for its turn beyond it.
     pub deadline: Option<Timestamp>,
+    /// The order that is to be asked after when what is waited for is not there: with this look the
+    /// plan's patience ends, or an earlier attempt has waited in vain.
+    pub order: Option<CertificateId>,
 }
 
 /// How a step waits.
@@ -100,9 +103,27 @@ impl Engine {
                     not_before,
                     poll: step.poll.clone().map(|policy| Poll { policy, since: record.started_at }),
                     deadline: record.state.attempt()?.deadline,
+                    order: self.doubtful_order(step, record, not_before),
                 })
             })
             .collect()
+    }
+
+    fn doubtful_order(
+        &self,
+        step: &Step,
+        record: &StepRecord,
+        not_before: Timestamp,
+    ) -> Option<CertificateId> {
+        let deadline = record.state.attempt()?.deadline;
+        let last = deadline.is_some_and(|deadline| not_before >= deadline);
+        let begins_again =
+            matches!(record.state, StepState::Started(_)) && record.history.attempts > 1;
+        if !last && !begins_again {
+            return None;
+        }
+        let signature = find_signature(&step.uses)?;
+        self.state.certificate_id.clone().filter(|_| signature.waits_beside_order())
     }
 
     /// When the next attempt of a failed step begins, if one is due to.

@@ -57,6 +57,7 @@ impl Engine {
             not_before: Timestamp::MIN,
             poll: None,
             deadline: None,
+            order: None,
         })
     }
 

@@ -14,7 +14,7 @@ use crate::action::{ActionCall, Result, fail, parameters, success};
 use crate::api::http::{ApiError, ErrorKind as ApiErrorKind};
 use crate::api::regfish::{Certificate, CertificateStatus, RegfishClient, Reissue, ReissuePhase};
 use crate::pki::Chain;
-use crate::run::{ErrorKind, Observation, Outcome, ParkReason, WaitsFor};
+use crate::run::{ErrorKind, Observation, Outcome, ParkReason, Retry, WaitsFor};
 use crate::types::{CertificateId, Timestamp};
 
 #[derive(Debug, Deserialize)]
@@ -247,6 +247,39 @@ fn alive(certificate: Certificate) -> Result<Certificate> {
             );
             fail(ErrorKind::CertificateEnded, message)
         }
+    }
+}
+
+/// What became of the order, where `outcome` is that something is not there which is waited for on its
+/// behalf: an order that has ended, or that waits for a person, ends the wait with its own reason.
+///
+/// An order that cannot be asked after changes nothing.
+pub(in crate::action) async fn or_its_end(
+    client: &RegfishClient,
+    id: &CertificateId,
+    outcome: Result<Outcome>,
+) -> Result<Outcome> {
+    let waits = |outcome: &Outcome| {
+        matches!(outcome, Outcome::NotYet { .. })
+            || matches!(outcome, Outcome::Failed { retry: Retry::Later { .. }, .. })
+    };
+    if !waits(outcome.as_ref().unwrap_or_else(|outcome| outcome)) {
+        return outcome;
+    }
+    match observe(client, None, id, |_| false).await {
+        Ok(certificate) => match &certificate.reissue {
+            Some(reissue) => failed_reissue(id, reissue).and(outcome),
+            None => outcome,
+        },
+        Err(end) => match *end {
+            Outcome::Parked { .. } => Err(end),
+            Outcome::Failed { ref error, .. }
+                if matches!(error.kind, ErrorKind::CertificateEnded | ErrorKind::NotFound) =>
+            {
+                Err(end)
+            }
+            _ => outcome,
+        },
     }
 }
 

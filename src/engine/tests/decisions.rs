@@ -345,3 +345,38 @@ fn a_post_whose_time_was_over_is_not_sent_again() {
     scene.finish("post", Outcome::Failed { error, retry: Retry::Later { after: None } });
     assert_eq!(scene.state("post"), "failed");
 }
+
+const PROPAGATING: &str = "
+  - { id: order, uses: regfish.create_order, with: { sku: X, common_name: www.example.com, csr: '{{ target }}' } }
+  - id: propagated
+    uses: dns.wait_propagated
+    needs: [order]
+    with: { records: [] }
+    poll: { every: 4m, timeout: 10m }
+";
+
+#[test]
+fn an_order_is_asked_after_when_patience_ends_or_waiting_begins_again_and_not_before() {
+    let mut scene = Scene::new(plan(PROPAGATING));
+    scene.finish("order", Outcome::Prepared { intent: intent() });
+    scene.finish("order", ordered("AAAAAAAAAAAA1", BindingKind::Ordered));
+    let asked = |scene: &Scene| {
+        let command = scene.due().pop().unwrap();
+        assert_eq!(command.step, id("propagated"));
+        command.order.map(|order| order.to_string())
+    };
+    let order = Some("AAAAAAAAAAAA1".to_owned());
+    for _ in 0..3 {
+        assert_eq!(asked(&scene), None);
+        scene.finish("propagated", not_yet("ns1 lags"));
+        scene.wait(minutes(4));
+    }
+    assert_eq!(asked(&scene), order);
+    scene.finish("propagated", not_yet("ns1 lags"));
+    assert_eq!(scene.state("propagated"), "parked");
+    scene.crash_and_resume();
+    assert_eq!(asked(&scene), order);
+    scene.finish("propagated", not_yet("ns1 lags"));
+    scene.wait(minutes(4));
+    assert_eq!(asked(&scene), None);
+}

@@ -189,6 +189,12 @@ impl Signature {
         matches!(self.name, "regfish.wait_issued" | "regfish.download")
     }
 
+    /// Whether it waits for something that serves the order and does not show its fate: when the order
+    /// has ended, that is waited for in vain.
+    pub fn waits_beside_order(&self) -> bool {
+        matches!(self.name, "dns.wait_propagated" | "digicert.order_validation")
+    }
+
     /// Whether one answer can serve a whole batch: a look-up that changes nothing and does not
     /// depend on the order.
     pub fn can_be_shared(&self) -> bool {
