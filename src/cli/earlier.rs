@@ -65,7 +65,8 @@ pub(super) async fn weigh(
     if matches!(verdict, Verdict::NothingToDo { .. } | Verdict::Refused(_)) {
         return Ok(Earlier { runs, verdict });
     }
-    let ordered = OrderedNames::read(store, new.sandbox).await?;
+    let subject = (new.plan, new.target, new.inputs);
+    let ordered = OrderedNames::read_for(store, new.sandbox, subject, now).await?;
     let elsewhere = ordered.elsewhere(new.plan, new.target, new.inputs, now);
     if let (false, Some(problem)) =
         (again, elsewhere.iter().find_map(|other| other.problem.as_ref()))

@@ -105,7 +105,7 @@ async fn go_on(
         let root = recorded.header.sandbox.then(|| state.sandbox_root().display().to_string());
         return Ok(Ending::new(run, recorded, root));
     }
-    if let Some(error) = obstacle(store, run, &engine, &mut None).await? {
+    if let Some(error) = obstacle(store, run, &engine).await? {
         return Err(error);
     }
 
@@ -137,12 +137,11 @@ pub(super) fn begin_anew(cancelled: &RunState) -> String {
 }
 
 /// Why a run must not go on: it was cancelled, or it has not ordered yet and another one has for the
-/// same target or the same names. What was read of all runs is kept in `ordered` for the next one.
+/// same target or the same names.
 pub(super) async fn obstacle(
     store: &SqliteStore,
     run: &RunId,
     engine: &Engine,
-    ordered: &mut Option<OrderedNames>,
 ) -> Result<Option<CliError>, CliError> {
     let recorded = engine.state();
     if recorded.phase == RunPhase::Cancelled {
@@ -168,11 +167,9 @@ pub(super) async fn obstacle(
     if header.sandbox {
         return Ok(None);
     }
-    let ordered = match ordered {
-        Some(ordered) => ordered,
-        None => ordered.insert(OrderedNames::read(store, header.sandbox).await?),
-    };
     let now = Timestamp::now();
+    let subject = (engine.plan(), header.target.as_str(), &header.inputs);
+    let ordered = OrderedNames::read_for(store, header.sandbox, subject, now).await?;
     let elsewhere = ordered.elsewhere(engine.plan(), &header.target, &header.inputs, now);
     // What was there before this run began was weighed when it began.
     let began = recorded.started_at;

@@ -11,7 +11,7 @@ use super::error::CliError;
 use crate::engine::{Prospect, preview};
 use crate::plan::{Partly, Plan};
 use crate::run::{Intent, RunPhase, RunResult, RunState};
-use crate::store::{RunSummary, Store};
+use crate::store::{FoldedRun, RunSummary, Store};
 use crate::types::{DomainName, RunId, Timestamp};
 use crate::upkeep::Issued;
 
@@ -41,10 +41,28 @@ pub(super) struct OrderedNames {
 }
 
 impl OrderedNames {
-    /// Reads them all. What cannot be read is left out; `doctor` finds it.
+    /// Reads them all, for many targets.
     pub(super) async fn read(store: &dyn Store, sandbox: bool) -> Result<Self, CliError> {
+        Ok(Self::of(store.fold_runs().await?, sandbox))
+    }
+
+    /// Reads those that can matter to a run of `plan`: it need not wait for thousands of others.
+    pub(super) async fn read_for(
+        store: &dyn Store,
+        sandbox: bool,
+        (plan, target, inputs): (&Plan, &str, &Map<String, Value>),
+        now: Timestamp,
+    ) -> Result<Self, CliError> {
+        // What is the first of the names in one order is a further one in the other.
+        let names: BTreeSet<DomainName> =
+            wanted_names(plan, target, inputs, now).into_iter().flatten().collect();
+        Ok(Self::of(store.fold_runs_for(&names).await?, sandbox))
+    }
+
+    /// What cannot be read is left out; `doctor` finds it.
+    fn of(runs: Vec<(RunSummary, FoldedRun)>, sandbox: bool) -> Self {
         let mut ordered = Self::default();
-        for (run, state) in store.fold_runs().await? {
+        for (run, state) in runs {
             let Ok(state) = state else { continue };
             if run.sandbox != sandbox || !state.may_have_ordered() {
                 continue;
@@ -54,7 +72,7 @@ impl OrderedNames {
             }
             ordered.runs.push((run, state));
         }
-        Ok(ordered)
+        ordered
     }
 
     /// The runs of other plans, or of other targets of the plan, that have ordered for what `plan`

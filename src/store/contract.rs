@@ -117,6 +117,12 @@ pub(super) async fn keeps_the_contract(store: &dyn Store) {
     let doubled = store.append(&six, vec![started(2), intent(3)]).await.unwrap_err();
     assert!(matches!(doubled, StoreError::NamesBeingOrdered { .. }), "{doubled}");
 
+    // Who has sent something for a name is found by it.
+    let names = BTreeSet::from([DomainName::parse("www.example.com").unwrap()]);
+    let found = store.fold_runs_for(&names).await.unwrap();
+    let state = found.iter().find(|(run, _)| run.id == one).map(|(_, state)| state);
+    assert!(state.unwrap().as_ref().unwrap().may_have_ordered());
+
     // Events are added in order; who comes with an old number learns that it changed.
     store.append(&one, vec![bound(4, "AAAAAAAAAAAA1")]).await.unwrap();
     store.append(&three, vec![started(2), intent(3)]).await.unwrap();

@@ -10,7 +10,7 @@ mod lock;
 mod memory;
 mod sqlite;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::pin::Pin;
 
@@ -20,7 +20,7 @@ pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 
 use crate::run::{Event, Intent, RunState};
-use crate::types::{BatchId, CertificateId, IdError, RunId, Timestamp};
+use crate::types::{BatchId, CertificateId, DomainName, IdError, RunId, Timestamp};
 
 /// What a store method returns: it is done when the promise is kept.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -67,6 +67,18 @@ pub trait Store: Send + Sync {
             }
             Ok(folded)
         })
+    }
+
+    /// The state of every run that has sent something for certificate names of which one of `names`
+    /// is the first, or may have: the newest first. Others may be among them.
+    ///
+    /// Fails only when the runs cannot be read at all.
+    fn fold_runs_for(
+        &self,
+        names: &BTreeSet<DomainName>,
+    ) -> StoreFuture<'_, Vec<(RunSummary, FoldedRun)>> {
+        let _ = names;
+        self.fold_runs()
     }
 
     /// Which run owns which certificate id.

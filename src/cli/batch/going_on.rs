@@ -16,7 +16,6 @@ use super::super::interrupt::watch_signals;
 use super::super::open_files;
 use super::super::plan_edits::{Replacement, compare};
 use super::super::resume::{load, obstacle};
-use super::super::same_names::OrderedNames;
 use super::super::sandbox_scenario::SCENARIO;
 use super::super::session::{Session, holder, lock};
 use super::super::state_directory::StateDirectory;
@@ -68,10 +67,10 @@ pub(in crate::cli) async fn go_on_with_many(
     let mut worlds: BTreeMap<World, Party> = BTreeMap::new();
     // A thousand explanations of one edited file help nobody.
     let explain = arguments.use_current_plan || runs.len() <= EXPLAINED;
-    let (mut expected, mut ordered) = (Vec::new(), None);
+    let mut expected = Vec::new();
     for (place, run) in runs.iter().enumerate() {
         outcomes.push(Outcome::settled(RecapResult::NotStarted, "it was not reached".to_owned()));
-        let ready = prepare(run, arguments, explain, &mut ordered, state, store, console).await;
+        let ready = prepare(run, arguments, explain, state, store, console).await;
         let (lock, engine, replacement) = match ready {
             Ok(ready) => ready,
             Err(refused) => {
@@ -156,7 +155,6 @@ async fn prepare(
     run: &RunSummary,
     arguments: &ResumeArguments,
     explain: bool,
-    ordered: &mut Option<OrderedNames>,
     state: &StateDirectory,
     store: &Arc<SqliteStore>,
     console: &Console,
@@ -173,7 +171,7 @@ async fn prepare(
     let holder = holder(&format!("run {}", run.id));
     let lock = lock(state, &key, &holder, arguments.wait.wait, console).await.map_err(failed)?;
     let engine = load(store, &run.id).await.map_err(failed)?;
-    if let Some(error) = obstacle(store, &run.id, &engine, ordered).await.map_err(failed)? {
+    if let Some(error) = obstacle(store, &run.id, &engine).await.map_err(failed)? {
         return Err(failed(error));
     }
     let replacement = match explain {

@@ -1,10 +1,10 @@
-//! Reads all runs at once: one query, in the order of the file, and as many threads that fold as
+//! Reads many runs at once. All of them: one query, in the order of the file, and as many threads that fold as
 //! there are processors.
 //!
 //! One query for each run costs more than reading its events, and decoding them costs more than
 //! both.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -12,6 +12,7 @@ use std::thread;
 use rusqlite::Connection;
 
 use super::ReadError;
+use super::schema::{FIRST_NAME, IS_INTENT};
 use crate::run::{Event, RunState};
 use crate::store::{FoldedRun, StoreError};
 use crate::types::RunId;
@@ -27,6 +28,13 @@ struct Story {
     run: String,
     text: String,
     ends: Vec<usize>,
+}
+
+impl Story {
+    fn push(&mut self, body: &str) {
+        self.text.push_str(body);
+        self.ends.push(self.text.len());
+    }
 }
 
 /// The state of every run, or why it has none, by the run's id.
@@ -50,6 +58,34 @@ pub(super) fn fold_all(connection: &Connection) -> Result<HashMap<String, Folded
     })
 }
 
+/// The state of every run that has recorded what it sends for names of which `first` is the first.
+pub(super) fn fold_for(
+    connection: &Connection,
+    first: &str,
+    folded: &mut BTreeMap<String, FoldedRun>,
+) -> Result<(), ReadError> {
+    let runs = format!("SELECT run FROM events WHERE {IS_INTENT} AND {FIRST_NAME} = ?1");
+    let mut runs = connection.prepare_cached(&runs)?;
+    let runs = runs.query_map([first], |row| row.get::<_, String>(0))?;
+    let mut events =
+        connection.prepare_cached("SELECT body FROM events WHERE run = ?1 ORDER BY sequence")?;
+    for run in runs.collect::<Result<BTreeSet<String>, _>>()? {
+        if folded.contains_key(&run) {
+            continue;
+        }
+        let mut story = Story { run, text: String::new(), ends: Vec::new() };
+        let mut bodies = events.query([&story.run])?;
+        while let Some(row) = bodies.next()? {
+            story.push(
+                row.get_ref(0)?.as_str().map_err(|error| StoreError::corrupt("an event", error))?,
+            );
+        }
+        let state = fold(&story);
+        folded.insert(story.run, state);
+    }
+    Ok(())
+}
+
 fn read_stories(connection: &Connection, sender: &SyncSender<Vec<Story>>) -> Result<(), ReadError> {
     let mut statement =
         connection.prepare("SELECT run, body FROM events ORDER BY run, sequence")?;
@@ -71,8 +107,7 @@ fn read_stories(connection: &Connection, sender: &SyncSender<Vec<Story>>) -> Res
             bundle.push(Story { run, text, ends: Vec::new() });
         }
         if let Some(story) = bundle.last_mut() {
-            story.text.push_str(body);
-            story.ends.push(story.text.len());
+            story.push(body);
         }
     }
     sender.send(bundle).map_err(|_| StoreError::Closed)?;

@@ -10,7 +10,7 @@ mod journal;
 mod schema;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use super::{
     StoreFuture, StoredPlan, StoredRun,
 };
 use crate::run::Event;
-use crate::types::{BatchId, CertificateId, RunId, Timestamp};
+use crate::types::{BatchId, CertificateId, DomainName, RunId, Timestamp};
 use journal::{Entry, Journal};
 use writer::{Job, Writer};
 
@@ -209,6 +209,29 @@ impl Store for SqliteStore {
         })
     }
 
+    fn fold_runs_for(
+        &self,
+        names: &BTreeSet<DomainName>,
+    ) -> StoreFuture<'_, Vec<(RunSummary, FoldedRun)>> {
+        let names = names.clone();
+        self.read(move |connection| {
+            let moment = connection.unchecked_transaction()?;
+            let mut states = BTreeMap::new();
+            for name in &names {
+                folding::fold_for(&moment, name.as_str(), &mut states)?;
+            }
+            if states.is_empty() {
+                return Ok(Vec::new());
+            }
+            let runs = summaries(&moment)?.into_iter();
+            let folded = runs.filter_map(|run| {
+                let state = states.remove(run.id.as_str())?;
+                Some((run, state))
+            });
+            Ok(folded.collect())
+        })
+    }
+
     fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>> {
         self.read(|connection| {
             let mut statement = connection
@@ -279,6 +302,21 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&directory.path().join("state.db")).unwrap();
         super::super::contract::keeps_the_contract(&store).await;
+    }
+
+    #[test]
+    fn runs_that_have_ordered_for_a_name_are_found_without_reading_all_events() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.db");
+        drop(SqliteStore::open(&path).unwrap());
+        let connection = Connection::open(&path).unwrap();
+        let query = format!(
+            "EXPLAIN QUERY PLAN SELECT run FROM events WHERE {} AND {} = 'www.example.com'",
+            schema::IS_INTENT,
+            schema::FIRST_NAME
+        );
+        let plan: String = connection.query_row(&query, [], |row| row.get(3)).unwrap();
+        assert!(plan.contains("events_by_first_name"), "{plan}");
     }
 
     #[tokio::test]

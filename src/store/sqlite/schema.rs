@@ -85,6 +85,24 @@ const NAMES_INDEX: &str = "
         ON runs (sandbox, substr(ordering, instr(ordering, ' ') + 1)) WHERE ordering IS NOT NULL;
 ";
 
+/// The first of the names that an event is about to order for; nothing for other events.
+pub(super) const FIRST_NAME: &str = "\
+    CASE WHEN json_valid(body) THEN coalesce(\
+        json_extract(body, '$.kind.intent.common_name'), \
+        json_extract(body, '$.kind.intent.names[0]')) END";
+
+/// Where that can be: the kind of an event stands at its begin, and looking there is cheap.
+pub(super) const IS_INTENT: &str = "instr(substr(body, 1, 200), '\"intent_recorded\"') > 0";
+
+/// Which runs have ordered for a name: without it, whoever starts one run reads the events of all
+/// others. Like the index above it says nothing new, and every program keeps it up.
+fn first_names_index() -> String {
+    format!(
+        "CREATE INDEX IF NOT EXISTS events_by_first_name ON events ({FIRST_NAME}) \
+         WHERE {IS_INTENT};"
+    )
+}
+
 /// Our statements. The cache of a connection holds sixteen otherwise, and we have more.
 const STATEMENTS: usize = 64;
 
@@ -190,6 +208,7 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.execute_batch(BATCH_TABLES)?;
     }
     transaction.execute_batch(NAMES_INDEX)?;
+    transaction.execute_batch(&first_names_index())?;
     if format < FORMAT {
         transaction.pragma_update(None, "user_version", FORMAT)?;
     }
