@@ -274,8 +274,16 @@ impl RunState {
             }
             self.certificate_id = Some(certificate_id.clone());
         }
-        // Only here a step that is shared with a clone of the state becomes one of its own.
-        let (mut history, mut started_at) = (record.history.clone(), record.started_at);
+        // Only here a step that is shared with a clone of the state becomes one of its own. Whoever
+        // folds thousands of runs shares none, and need not copy what a step has sent.
+        if Arc::get_mut(record).is_none() {
+            let (history, started_at) = (record.history.clone(), record.started_at);
+            *record = Arc::new(StepRecord { history, started_at, ..StepRecord::default() });
+        }
+        let record = Arc::make_mut(record);
+        record.state = next;
+        record.changed_at = Some(event.at);
+        let StepRecord { history, started_at, .. } = record;
         match kind {
             EventKind::StepStarted { attempt, .. } => {
                 history.attempts = *attempt;
@@ -292,8 +300,6 @@ impl RunState {
             }
             _ => {}
         }
-        let changed_at = Some(event.at);
-        *record = Arc::new(StepRecord { state: next, history, started_at, changed_at });
         Ok(())
     }
 }
