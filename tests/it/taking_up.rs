@@ -138,7 +138,8 @@ fn an_edited_plan_is_explained_and_taken_only_on_demand() {
         .expect_talk("record: not done, edited since (the stored text is used; --use-current-plan");
 
     // The order was made from it: it is not made again because of an edit.
-    project.write("plan.yaml", edited.replace("dcv_method: dns-cname-token", "dcv_method: email"));
+    let by_mail = "dcv_method: email\n      dcv_emails: [hostmaster@example.com]";
+    project.write("plan.yaml", edited.replace("dcv_method: dns-cname-token", by_mail));
     let refused = resume(&["--use-current-plan"]).expect_code(2);
     let _ = refused.expect_talk("order").expect_talk("without `--use-current-plan` it follows");
     project.write("plan.yaml", edited.replace("name: ov-staged", "name: another"));
