@@ -87,13 +87,14 @@ impl Engine {
     fn readiness(&self, step: &Step) -> Readiness {
         let mut readiness = Readiness::Ready;
         // What stands under `finally` reads the others, and needs none of them.
-        let ours = |need: &&StepId| self.is_finally(need) == step.finally;
+        let ours = |need: &StepId| self.is_finally(need) == step.finally;
         let goes_on = |need: &StepId| {
             self.plan.steps.get(need).is_some_and(|step| step.on_failure == OnFailure::Continue)
         };
-        for need in step.needs.iter().filter(ours) {
+        for need in &step.needs {
             match self.step_state(need) {
                 Some(StepState::Succeeded { .. } | StepState::Skipped) => {}
+                _ if !ours(need) => {}
                 Some(StepState::Failed { .. } | StepState::Blocked { .. }) if goes_on(need) => {}
                 Some(StepState::Failed { .. } | StepState::Blocked { .. }) => {
                     return Readiness::BlockedBy(need.clone());
