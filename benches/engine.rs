@@ -74,6 +74,7 @@ fn header(number: u64) -> RunHeader {
         semantics: 1,
         program: "certplan bench".to_owned(),
         earlier_runs: Vec::new(),
+        orders_known: None,
     }
 }
 

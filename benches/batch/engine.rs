@@ -84,6 +84,7 @@ pub(crate) async fn run(plan: &str, targets: usize, url: &str, folder: &Path) ->
             semantics: SEMANTICS,
             program: "certplan bench".to_owned(),
             earlier_runs: Vec::new(),
+            orders_known: None,
         };
         let key = TargetKey { plan: plan.name.clone(), target: name, sandbox: false };
         BatchTarget {

@@ -57,6 +57,7 @@ impl From<StoreError> for CliError {
             | StoreError::NoSuchBatch(_)
             | StoreError::BatchExists(_)
             | StoreError::NamesBeingOrdered { .. }
+            | StoreError::OrderedMeanwhile { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Database { .. }
             | StoreError::Closed => None,

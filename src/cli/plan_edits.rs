@@ -1,18 +1,20 @@
 //! What a plan file that was edited since means for a run: explained, and obeyed only on demand.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::console::Console;
 use super::error::CliError;
 use super::plan_file::{LoadedPlan, load_plan};
 use super::state_directory::working_directory;
 use crate::engine::{Engine, StepChange};
-use crate::plan::{GivenValue, resolve_inputs};
+use crate::plan::{GivenValue, Plan, resolve_inputs};
 use crate::run::{EventKind, PlanReference};
 use crate::store::StoredPlan;
 
 /// A plan that the run is to follow from here on.
 pub(super) struct Replacement {
+    pub(super) plan: Arc<Plan>,
     pub(super) stored: StoredPlan,
     pub(super) event: EventKind,
 }
@@ -112,6 +114,7 @@ fn replacement(engine: &Engine, loaded: LoadedPlan, path: &Path) -> Result<Repla
     let plan = PlanReference { digest: loaded.stored.digest.clone(), ..header.plan.clone() };
     let steps = loaded.plan.steps.keys().cloned().collect();
     Ok(Replacement {
+        plan: loaded.plan,
         stored: loaded.stored,
         event: EventKind::PlanReplaced { plan, steps, inputs },
     })

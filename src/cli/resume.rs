@@ -1,5 +1,6 @@
 //! `certplan resume`: goes on with runs, from what is recorded.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -13,8 +14,8 @@ use super::error::CliError;
 use super::exit::ExitCode;
 use super::interrupt::watch_signals;
 use super::outcome::{self, Ending};
-use super::plan_edits::compare;
-use super::same_names::{Elsewhere, OrderedNames};
+use super::plan_edits::{Replacement, compare};
+use super::same_names::{OrderedNames, Wanted, wanted as wanted_orders};
 use super::session::{Session, holder, lock, target_key};
 use super::state_directory::{StateDirectory, find_run, nothing_here};
 use super::status::{lines, name_stopped};
@@ -112,11 +113,16 @@ async fn go_on(
     let header = &recorded.header;
     console.talk(&format!("{} for {}: run {run}", header.plan.name, header.target));
     let replacement = compare(&engine, arguments.use_current_plan, console)?;
+    if let Some(replacement) = &replacement
+        && let Some(error) = obstacle_of_replacement(store, run, &engine, &replacement.plan).await?
+    {
+        return Err(error);
+    }
     let session = Session::of_run(state, store, &engine, settings, console).await?;
     let session = session.acting(arguments.really_act);
     let mut engine = session.driver.load(run).await?;
     if let Some(replacement) = replacement {
-        let (stored, event) = (replacement.stored, replacement.event);
+        let Replacement { stored, event, .. } = replacement;
         engine = session.driver.replace_plan(run, &mut engine, stored, event).await?;
     }
     session.driver.resume(run, &mut engine, PROGRAM).await?;
@@ -152,15 +158,24 @@ pub(super) async fn obstacle(
         return Ok(None);
     }
     let header = &recorded.header;
-    // Whoever started this run knew of those before it.
-    let is_news = |other: &RunId| other != run && !header.earlier_runs.contains(other);
+    let orders = store.orders().await?;
+    let began = recorded.started_at;
+    let is_news = |other: &RunId, at: Option<Timestamp>| match header.orders_known {
+        // What had a number when this run was begun was weighed then.
+        Some(known) => orders.iter().any(|order| order.run == *other && order.number > known),
+        // A run of an older program; what it knew of can only be told by the clock.
+        None => !header.earlier_runs.contains(other) && at.is_none_or(|at| at >= began),
+    };
     let key = TargetKey {
         plan: header.plan.name.clone(),
         target: header.target.clone(),
         sandbox: header.sandbox,
     };
     for other in runs_of_target(store, &key).await? {
-        if is_news(&other.id) && read_state(store, &other.id).await?.may_have_ordered() {
+        if other.id != *run
+            && is_news(&other.id, None)
+            && read_state(store, &other.id).await?.may_have_ordered()
+        {
             return Ok(Some(second_order(run, &other.id, "the same target")));
         }
     }
@@ -171,13 +186,37 @@ pub(super) async fn obstacle(
     let subject = (engine.plan(), header.target.as_str(), &header.inputs);
     let ordered = OrderedNames::read_for(store, header.sandbox, subject, now).await?;
     let elsewhere = ordered.elsewhere(engine.plan(), &header.target, &header.inputs, now);
-    // What was there before this run began was weighed when it began.
-    let began = recorded.started_at;
-    let came_later = |other: &Elsewhere| other.at.is_none_or(|at| at >= began);
-    let mut news = elsewhere.into_iter().filter(|other| is_news(&other.run) && came_later(other));
+    let mut news = elsewhere.into_iter().filter(|other| is_news(&other.run, other.at));
     Ok(news
         .find(|other| other.problem.is_some())
         .map(|other| second_order(run, &other.run, "exactly the same names")))
+}
+
+/// Why a run must not go on with another plan: it would order what the stored one would not, and
+/// another run has. That was not weighed when the run was begun.
+pub(super) async fn obstacle_of_replacement(
+    store: &SqliteStore,
+    run: &RunId,
+    engine: &Engine,
+    replacement: &Plan,
+) -> Result<Option<CliError>, CliError> {
+    let recorded = engine.state();
+    let header = &recorded.header;
+    if recorded.may_have_ordered() || header.sandbox {
+        return Ok(None);
+    }
+    let now = Timestamp::now();
+    let of = |plan: &Plan| wanted_orders(plan, &header.target, &header.inputs, now);
+    let weighed = of(engine.plan());
+    let new: BTreeSet<Wanted> =
+        of(replacement).into_iter().filter(|wanted| !weighed.contains(wanted)).collect();
+    if new.is_empty() {
+        return Ok(None);
+    }
+    let ordered = OrderedNames::read(store, header.sandbox).await?;
+    let elsewhere = ordered.elsewhere_for(&new, &header.plan.name, &header.target, now);
+    let found = elsewhere.into_iter().find(|other| other.problem.is_some());
+    Ok(found.map(|other| second_order(run, &other.run, "exactly the names of the current plan")))
 }
 
 fn second_order(run: &RunId, other: &RunId, what: &str) -> CliError {

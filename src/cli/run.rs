@@ -22,7 +22,7 @@ use super::{PROGRAM, inputs, outcome};
 use crate::engine::SEMANTICS;
 use crate::files::create_private_directory;
 use crate::run::{PlanReference, RunHeader};
-use crate::store::TargetKey;
+use crate::store::{Store as _, TargetKey};
 use crate::types::{RunId, Timestamp};
 
 pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<ExitCode, CliError> {
@@ -74,6 +74,8 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
         semantics: SEMANTICS,
         program: PROGRAM.to_owned(),
         earlier_runs: Vec::new(),
+        // Before anything is read: what is ordered from here on was not weighed.
+        orders_known: Some(store.newest_order().await?),
     };
     let new = NewRun {
         plan: &plan,

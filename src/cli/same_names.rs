@@ -11,18 +11,30 @@ use super::error::CliError;
 use crate::engine::{Prospect, preview};
 use crate::plan::{Partly, Plan};
 use crate::run::{Intent, RunPhase, RunResult, RunState};
-use crate::store::{FoldedRun, RunSummary, Store};
-use crate::types::{DomainName, RunId, Timestamp};
+use crate::store::{FoldedRun, RecordedOrder, RunSummary, Store};
+use crate::types::{CertificateId, DomainName, RunId, Timestamp};
 use crate::upkeep::Issued;
 
 /// Something that a run has sent, or may have, and for which names.
 pub(super) struct Ordered {
     pub(super) names: BTreeSet<DomainName>,
+    /// The certificate that it follows.
+    renewal_of: Option<CertificateId>,
     /// When the last was heard of it.
     at: Option<Timestamp>,
 }
 
-/// A run of another plan that has ordered for the same names, or may have.
+/// An order that a plan would place.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wanted {
+    /// The first one for these names.
+    First(BTreeSet<DomainName>),
+    /// One that follows this certificate, whose names are known to be ordered.
+    Renewal(CertificateId),
+}
+
+/// A run of another plan that has ordered for the same names, or has renewed the same certificate,
+/// or may have.
 #[derive(Debug)]
 pub(super) struct Elsewhere {
     pub(super) run: RunId,
@@ -37,13 +49,17 @@ pub(super) struct Elsewhere {
 pub(super) struct OrderedNames {
     runs: Vec<(RunSummary, RunState)>,
     /// For which names, the newest run first.
-    by_names: BTreeMap<BTreeSet<DomainName>, Vec<(usize, Option<Timestamp>)>>,
+    by_wanted: BTreeMap<Wanted, Vec<(usize, Option<Timestamp>)>>,
+    /// Runs that have ordered and cannot be read any more, and for which names.
+    unreadable: Vec<(RunId, String)>,
 }
 
 impl OrderedNames {
     /// Reads them all, for many targets.
     pub(super) async fn read(store: &dyn Store, sandbox: bool) -> Result<Self, CliError> {
-        Ok(Self::of(store.fold_runs().await?, sandbox))
+        // In this order: what is recorded between the two is not taken for something unreadable.
+        let orders = store.orders().await?;
+        Ok(Self::of(store.fold_runs().await?, orders, sandbox))
     }
 
     /// Reads those that can matter to a run of `plan`: it need not wait for thousands of others.
@@ -53,25 +69,46 @@ impl OrderedNames {
         (plan, target, inputs): (&Plan, &str, &Map<String, Value>),
         now: Timestamp,
     ) -> Result<Self, CliError> {
-        // What is the first of the names in one order is a further one in the other.
-        let names: BTreeSet<DomainName> =
-            wanted_names(plan, target, inputs, now).into_iter().flatten().collect();
-        Ok(Self::of(store.fold_runs_for(&names).await?, sandbox))
+        let wanted = wanted(plan, target, inputs, now);
+        let mut names = BTreeSet::new();
+        for wanted in &wanted {
+            match wanted {
+                // What is the first of the names in one order is a further one in the other.
+                Wanted::First(all) => names.extend(all.iter().cloned()),
+                // Which names they are stands in the runs alone.
+                Wanted::Renewal(_) => return Self::read(store, sandbox).await,
+            }
+        }
+        let keys: BTreeSet<String> = wanted.iter().filter_map(Wanted::names_key).collect();
+        let mut orders = store.orders().await?;
+        orders.retain(|order| keys.contains(&order.names));
+        Ok(Self::of(store.fold_runs_for(&names).await?, orders, sandbox))
     }
 
-    /// What cannot be read is left out; `doctor` finds it.
-    fn of(runs: Vec<(RunSummary, FoldedRun)>, sandbox: bool) -> Self {
+    fn of(runs: Vec<(RunSummary, FoldedRun)>, orders: Vec<RecordedOrder>, sandbox: bool) -> Self {
         let mut ordered = Self::default();
+        let mut readable = BTreeSet::new();
         for (run, state) in runs {
-            let Ok(state) = state else { continue };
-            if run.sandbox != sandbox || !state.may_have_ordered() {
+            if run.sandbox != sandbox {
                 continue;
             }
-            for Ordered { names, at } in ordered_by(&state) {
-                ordered.by_names.entry(names).or_default().push((ordered.runs.len(), at));
+            let Ok(state) = state else { continue };
+            readable.insert(run.id.clone());
+            if !state.may_have_ordered() {
+                continue;
+            }
+            for Ordered { names, renewal_of, at } in ordered_by(&state) {
+                let renewal = renewal_of.map(Wanted::Renewal);
+                for wanted in [Wanted::First(names)].into_iter().chain(renewal) {
+                    ordered.by_wanted.entry(wanted).or_default().push((ordered.runs.len(), at));
+                }
             }
             ordered.runs.push((run, state));
         }
+        let of_others = orders
+            .into_iter()
+            .filter(|order| order.sandbox == sandbox && !readable.contains(&order.run));
+        ordered.unreadable = of_others.map(|order| (order.run, order.names)).collect();
         ordered
     }
 
@@ -84,54 +121,92 @@ impl OrderedNames {
         inputs: &Map<String, Value>,
         now: Timestamp,
     ) -> Vec<Elsewhere> {
-        if self.runs.is_empty() {
+        if self.runs.is_empty() && self.unreadable.is_empty() {
             return Vec::new();
         }
-        let wanted = wanted_names(plan, target, inputs, now);
-        let same = wanted.iter().filter_map(|names| self.by_names.get(names)).flatten();
+        self.elsewhere_for(&wanted(plan, target, inputs, now), &plan.name, target, now)
+    }
+
+    /// The same for orders that are known already.
+    pub(super) fn elsewhere_for(
+        &self,
+        wanted: &BTreeSet<Wanted>,
+        plan: &str,
+        target: &str,
+        now: Timestamp,
+    ) -> Vec<Elsewhere> {
+        let same = wanted.iter().filter_map(|wanted| self.by_wanted.get(wanted)).flatten();
         let same = same.filter_map(|(index, at)| Some((self.runs.get(*index)?, *at)));
-        let others = same.filter(|((run, _), _)| run.plan != plan.name || run.target != target);
-        others
-            .map(|((run, state), at)| Elsewhere {
-                run: run.id.clone(),
-                at,
-                problem: problem(run, state, now),
-            })
-            .collect()
+        let others = same.filter(|((run, _), _)| run.plan != plan || run.target != target);
+        let readable = others.map(|((run, state), at)| Elsewhere {
+            run: run.id.clone(),
+            at,
+            problem: problem(run, state, now),
+        });
+        let keys: BTreeSet<String> = wanted.iter().filter_map(Wanted::names_key).collect();
+        let unreadable = self.unreadable.iter().filter(|(_, names)| keys.contains(names));
+        let unreadable = unreadable.map(|(run, names)| Elsewhere {
+            run: run.clone(),
+            at: None,
+            problem: Some(format!(
+                "run `{run}` has ordered for {names}, and can no longer be read (`certplan doctor`)"
+            )),
+        });
+        readable.chain(unreadable).collect()
+    }
+}
+
+impl Wanted {
+    /// The names as [`Intent::names_key`] writes them.
+    fn names_key(&self) -> Option<String> {
+        let Self::First(names) = self else { return None };
+        Some(names.iter().map(DomainName::as_str).collect::<Vec<_>>().join(", "))
     }
 }
 
 /// What a run has ordered, or may have.
 pub(super) fn ordered_by(state: &RunState) -> impl Iterator<Item = Ordered> {
     state.steps.values().filter_map(|record| {
-        let names = match record.history.sent.as_ref()? {
+        let (names, renewal_of) = match record.history.sent.as_ref()? {
             Intent::Order(order) => {
-                order.names.iter().chain([&order.common_name]).cloned().collect()
+                let names = order.names.iter().chain([&order.common_name]).cloned().collect();
+                (names, order.renewal_of.clone())
             }
-            Intent::Reissue(reissue) => reissue.names.clone(),
+            Intent::Reissue(reissue) => (reissue.names.clone(), None),
             Intent::Organization(_) => return None,
         };
-        Some(Ordered { names, at: record.changed_at })
+        Some(Ordered { names, renewal_of, at: record.changed_at })
     })
 }
 
-/// The names of every first order that a plan would place, as far as its inputs tell. What is
-/// renewed is known to be there.
-fn wanted_names(
+/// Every order that a plan would place, as far as its inputs tell.
+pub(super) fn wanted(
     plan: &Plan,
     target: &str,
     inputs: &Map<String, Value>,
     now: Timestamp,
-) -> BTreeSet<BTreeSet<DomainName>> {
+) -> BTreeSet<Wanted> {
     // A plan with a cycle is refused elsewhere.
     let steps = preview(plan, inputs, target, &BTreeMap::new(), now).unwrap_or_default();
     let orders = |id| plan.steps.get(id).is_some_and(|step| step.uses == "regfish.create_order");
     let places = |prospect: &Prospect| matches!(prospect, Prospect::Runs | Prospect::Perhaps);
+    let named = steps.iter().filter_map(|step| match step.parameters.get("certificate_id") {
+        Some(Partly::Known(Value::String(id))) => CertificateId::parse(id).ok(),
+        _ => None,
+    });
     let mut wanted = BTreeSet::new();
     for step in steps.iter().filter(|step| orders(&step.id) && places(&step.prospect)) {
-        let renews = step.parameters.get("renewal_of");
-        if renews.is_some_and(|value| !matches!(value, Partly::Known(Value::Null))) {
-            continue;
+        match step.parameters.get("renewal_of") {
+            None | Some(Partly::Known(Value::Null)) => {}
+            Some(Partly::Known(Value::String(id))) => {
+                wanted.extend(CertificateId::parse(id).ok().map(Wanted::Renewal));
+                continue;
+            }
+            // It comes from an answer. What is asked for is a certificate that the plan names.
+            Some(_) => {
+                wanted.extend(named.clone().map(Wanted::Renewal));
+                continue;
+            }
         }
         let texts = |name: &str| match step.parameters.get(name) {
             Some(Partly::Known(Value::String(text))) => Some(vec![text.clone()]),
@@ -143,7 +218,7 @@ fn wanted_names(
         };
         let Some((first, others)) = texts("common_name").zip(texts("dns_names")) else { continue };
         let names = first.iter().chain(&others).map(|name| DomainName::parse(name).ok());
-        wanted.extend(names.collect::<Option<BTreeSet<DomainName>>>());
+        wanted.extend(names.collect::<Option<BTreeSet<DomainName>>>().map(Wanted::First));
     }
     wanted
 }

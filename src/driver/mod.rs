@@ -278,8 +278,18 @@ impl Driver {
                 self.record(run, engine, decided, now).await
             }
             // Nothing was sent, and no later attempt would be let: a person has to look.
-            Err(DriveError::Store { source: lost @ StoreError::OrderForgotten(_), .. }) => {
-                let message = format!("{lost}; `certplan doctor` says what can be done");
+            Err(DriveError::Store {
+                source:
+                    refused @ (StoreError::OrderForgotten(_) | StoreError::OrderedMeanwhile { .. }),
+                ..
+            }) => {
+                let message = match &refused {
+                    StoreError::OrderedMeanwhile { owner, .. } => format!(
+                        "{refused}; `certplan show {owner}` says what became of it, and `certplan \
+                         cancel {run}` ends this one, which has ordered nothing"
+                    ),
+                    _ => format!("{refused}; `certplan doctor` says what can be done"),
+                };
                 let error = StepError::new(ErrorKind::Conflict, message);
                 let outcome = Outcome::Failed { error, retry: Retry::Never };
                 let decided = engine.finished(step, outcome, now)?;

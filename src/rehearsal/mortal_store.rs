@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use super::kill::{Kill, Moment};
 use crate::run::Event;
 use crate::store::{
-    BatchSummary, MemoryStore, NewBatch, NewRun, RunSummary, Store, StoreFuture, StoredPlan,
-    StoredRun,
+    BatchSummary, MemoryStore, NewBatch, NewRun, RecordedOrder, RunSummary, Store, StoreFuture,
+    StoredPlan, StoredRun,
 };
 use crate::types::{BatchId, CertificateId, RunId};
 
@@ -131,6 +131,14 @@ impl Store for MortalStore {
 
     fn list_runs(&self) -> StoreFuture<'_, Vec<RunSummary>> {
         self.inner.list_runs()
+    }
+
+    fn newest_order(&self) -> StoreFuture<'_, u64> {
+        self.inner.newest_order()
+    }
+
+    fn orders(&self) -> StoreFuture<'_, Vec<RecordedOrder>> {
+        self.inner.orders()
     }
 
     fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>> {

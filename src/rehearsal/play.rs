@@ -116,6 +116,7 @@ impl<'c> Play<'c> {
             semantics: SEMANTICS,
             program: PROGRAM.to_owned(),
             earlier_runs: Vec::new(),
+            orders_known: None,
         }
     }
 }

@@ -208,6 +208,11 @@ pub struct RunHeader {
     /// when this one was started all the same.
     #[serde(default)]
     pub earlier_runs: Vec<RunId>,
+    /// The number of the newest order of the state file when it was decided to begin this run. Names
+    /// that another run has ordered since are not ordered by this one. None in runs of older
+    /// programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orders_known: Option<u64>,
 }
 
 impl RunHeader {

@@ -37,6 +37,7 @@ pub(super) fn new_run(number: u64) -> NewRun {
         semantics: 1,
         program: "certplan test".to_owned(),
         earlier_runs: Vec::new(),
+        orders_known: None,
     };
     NewRun {
         id: RunId::from_random(number),
@@ -123,8 +124,42 @@ pub(super) async fn keeps_the_contract(store: &dyn Store) {
     let state = found.iter().find(|(run, _)| run.id == one).map(|(_, state)| state);
     assert!(state.unwrap().as_ref().unwrap().may_have_ordered());
 
-    // Events are added in order; who comes with an old number learns that it changed.
+    // Orders are numbered as they are recorded. Who was begun before one of them does not order the
+    // same names, and who was begun after it, and knew, does.
+    assert_eq!(store.newest_order().await.unwrap(), 1);
     store.append(&one, vec![bound(4, "AAAAAAAAAAAA1")]).await.unwrap();
+    let begun_knowing = |number: u64, known: u64| {
+        let mut run = new_run(number);
+        let EventKind::RunStarted(header) = &mut run.events[0].kind else { panic!() };
+        header.orders_known = Some(known);
+        run
+    };
+    for (number, known) in [(17, 0), (18, 1)] {
+        let run = begun_knowing(number, known);
+        let id = run.id.clone();
+        store.create_run(run).await.unwrap();
+        let ordered = store.append(&id, vec![started(2), intent(3)]).await;
+        match known {
+            0 => {
+                let refused = ordered.unwrap_err();
+                assert!(matches!(refused, StoreError::OrderedMeanwhile { .. }), "{refused}");
+                assert_eq!(store.load_run(&id).await.unwrap().events.len(), 1);
+            }
+            _ => {
+                ordered.unwrap();
+                let runs: Vec<RunId> =
+                    store.orders().await.unwrap().into_iter().map(|order| order.run).collect();
+                assert_eq!(runs, [one.clone(), id.clone()]);
+                // Nothing came of it, and its number is not given again.
+                let withdrawn = EventKind::IntentWithdrawn { step: step() };
+                store.append(&id, vec![event(4, withdrawn)]).await.unwrap();
+                assert_eq!(store.orders().await.unwrap().len(), 1);
+                assert_eq!(store.newest_order().await.unwrap(), 2);
+            }
+        }
+    }
+
+    // Events are added in order; who comes with an old number learns that it changed.
     store.append(&three, vec![started(2), intent(3)]).await.unwrap();
     let withdrawn = EventKind::IntentWithdrawn { step: step() };
     store.append(&three, vec![event(4, withdrawn)]).await.unwrap();
@@ -156,7 +191,7 @@ pub(super) async fn keeps_the_contract(store: &dyn Store) {
         }
     }
     let listed = store.list_runs().await.unwrap();
-    assert_eq!(listed.len(), 4);
+    assert_eq!(listed.len(), 6);
     let folded = store.fold_runs().await.unwrap();
     let folded_of: Vec<_> = folded.iter().map(|(summary, _)| summary).collect();
     assert_eq!(folded_of, listed.iter().collect::<Vec<_>>());

@@ -5,10 +5,10 @@ use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{
-    BatchMember, BatchSummary, NewBatch, NewRun, RunSummary, Store, StoreError, StoreFuture,
-    StoredPlan, StoredRun,
+    BatchMember, BatchSummary, NewBatch, NewRun, RecordedOrder, RunSummary, Store, StoreError,
+    StoreFuture, StoredPlan, StoredRun,
 };
-use crate::run::{BindingKind, Event, EventKind, Intent, ReopenReason, RunState};
+use crate::run::{BindingKind, Event, EventKind, Intent, ReopenReason, RunHeader, RunState};
 use crate::types::{BatchId, CertificateId, RunId};
 
 /// Keeps everything in memory, with the same promises as the real store.
@@ -17,8 +17,46 @@ pub struct MemoryStore {
     runs: Mutex<Vec<(RunId, StoredPlan, Vec<Event>)>>,
     plans: Mutex<Vec<StoredPlan>>,
     batches: Mutex<Vec<(BatchSummary, Vec<RunId>)>>,
+    /// Every order with its number, its place and its names; what came to nothing is struck out.
+    orders: Mutex<Orders>,
     /// Who owns which certificate now: a reissue takes it over.
     owners: Mutex<BTreeMap<CertificateId, RunId>>,
+}
+
+/// The orders that were recorded.
+#[derive(Debug, Default)]
+struct Orders {
+    newest: u64,
+    known: Vec<RecordedOrder>,
+}
+
+impl Orders {
+    /// Who has ordered the same names after the run was begun.
+    fn newer(&self, run: &RunId, header: &RunHeader, names: &str) -> Option<String> {
+        let known = header.orders_known.filter(|_| !header.sandbox)?;
+        let newer = self.known.iter().find(|order| {
+            order.number > known && !order.sandbox && order.names == names && order.run != *run
+        });
+        newer.map(|order| order.run.to_string())
+    }
+
+    fn take_in(&mut self, run: &RunId, sandbox: bool, open: Option<&str>, event: &EventKind) {
+        match event {
+            EventKind::IntentRecorded { intent, .. } if intent.obtains_certificate() => {
+                let names = intent.names_key();
+                if !self.known.iter().any(|order| order.run == *run && order.names == names) {
+                    self.newest += 1;
+                    let run = run.clone();
+                    self.known.push(RecordedOrder { number: self.newest, run, sandbox, names });
+                }
+            }
+            EventKind::IntentWithdrawn { .. }
+            | EventKind::StepReopened { reason: ReopenReason::NothingOrdered, .. } => {
+                self.known.retain(|order| order.run != *run || Some(order.names.as_str()) != open);
+            }
+            _ => {}
+        }
+    }
 }
 
 impl MemoryStore {
@@ -35,7 +73,16 @@ impl MemoryStore {
                 return Err(StoreError::CertificateOwned { certificate_id, owner });
             }
         }
+        let Some(header) = header_of(&runs, run).cloned() else {
+            return Err(StoreError::NoSuchRun(run.clone()));
+        };
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         for event in &events {
+            if let EventKind::IntentRecorded { intent: intent @ Intent::Order(_), .. } = &event.kind
+                && let Some(owner) = orders.newer(run, &header, &intent.names_key())
+            {
+                return Err(StoreError::OrderedMeanwhile { names: intent.names_key(), owner });
+            }
             if let EventKind::IntentRecorded { intent, .. } = &event.kind
                 && let Some(owner) = ordering_elsewhere(&runs, run, intent)
                     .or_else(|| ordering_something_else(&runs, run, intent))
@@ -60,7 +107,10 @@ impl MemoryStore {
             }
         }
         owners.extend(events.iter().filter_map(bound).map(|id| (id.clone(), run.clone())));
-        stored.extend(events);
+        for event in events {
+            orders.take_in(run, header.sandbox, unanswered(stored).as_deref(), &event.kind);
+            stored.push(event);
+        }
         Ok(())
     }
 
@@ -105,6 +155,17 @@ fn plan_of(plans: &[StoredPlan], started: &Event) -> Result<StoredPlan, StoreErr
     };
     let plan = plans.iter().find(fits);
     plan.cloned().ok_or_else(|| StoreError::NoSuchPlan(header.plan.digest.clone()))
+}
+
+fn header_of<'a>(
+    runs: &'a [(RunId, StoredPlan, Vec<Event>)],
+    run: &RunId,
+) -> Option<&'a RunHeader> {
+    let (_, _, events) = runs.iter().find(|(id, _, _)| id == run)?;
+    match &events.first()?.kind {
+        EventKind::RunStarted(header) => Some(header),
+        _ => None,
+    }
 }
 
 /// Another run at the same place whose order for the same names is unanswered.
@@ -225,6 +286,16 @@ impl Store for MemoryStore {
             })
             .collect();
         Box::pin(ready(summaries))
+    }
+
+    fn newest_order(&self) -> StoreFuture<'_, u64> {
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        Box::pin(ready(Ok(orders.newest)))
+    }
+
+    fn orders(&self) -> StoreFuture<'_, Vec<RecordedOrder>> {
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        Box::pin(ready(Ok(orders.known.clone())))
     }
 
     fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>> {

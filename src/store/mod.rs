@@ -39,9 +39,10 @@ pub trait Store: Send + Sync {
     /// Adds events to a run. Durable when it returns; all of them or none.
     ///
     /// Fails with [`StoreError::Conflict`] when another program has written to the run meanwhile,
-    /// with [`StoreError::CertificateOwned`] when an event binds a certificate of another run, and
-    /// with [`StoreError::NamesBeingOrdered`] when an intent is recorded while an order of another
-    /// run for the same names at the same place is unanswered.
+    /// with [`StoreError::CertificateOwned`] when an event binds a certificate of another run, with
+    /// [`StoreError::NamesBeingOrdered`] when an intent is recorded while an order of another run
+    /// for the same names at the same place is unanswered, and with
+    /// [`StoreError::OrderedMeanwhile`] when another run has ordered them since this one was begun.
     fn append(&self, run: &RunId, events: Vec<Event>) -> StoreFuture<'_, ()>;
 
     /// Reads a run with the plan that it follows now and all its events.
@@ -80,6 +81,14 @@ pub trait Store: Send + Sync {
         let _ = names;
         self.fold_runs()
     }
+
+    /// The number of the newest order or reissue that was recorded; 0 before the first. They are
+    /// numbered as they are recorded, whatever the clock says, and no number is given twice.
+    fn newest_order(&self) -> StoreFuture<'_, u64>;
+
+    /// What each run has ordered, or had issued anew, or may have: also runs that cannot be read any
+    /// more. What came to nothing is not among them, nor what an older program has ordered.
+    fn orders(&self) -> StoreFuture<'_, Vec<RecordedOrder>>;
 
     /// Which run owns which certificate id.
     fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>>;
@@ -151,6 +160,19 @@ pub struct RunSummary {
     pub updated_at: Timestamp,
 }
 
+/// An order or a reissue that a run has recorded before it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedOrder {
+    /// Its number in the state file: higher than those of all before it.
+    pub number: u64,
+    /// The run.
+    pub run: RunId,
+    /// Whether the embedded sandbox stood in for the real world.
+    pub sandbox: bool,
+    /// For which names, as [`Intent::names_key`] writes them.
+    pub names: String,
+}
+
 /// An order that was about to be sent, and that the store has forgotten since.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct LostOrder {
@@ -194,6 +216,17 @@ pub enum StoreError {
     /// became of it is open.
     #[error("run `{owner}` is {}, and the answer is open", Intent::doing(names))]
     NamesBeingOrdered {
+        /// The names, as [`Intent::names_key`] writes them.
+        names: String,
+        /// The run.
+        owner: String,
+    },
+    /// Another run has ordered the same names since this one was begun.
+    #[error(
+        "run `{owner}` has ordered for {names} since this run was begun; a second order may be one \
+         too many"
+    )]
+    OrderedMeanwhile {
         /// The names, as [`Intent::names_key`] writes them.
         names: String,
         /// The run.

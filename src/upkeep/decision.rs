@@ -285,6 +285,7 @@ mod tests {
             semantics: 1,
             program: "test".to_owned(),
             earlier_runs: Vec::new(),
+            orders_known: None,
         };
         let kinds = std::iter::once(EventKind::RunStarted(header)).chain(kinds);
         let events: Vec<Event> = kinds

@@ -289,6 +289,7 @@ fn header(plan: &Plan) -> RunHeader {
         endpoints: BTreeMap::new(),
         sandbox: true,
         earlier_runs: Vec::new(),
+        orders_known: None,
         directory: "/".to_owned(),
         semantics: SEMANTICS,
         program: "a test".to_owned(),

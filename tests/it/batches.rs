@@ -133,6 +133,7 @@ impl World {
             semantics: SEMANTICS,
             program: "certplan test".to_owned(),
             earlier_runs: Vec::new(),
+            orders_known: None,
         }
     }
 

@@ -152,6 +152,7 @@ async fn really_sent(plan: &str, names: &str) -> Vec<Arrived> {
         steps: plan.steps.keys().cloned().collect(),
         endpoints: BTreeMap::new(),
         earlier_runs: Default::default(),
+        orders_known: None,
         sandbox: true,
         directory: folder.path().display().to_string(),
         semantics: SEMANTICS,

@@ -21,8 +21,8 @@ use certplan::run::{
 };
 use certplan::sandbox::{OrderSnapshot, Sandbox, SandboxOptions};
 use certplan::store::{
-    BatchSummary, MemoryStore, NewBatch, NewRun, RunSummary, Store, StoreError, StoreFuture,
-    StoredPlan, StoredRun,
+    BatchSummary, MemoryStore, NewBatch, NewRun, RecordedOrder, RunSummary, Store, StoreError,
+    StoreFuture, StoredPlan, StoredRun,
 };
 use certplan::types::{BatchId, CertificateId, Clock, RunId, StepId, Timestamp, VirtualClock};
 use serde_json::Value;
@@ -102,6 +102,14 @@ impl Store for CrashingStore {
 
     fn list_runs(&self) -> StoreFuture<'_, Vec<RunSummary>> {
         self.inner.list_runs()
+    }
+
+    fn newest_order(&self) -> StoreFuture<'_, u64> {
+        self.inner.newest_order()
+    }
+
+    fn orders(&self) -> StoreFuture<'_, Vec<RecordedOrder>> {
+        self.inner.orders()
     }
 
     fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>> {
@@ -379,6 +387,7 @@ impl Scene {
             directory: self.folder.path().display().to_string(),
             semantics: SEMANTICS,
             earlier_runs: Vec::new(),
+            orders_known: None,
             program: "certplan test".to_owned(),
         };
         let driver = self.driver(crash);

@@ -37,6 +37,8 @@ pub(super) struct Choices {
     pub(super) sandbox: bool,
     /// When the last event of any run of this world was recorded.
     pub(super) latest: Option<Timestamp>,
+    /// The newest order of the state file when the decisions began.
+    pub(super) orders_known: u64,
 }
 
 /// A target and what is to be done about it.
@@ -104,7 +106,12 @@ impl Choices {
                 endpoint: None,
             })
         };
-        Ok(Self { choices: chosen.filter_map(choice).collect(), sandbox, latest: None })
+        Ok(Self {
+            choices: chosen.filter_map(choice).collect(),
+            sandbox,
+            latest: None,
+            orders_known: 0,
+        })
     }
 
     /// Decides about every target from what is recorded.
@@ -114,6 +121,8 @@ impl Choices {
         policy: &DuePolicy,
         apply_drift: bool,
     ) -> Result<(), CliError> {
+        // Before anything is read: what is ordered from here on was not weighed.
+        self.orders_known = store.newest_order().await?;
         let mut history = History::read(store, self.sandbox).await?;
         self.latest = history.latest();
         let now = Timestamp::now();

@@ -15,7 +15,7 @@ use super::super::exit::ExitCode;
 use super::super::interrupt::watch_signals;
 use super::super::open_files;
 use super::super::plan_edits::{Replacement, compare};
-use super::super::resume::{load, obstacle};
+use super::super::resume::{load, obstacle, obstacle_of_replacement};
 use super::super::sandbox_scenario::SCENARIO;
 use super::super::session::{Session, holder, lock};
 use super::super::state_directory::StateDirectory;
@@ -118,7 +118,7 @@ pub(in crate::cli) async fn go_on_with_many(
                 Session::of_world(state, store, engine, settings, observer, budgets, console)
                     .await?
                     .acting(arguments.really_act);
-            for (run, Replacement { stored, event }) in party.replacements {
+            for (run, Replacement { stored, event, .. }) in party.replacements {
                 let mut engine = session.driver.load(&run).await?;
                 session.driver.replace_plan(&run, &mut engine, stored, event).await?;
             }
@@ -178,6 +178,13 @@ async fn prepare(
         true => compare(&engine, arguments.use_current_plan, console).map_err(failed)?,
         false => None,
     };
+    if let Some(replacement) = &replacement
+        && let Some(error) = obstacle_of_replacement(store, &run.id, &engine, &replacement.plan)
+            .await
+            .map_err(failed)?
+    {
+        return Err(failed(error));
+    }
     Ok((lock, engine, replacement))
 }
 

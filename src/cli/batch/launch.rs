@@ -75,7 +75,7 @@ pub(super) async fn launch(
             continue;
         };
         let places = (&endpoints, resolver.as_deref());
-        match member(choice, choices.sandbox, places, &directory) {
+        match member(choice, (choices.sandbox, choices.orders_known), places, &directory) {
             Ok(member) => lineup.add(index, member, Some(lock)),
             Err(reason) => {
                 if let Some(outcome) = outcomes.get_mut(index) {
@@ -137,7 +137,7 @@ async fn session(
 /// The run of a target, new or taken up again; the reason when it cannot be ours.
 fn member(
     choice: &Choice,
-    sandbox: bool,
+    (sandbox, orders_known): (bool, u64),
     (endpoints, resolver): (&Endpoints, Option<&str>),
     directory: &str,
 ) -> Result<Member, String> {
@@ -173,6 +173,7 @@ fn member(
                 semantics: SEMANTICS,
                 program: PROGRAM.to_owned(),
                 earlier_runs: choice.past.iter().map(|(run, _)| run.clone()).collect(),
+                orders_known: Some(orders_known),
             };
             Ok(Member::New {
                 run: RunId::from_random(uuid::Uuid::new_v4().as_u64_pair().0),

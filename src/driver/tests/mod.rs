@@ -15,7 +15,9 @@ use crate::document::SourceFile;
 use crate::engine::SEMANTICS;
 use crate::plan::parse_plan;
 use crate::run::{Call, Observation, Outcome, PlanReference, StepState};
-use crate::store::{BatchSummary, MemoryStore, NewBatch, RunSummary, StoreFuture, StoredRun};
+use crate::store::{
+    BatchSummary, MemoryStore, NewBatch, RecordedOrder, RunSummary, StoreFuture, StoredRun,
+};
 use crate::types::{BatchId, Timestamp, VirtualClock};
 
 /// Performs nothing: answers each step's calls from a list, or with success.
@@ -134,6 +136,7 @@ fn plan_of(steps: &str) -> (Arc<Plan>, StoredPlan, RunHeader) {
         semantics: SEMANTICS,
         program: "test".to_owned(),
         earlier_runs: Vec::new(),
+        orders_known: None,
     };
     let stored = StoredPlan {
         digest: "0".to_owned(),
@@ -293,6 +296,14 @@ impl Store for FullDisk {
 
     fn list_runs(&self) -> StoreFuture<'_, Vec<RunSummary>> {
         self.inner.list_runs()
+    }
+
+    fn newest_order(&self) -> StoreFuture<'_, u64> {
+        self.inner.newest_order()
+    }
+
+    fn orders(&self) -> StoreFuture<'_, Vec<RecordedOrder>> {
+        self.inner.orders()
     }
 
     fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>> {

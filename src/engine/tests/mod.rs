@@ -71,6 +71,7 @@ impl Scene {
             semantics: SEMANTICS,
             program: "test".to_owned(),
             earlier_runs: Vec::new(),
+            orders_known: None,
         };
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let run = RunId::from_random(1);

@@ -19,8 +19,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
-    BatchSummary, FoldedRun, LostOrder, NewBatch, NewRun, RunSummary, Store, StoreError,
-    StoreFuture, StoredPlan, StoredRun,
+    BatchSummary, FoldedRun, LostOrder, NewBatch, NewRun, RecordedOrder, RunSummary, Store,
+    StoreError, StoreFuture, StoredPlan, StoredRun,
 };
 use crate::run::Event;
 use crate::types::{BatchId, CertificateId, DomainName, RunId, Timestamp};
@@ -232,6 +232,41 @@ impl Store for SqliteStore {
         })
     }
 
+    fn newest_order(&self) -> StoreFuture<'_, u64> {
+        self.read(|connection| match numbers_orders(connection)? {
+            // Not the highest number that is there: it may have come to nothing.
+            true => Ok(connection
+                .query_row(
+                    "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'orders'",
+                    [],
+                    |row| row.get::<_, u32>(0),
+                )?
+                .into()),
+            false => Ok(0),
+        })
+    }
+
+    fn orders(&self) -> StoreFuture<'_, Vec<RecordedOrder>> {
+        self.read(|connection| {
+            let mut orders = Vec::new();
+            if !numbers_orders(connection)? {
+                return Ok(orders);
+            }
+            let mut statement = connection
+                .prepare("SELECT number, run, sandbox, names FROM orders ORDER BY number")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                orders.push(RecordedOrder {
+                    number: row.get::<_, u32>(0)?.into(),
+                    run: RunId::parse(&row.get::<_, String>(1)?)?,
+                    sandbox: row.get(2)?,
+                    names: row.get(3)?,
+                });
+            }
+            Ok(orders)
+        })
+    }
+
     fn certificate_owners(&self) -> StoreFuture<'_, BTreeMap<CertificateId, RunId>> {
         self.read(|connection| {
             let mut statement = connection
@@ -259,6 +294,12 @@ impl Store for SqliteStore {
         let batch = batch.clone();
         self.read(move |connection| batches::runs(connection, &batch))
     }
+}
+
+/// Whether the file is of a format that numbers orders: an older one may be looked at where it
+/// cannot be changed.
+fn numbers_orders(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'orders'")?.exists([])
 }
 
 /// A line for each run, the newest first.
@@ -431,10 +472,13 @@ mod tests {
         let store = SqliteStore::open(&path).unwrap();
         store.create_run(run).await.unwrap();
         drop(store);
-        let old = "DROP TABLE batch_runs; DROP TABLE batches; PRAGMA user_version = 1";
+        let old =
+            "DROP TABLE batch_runs; DROP TABLE batches; DROP TABLE orders; PRAGMA user_version = 1";
         Connection::open(&path).unwrap().execute_batch(old).unwrap();
         let looking = SqliteStore::open_read_only(&path).unwrap();
         assert!(looking.list_batches().await.unwrap().is_empty());
+        assert_eq!(looking.newest_order().await.unwrap(), 0);
+        assert!(looking.orders().await.unwrap().is_empty());
         drop(looking);
         let store = SqliteStore::open(&path).unwrap();
         assert!(store.list_batches().await.unwrap().is_empty());
@@ -467,6 +511,6 @@ mod tests {
         drop(SqliteStore::open(&path).unwrap());
         Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
         let error = SqliteStore::open(&path).unwrap_err().to_string();
-        assert!(error.ends_with("has format 99; this program knows formats up to 3"), "{error}");
+        assert!(error.ends_with("has format 99; this program knows formats up to 4"), "{error}");
     }
 }

@@ -18,8 +18,8 @@ const APPLICATION_ID: i64 = 0x4345_5254;
 /// The newest format that this program knows, and the one that it writes.
 ///
 /// Format 2 added batches. Format 3 changed no table, but how targets are locked: a program that
-/// locks in the former way would not see who works on what.
-const FORMAT: i64 = 3;
+/// locks in the former way would not see who works on what. Format 4 numbers the orders.
+const FORMAT: i64 = 4;
 
 /// Another program may be in the middle of a large transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,6 +75,19 @@ const BATCH_TABLES: &str = "
         run      TEXT    NOT NULL REFERENCES runs (id),
         PRIMARY KEY (batch, position)
     ) WITHOUT ROWID;
+";
+
+/// Format 4 numbers the orders as they are recorded, whatever the clock says; a number that came to
+/// nothing is not given again. What older programs have ordered is found in the events alone.
+const ORDERS_TABLE: &str = "
+    CREATE TABLE orders (
+        number  INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+        run     TEXT    NOT NULL REFERENCES runs (id),
+        sandbox INTEGER NOT NULL,
+        names   TEXT    NOT NULL,
+        UNIQUE (run, names)
+    );
+    CREATE INDEX orders_by_names ON orders (sandbox, names);
 ";
 
 /// Which run is ordering given names, wherever: without it ten thousand runs that order at once would
@@ -206,6 +219,9 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     }
     if format < 2 {
         transaction.execute_batch(BATCH_TABLES)?;
+    }
+    if format < 4 {
+        transaction.execute_batch(ORDERS_TABLE)?;
     }
     transaction.execute_batch(NAMES_INDEX)?;
     transaction.execute_batch(&first_names_index())?;

@@ -334,9 +334,11 @@ fn insert(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), 
         match &event.kind {
             EventKind::IntentRecorded { intent, .. } => reserve(connection, run, intent)?,
             EventKind::IntentWithdrawn { .. }
-            | EventKind::RunCancelled { .. }
-            | EventKind::IntentSettled { .. }
             | EventKind::StepReopened { reason: ReopenReason::NothingOrdered, .. } => {
+                strike_out(connection, run)?;
+                release(connection, run)?;
+            }
+            EventKind::RunCancelled { .. } | EventKind::IntentSettled { .. } => {
                 release(connection, run)?;
             }
             EventKind::CertificateBound { certificate_id, binding, .. } => {
@@ -397,9 +399,54 @@ fn reserve(connection: &Connection, run: &RunId, intent: &Intent) -> Result<(), 
         let names = open.strip_prefix(&format!("{place} ")).unwrap_or(&open).to_owned();
         return Err(StoreError::NamesBeingOrdered { names, owner: run.to_string() }.into());
     }
+    if intent.obtains_certificate() {
+        number(connection, run, place == "sandbox", intent)?;
+    }
     connection
         .prepare_cached("UPDATE runs SET ordering = ?2 WHERE id = ?1")?
         .execute([run.as_str(), &key])?;
+    Ok(())
+}
+
+/// Gives an order or a reissue its number. Whoever decided to begin the run did not know of those
+/// with a higher number than the run's header names: an order for the same names would be one too
+/// many. A sandbox forgets what was ordered in it, so nothing is compared there.
+fn number(
+    connection: &Connection,
+    run: &RunId,
+    sandbox: bool,
+    intent: &Intent,
+) -> Result<(), WriteError> {
+    let names = intent.names_key();
+    if let (false, Intent::Order(_)) = (sandbox, intent) {
+        let newer: Option<String> = connection
+            .prepare_cached(
+                "SELECT run FROM orders WHERE NOT sandbox AND names = ?1 AND run <> ?2 \
+                 AND number > (SELECT json_extract(body, '$.kind.orders_known') FROM events \
+                 WHERE run = ?2 AND sequence = 1) LIMIT 1",
+            )?
+            .query(params![names, run.as_str()])?
+            .next()?
+            .map(|row| row.get(0))
+            .transpose()?;
+        if let Some(owner) = newer {
+            return Err(StoreError::OrderedMeanwhile { names, owner }.into());
+        }
+    }
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO orders (run, sandbox, names) VALUES (?1, ?2, ?3)")?
+        .execute(params![run.as_str(), sandbox, names])?;
+    Ok(())
+}
+
+/// Nothing came of what the run was ordering.
+fn strike_out(connection: &Connection, run: &RunId) -> Result<(), WriteError> {
+    connection
+        .prepare_cached(
+            "DELETE FROM orders WHERE run = ?1 AND names = (SELECT \
+             substr(ordering, instr(ordering, ' ') + 1) FROM runs WHERE id = ?1)",
+        )?
+        .execute([run.as_str()])?;
     Ok(())
 }
 
