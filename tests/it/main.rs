@@ -32,6 +32,7 @@ mod readme;
 mod recovery;
 mod renewing;
 mod request_budget;
+mod same_names;
 mod sandbox_manual;
 mod scene;
 mod secrets;
