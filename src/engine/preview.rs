@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::rendering::visible;
+use super::rendering::{misfit, visible};
 use crate::graph::{CycleError, StepGraph};
 use crate::plan::{
     Context, Given, OnFailure, Partly, Plan, Step, Template, check_fields, condition_partly,
     find_signature, names_differ, render_partly,
 };
-use crate::types::{StepId, Timestamp};
+use crate::types::{StepId, Timestamp, printable};
 
 /// What a step answered when it was asked beforehand.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +108,10 @@ impl Evaluation<'_> {
                 None => Ok(parameters),
             }
         });
+        let parameters = parameters.and_then(|parameters| match broken(&step.uses, &parameters) {
+            Some(reason) => Err(reason),
+            None => Ok(parameters),
+        });
         let parameters = match parameters {
             Ok(parameters) => parameters,
             // A step that may be skipped fails only if it is not; saying so early is no invention.
@@ -169,6 +173,31 @@ impl Evaluation<'_> {
     }
 }
 
+/// What an `assert` says of expectations that are false whatever is answered.
+fn broken(uses: &str, parameters: &IndexMap<String, Partly>) -> Option<String> {
+    if uses != "assert" {
+        return None;
+    }
+    let part = |item: &Partly, name: &str| match item {
+        Partly::Known(value) => value.get(name).cloned().map(Partly::Known),
+        Partly::Map(entries) => entries.get(name).cloned(),
+        _ => None,
+    };
+    let message = |item: &Partly| {
+        let is_false = part(item, "check") == Some(Partly::Known(Value::Bool(false)));
+        let shown = part(item, "message").filter(|_| is_false)?.shown();
+        Some(printable(shown.as_str().unwrap_or_default()))
+    };
+    let messages: Vec<String> = match parameters.get("that")? {
+        Partly::Known(Value::Array(items)) => {
+            items.iter().filter_map(|item| message(&Partly::Known(item.clone()))).collect()
+        }
+        Partly::List(items) => items.iter().filter_map(message).collect(),
+        _ => Vec::new(),
+    };
+    (!messages.is_empty()).then(|| messages.join("; "))
+}
+
 fn parameters(step: &Step, context: &Context) -> Result<IndexMap<String, Partly>, String> {
     let signature = find_signature(&step.uses)
         .ok_or_else(|| format!("the action `{}` does not exist", step.uses))?;
@@ -178,10 +207,8 @@ fn parameters(step: &Step, context: &Context) -> Result<IndexMap<String, Partly>
             .map_err(|error| format!("parameter `{name}`: {error}"))?;
         values.insert(name.clone(), value);
     }
-    let parameters = check_fields(&signature.parameters, &values).map_err(|mismatches| {
-        let texts: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
-        format!("the parameters do not fit: {}", texts.join("; "))
-    })?;
+    let parameters = check_fields(&signature.parameters, &values)
+        .map_err(|mismatches| misfit(step, &mismatches))?;
     let given = Given { parameters: &parameters, timeout: step.timeout };
     let breaches = signature.breaches(&given).into_iter().filter(|breach| !breach.is_doubt);
     let texts: Vec<String> = breaches.map(|breach| breach.to_string()).collect();
@@ -243,10 +270,39 @@ mod tests {
     }
 
     #[test]
+    fn an_expectation_that_the_inputs_break_stops_what_waits_for_it() {
+        let text = "certplan: 1\nname: x\ninputs:\n  wanted: { type: boolean }\nsteps:\n  \
+            - { id: other, uses: regfish.list_products, with: { sku: RapidSSL } }\n  \
+            - id: sane\n    uses: assert\n    with:\n      that:\n        \
+            - { check: \"{{ inputs.wanted }}\", message: \"not wanted\" }\n        \
+            - { check: \"{{ steps.other.name == 'x' }}\", message: unknown }\n  \
+            - { id: key, uses: x509.create_csr, needs: [sane], with: { common_name: a.example.com } }\n";
+        let file = SourceFile::new("plan.yaml", text);
+        let (plan, _) = parse_plan(&file).map_err(|wrong| wrong.render(false)).unwrap();
+        let see = |wanted: bool| {
+            let inputs = json!({ "wanted": wanted });
+            let now = Timestamp::UNIX_EPOCH;
+            prospects(
+                &preview(&plan, inputs.as_object().unwrap(), "a", &BTreeMap::new(), now).unwrap(),
+            )
+        };
+        assert_eq!(see(true), ["other: Runs", "sane: Runs", "key: Runs"]);
+        let stopped =
+            ["other: Runs", "sane: Fails(\"not wanted\")", "key: Blocked(StepId(\"sane\"))"];
+        assert_eq!(see(false), stopped);
+    }
+
+    #[test]
     fn a_step_that_must_fail_says_why_and_blocks_the_rest() {
         let steps = see(json!({"wanted": true, "days": 900}), &[]);
         let Prospect::Fails(reason) = &steps[2].prospect else { panic!("{steps:?}") };
-        assert!(reason.contains("at `validity_days`: expected integer from 1 to 199"), "{reason}");
+        assert!(
+            reason.contains(
+                "at `validity_days`: expected integer from 1 to 825, found number `900`; it comes \
+                 from `{{ inputs.days }}`"
+            ),
+            "{reason}"
+        );
         assert_eq!(steps[3].prospect, Prospect::Blocked(StepId::parse("order").unwrap()));
         let refused = Answer::Failed("there is no product `RapidSSL`".to_owned());
         let steps = see(json!({"wanted": true, "days": 90}), &[("product", refused)]);

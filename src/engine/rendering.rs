@@ -4,11 +4,11 @@ use serde_json::{Map, Value};
 
 use super::Engine;
 use crate::plan::{
-    Context, Partly, Presence, Step, Template, check_record, condition_partly, evaluate_condition,
-    find_signature, render, render_partly,
+    Context, Mismatch, Partly, Presence, Step, Template, check_record, condition_partly,
+    evaluate_condition, find_signature, render, render_partly,
 };
 use crate::run::{Destination, StepState};
-use crate::types::{StepId, Timestamp};
+use crate::types::{StepId, Timestamp, printable, shorten};
 
 /// Whether the step's condition holds; the error is a sentence for people.
 pub(super) fn condition(step: &Step, context: &Context) -> Result<bool, String> {
@@ -30,10 +30,36 @@ pub(super) fn parameters(step: &Step, context: &Context) -> Result<Map<String, V
             render(template, context).map_err(|error| format!("parameter `{name}`: {error}"))?;
         values.insert(name.clone(), value);
     }
-    check_record(&signature.parameters, &values).map_err(|mismatches| {
-        let texts: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
-        format!("the parameters do not fit: {}", texts.join("; "))
-    })
+    check_record(&signature.parameters, &values).map_err(|mismatches| misfit(step, &mismatches))
+}
+
+/// What does not fit, each with the code that it comes from.
+pub(super) fn misfit(step: &Step, mismatches: &[Mismatch]) -> String {
+    let text = |mismatch: &Mismatch| match written(step, &mismatch.at) {
+        Some(code) => format!("{mismatch}; it comes from `{code}`"),
+        None => mismatch.to_string(),
+    };
+    let texts: Vec<String> = mismatches.iter().map(text).collect();
+    format!("the parameters do not fit: {}", texts.join("; "))
+}
+
+/// The code that stands at a place in the parameters, or around it; none when all is written out.
+fn written(step: &Step, at: &str) -> Option<String> {
+    let mut parts = at.split(['.', '[', ']']).filter(|part| !part.is_empty());
+    let mut template = step.with.get(parts.next()?)?;
+    loop {
+        template = match template {
+            Template::Literal(_) => return None,
+            Template::Expression(code) => return Some(brief(&format!("{{{{ {code} }}}}"))),
+            Template::Text(text) => return Some(brief(text)),
+            Template::List(items) => items.get(parts.next()?.parse::<usize>().ok()?)?,
+            Template::Map(entries) => entries.get(parts.next()?)?,
+        }
+    }
+}
+
+fn brief(code: &str) -> String {
+    shorten(&printable(code), 80)
 }
 
 impl Engine {

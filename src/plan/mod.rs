@@ -43,7 +43,7 @@ pub use partial::{Partly, condition_partly, placeholder, render_partly};
 pub use partial_check::check_fields;
 pub use policy::{OnTimeout, PassingFailure, PollPolicy, RetryPolicy};
 pub use render::{Context, RenderError, evaluate_condition, render};
-pub use schedule::{ValidityLimit, ValiditySchedule};
+pub use schedule::{LONGEST_SOLD_DAYS, ValidityLimit, ValiditySchedule};
 pub use schema::plan_schema;
 pub use signature::{
     Breach, Given, Repeat, Rule, Signature, Undoing, find as find_signature, names_differ,

@@ -5,10 +5,12 @@
 //! template is right; where it is in doubt it reports more, so that the compiler refuses.
 
 mod blocks;
+mod comparisons;
 
 use std::ops::Range;
 
 pub(super) use blocks::{alternatives, blocks};
+pub(super) use comparisons::{Comparison, Constant};
 
 /// What a template's code consists of, as far as the compiler asks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,6 +22,8 @@ pub(super) struct Scan {
     pub(super) statements: Vec<Word>,
     /// `*` and `**`.
     pub(super) products: Vec<Range<usize>>,
+    /// Paths that are compared with something written out.
+    pub(super) comparisons: Vec<Comparison>,
     /// Every identifier that is not behind a `.`, a `|` or an `is`.
     pub(super) names: Vec<Word>,
 }
@@ -185,6 +189,7 @@ fn text_length(text: &str, quote: char) -> usize {
 }
 
 fn collect(tokens: &[Token<'_>], scan: &mut Scan) {
+    comparisons::collect(tokens, scan);
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         let before = at.checked_sub(1).and_then(|index| tokens.get(index));

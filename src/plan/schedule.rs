@@ -11,6 +11,9 @@ use crate::document::node::Kind;
 use crate::document::source::SourceFile;
 use crate::document::yaml;
 
+/// The longest term that the vendor documents, in days (contract A.4).
+pub const LONGEST_SOLD_DAYS: i64 = 199;
+
 /// The limits of a CA, each from its day on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValiditySchedule {

@@ -120,8 +120,8 @@ pub fn facts(uses: &str, parameters: &PartlyKnown) -> Option<Fact> {
         "dns.wait_propagated" => {
             Some(Fact::Deed("asks every name server of the zone, over UDP and TCP".to_owned()))
         }
-        "http.request" => Some(Fact::Deed(format!("sends {} {}", word("method"), word("url")))),
-        "command.run" => Some(Fact::Deed(format!("runs {}", words(parameters, "argv")))),
+        "http.request" => Some(Fact::Deed(sending(parameters))),
+        "command.run" => Some(Fact::Deed(running(parameters))),
         "tls.check_served" => Some(Fact::Deed(format!(
             "connects to {}:{} and looks at its certificate",
             word("host"),
@@ -142,6 +142,51 @@ pub fn facts(uses: &str, parameters: &PartlyKnown) -> Option<Fact> {
         ))),
         _ => None,
     }
+}
+
+/// A request to any server: where to, with which headers and which body.
+fn sending(parameters: &PartlyKnown) -> String {
+    let word = |name: &str| text(parameters, name).unwrap_or_default();
+    let mut parts = vec![format!("sends {} {}", word("method"), word("url"))];
+    let headers = named(parameters, "headers", "secret_headers", ": ");
+    if !headers.is_empty() {
+        parts.push(format!("headers {}", headers.join(", ")));
+    }
+    // The body as JSON shows whether a number is one.
+    let body = shown(parameters, "json").map(|body| body.to_string());
+    parts.extend(body.or_else(|| text(parameters, "text")).map(|body| format!("body {body}")));
+    parts.extend(text(parameters, "until").map(|until| format!("until {until}")));
+    parts.join("; ")
+}
+
+/// A program: where it runs, with which variables, and when at all.
+fn running(parameters: &PartlyKnown) -> String {
+    let mut parts = vec![format!("runs {}", words(parameters, "argv"))];
+    parts.extend(text(parameters, "directory").map(|folder| format!("in {folder}")));
+    let variables = named(parameters, "environment", "secret_environment", "=");
+    if !variables.is_empty() {
+        parts.push(format!("with {}", variables.join(", ")));
+    }
+    if text(parameters, "only_when").as_deref() == Some("changed") {
+        let folder = text(parameters, "certificate_directory").unwrap_or_default();
+        parts.push(format!("only when the certificate in {folder} has changed"));
+    }
+    parts.join("; ")
+}
+
+/// The entries of a map, and those of its twin whose values are secrets and are not shown.
+fn named(parameters: &PartlyKnown, open: &str, secret: &str, between: &str) -> Vec<String> {
+    let entries = |name: &str, value: fn(&Value) -> String| match shown(parameters, name) {
+        Some(Value::Object(entries)) => entries
+            .iter()
+            .map(|(name, entry)| format!("{name}{between}{}", value(entry)))
+            .collect::<Vec<_>>(),
+        Some(Value::Null) | None => Vec::new(),
+        Some(other) => vec![plain(&other)],
+    };
+    let mut all = entries(open, plain);
+    all.extend(entries(secret, |_| "‹secret›".to_owned()));
+    all
 }
 
 /// The file of the key that is used again, where one is.

@@ -310,6 +310,10 @@ fn order_validation(parameters: &PartlyKnown) -> PlannedRequest {
 /// The path of a certificate, whose id is rarely known.
 fn certificate(parameters: &PartlyKnown, below: &[&str]) -> String {
     let id = match parameters.get("certificate_id") {
+        // Looked for by its names, it has no id yet.
+        Some(Partly::Known(Value::String(id))) if id.trim().is_empty() => {
+            format!("/{}", placeholder("certificate_id"))
+        }
         Some(Partly::Known(Value::String(id))) => path(&[id]),
         Some(unknown) => format!("/{}", plain(&unknown.shown())),
         None => format!("/{}", placeholder("certificate_id")),

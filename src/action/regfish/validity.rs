@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::action::{Result, fail};
-use crate::plan::{ValidityLimit, ValiditySchedule};
+use crate::plan::{LONGEST_SOLD_DAYS, ValidityLimit, ValiditySchedule};
 use crate::run::ErrorKind;
 use crate::types::Timestamp;
 
@@ -40,7 +40,10 @@ pub(super) fn days(
     let schedule = schedule.map_or_else(|| Ok(ValiditySchedule::default()), of_plan)?;
     let today = now.to_zoned(TimeZone::UTC).date();
     match (schedule.on(today), policy) {
-        (Some(limit), Policy::Clamp) => Ok(Some(wanted.min(limit.days))),
+        (limit, Policy::Clamp) => {
+            let allowed = limit.map_or(LONGEST_SOLD_DAYS, |limit| limit.days);
+            Ok(Some(wanted.min(allowed).min(LONGEST_SOLD_DAYS)))
+        }
         (Some(limit), Policy::Fail) if wanted > limit.days => {
             let message = format!(
                 "the plan asks for {wanted} days, and since {} the CA allows {} ({}); ask for \
@@ -49,7 +52,14 @@ pub(super) fn days(
             );
             fail(ErrorKind::Value, message)
         }
-        (Some(_), Policy::Fail) | (None, _) => Ok(Some(wanted)),
+        (_, Policy::Fail) if wanted > LONGEST_SOLD_DAYS => {
+            let message = format!(
+                "the plan asks for {wanted} days, and the vendor sells {LONGEST_SOLD_DAYS} at \
+                 most; ask for less, or let `validity_policy: clamp` do it"
+            );
+            fail(ErrorKind::Value, message)
+        }
+        (_, Policy::Fail) => Ok(Some(wanted)),
     }
 }
 
@@ -84,6 +94,7 @@ mod tests {
         assert_eq!(ok(199, Policy::Clamp, None, eve), Some(199));
         assert_eq!(ok(199, Policy::Clamp, None, day), Some(99));
         assert_eq!(ok(90, Policy::Clamp, None, day), Some(90));
+        assert_eq!(ok(365, Policy::Clamp, None, eve), Some(199));
         let Outcome::Failed { error, .. } =
             *days(Some(199), Policy::Fail, None, at(day)).unwrap_err()
         else {
@@ -97,6 +108,10 @@ mod tests {
     fn the_plan_can_bring_a_schedule_of_its_own() {
         let limit = |from: &str, days| Limit { from: from.to_owned(), days };
         let schedule = [limit("2027-01-01", 45), limit("2026-01-01", 100)];
+        let generous = [limit("2026-01-01", 397)];
+        assert_eq!(ok(365, Policy::Clamp, Some(&generous), "2026-06-01T00:00:00Z"), Some(199));
+        let now = at("2026-06-01T00:00:00Z");
+        assert!(days(Some(365), Policy::Fail, Some(&generous), now).is_err());
         assert_eq!(ok(199, Policy::Clamp, Some(&schedule), "2026-06-01T00:00:00Z"), Some(100));
         assert_eq!(ok(199, Policy::Clamp, Some(&schedule), "2027-06-01T00:00:00Z"), Some(45));
         assert!(

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::StepInfo;
+use super::{StepInfo, guards};
 use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::{Kind, Node};
@@ -30,6 +30,7 @@ pub(super) fn warn(
     for input in raw.inputs.iter().filter(|input| !used_inputs.contains(&input.name.name)) {
         unused_input(input, decoder);
     }
+    guards::warn(plan, infos, decoder);
     for (step, info) in raw.steps.iter().zip(infos) {
         poll(step, plan, decoder);
         if let Some(limit) = limit
@@ -89,6 +90,10 @@ fn validity(
 ) {
     let entries = raw.with.map_or(&[][..], |(_, entries)| entries);
     let Some((_, node)) = entries.iter().find(|(key, _)| key.name == VALIDITY) else { return };
+    let policy = entries.iter().find(|(key, _)| key.name == "validity_policy");
+    if policy.is_some_and(|(_, node)| node.as_str() == Some("clamp")) {
+        return; // What is allowed on the day is ordered.
+    }
     if let Some(days) = too_many(node, limit) {
         decoder.push(too_long(days, node.span, limit));
         return;

@@ -4,11 +4,13 @@
 //! everything it finds and never stops at the first mistake; the plan that it returns is good only
 //! when nothing was an error.
 
+mod comparison;
 mod connection;
 mod constant;
 mod doubts;
 mod finally;
 mod formats;
+mod guards;
 pub(super) mod input;
 mod policy;
 mod reference;
@@ -30,10 +32,14 @@ use super::schedule::ValidityLimit;
 use super::signature::{self, Signature};
 use crate::document::decode::{Decoder, Located};
 use crate::document::diagnostic::Diagnostic;
+use crate::document::node::Kind;
 use crate::document::source::Span;
 use crate::document::suggest;
 use crate::graph::StepGraph;
 use crate::types::{StepId, printable};
+
+/// The parameter that names parts of an answer, and the output field that has them.
+const CAPTURES: &str = "captures";
 
 /// What the compiler knows of the other steps while it checks one.
 struct Known<'p> {
@@ -63,6 +69,8 @@ struct StepInfo {
     on_failure: OnFailure,
     /// Whether it runs at the end, whatever happened before.
     finally: bool,
+    /// The names under which it keeps parts of an answer, when they are written out.
+    captures: Option<Vec<String>>,
 }
 
 /// Compiles a decoded plan. With a `limit`, a longer validity is a doubt.
@@ -119,6 +127,22 @@ fn step_info(raw: &RawStep<'_>, decoder: &mut Decoder<'_>) -> StepInfo {
         when,
         on_failure: raw.on_failure,
         finally: raw.finally,
+        captures: found.filter(|signature| signature.output_field(CAPTURES).is_some()).and_then(
+            |_| {
+                let entries = raw.with.map_or(&[][..], |(_, entries)| entries);
+                match entries
+                    .iter()
+                    .find(|(key, _)| key.name == CAPTURES)
+                    .map(|(_, node)| &node.kind)
+                {
+                    Some(Kind::Map(names)) => {
+                        Some(names.iter().map(|(key, _)| key.name.clone()).collect())
+                    }
+                    Some(_) => None,
+                    None => Some(Vec::new()),
+                }
+            },
+        ),
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::{Known, StepInfo};
+use super::{CAPTURES, Known, StepInfo};
 use crate::document::decode::{Decoder, with_article};
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::Node;
@@ -51,7 +51,11 @@ impl Checker<'_, '_, '_> {
         let mut types = Vec::new();
         for path in &code.scan.paths {
             if path.name(0).is_some_and(|root| ROOTS.contains(&root.text.as_str())) {
-                types.push(self.path(path, &code.scan, place));
+                let found = self.path(path, &code.scan, place);
+                if let Some(found) = &found {
+                    self.comparisons(path, found, &code.scan, place);
+                }
+                types.push(found);
             }
         }
         if code.is_path { types.into_iter().next().flatten() } else { None }
@@ -170,6 +174,17 @@ impl Checker<'_, '_, '_> {
             self.unknown("field", &context, field, span, &names);
             return None;
         };
+        if let (CAPTURES, Some(names), Some(name)) =
+            (field.text.as_str(), &info.captures, path.name(3))
+            && !names.contains(&name.text)
+            && path.follows != Follows::Call
+        {
+            let span = self.span(place, &name.range);
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let context = format!("step `{}` captures no", info.id);
+            self.unknown("capture", &context, name, span, &names);
+            return None;
+        }
         self.guard(path, info, scan, span);
         Some(found.value_type.clone())
     }

@@ -16,6 +16,17 @@ use crate::plan::template::{Parsed, parse};
 use crate::plan::value_type::{Field, Presence, ValueType};
 use crate::types::{DomainName, printable};
 
+/// Parameters that take something of a key's step, and the fields that are taken for it: the
+/// parameter, the field, the field that was meant, what the field is, what is wanted.
+const MIXED_UP: [(&str, &str, &str, &str, &str); 6] = [
+    ("key", "csr_file", "key_file", "the path of the request", "the path of the key"),
+    ("key", "csr", "key_file", "the request itself", "the path of the key"),
+    ("reuse_key", "csr_file", "key_file", "the path of the request", "the path of the key"),
+    ("reuse_key", "csr", "key_file", "the request itself", "the path of the key"),
+    ("csr", "csr_file", "csr", "the path of the request", "the request itself"),
+    ("csr", "key_file", "csr", "the path of the key", "the request itself"),
+];
+
 impl Checker<'_, '_, '_> {
     /// Checks `node` against `value_type`; `what` names it in messages, for example `dns_names[1]`.
     pub(super) fn value(&mut self, node: &Node, value_type: &ValueType, what: &str) -> Template {
@@ -74,6 +85,9 @@ impl Checker<'_, '_, '_> {
                     );
                 }
                 let span = node.inside(offset..offset + inside.len(), self.decoder.file);
+                if code.is_path {
+                    self.mixed_up(&inside, span, what);
+                }
                 let template = Template::Expression(inside);
                 self.constant(node, span, (&template, &code), wanted, what);
                 template
@@ -97,6 +111,27 @@ impl Checker<'_, '_, '_> {
                 template
             }
         }
+    }
+
+    /// A path where the text in the file is wanted, or one file where another is: all are text.
+    fn mixed_up(&mut self, path: &str, span: Span, what: &str) {
+        let Some((id, field)) = path.strip_prefix("steps.").and_then(|rest| rest.split_once('.'))
+        else {
+            return;
+        };
+        let maker = self.known.step(id).and_then(|info| info.signature).map(|it| it.name);
+        let found = MIXED_UP.iter().find(|row| row.0 == what && row.1 == field);
+        let (Some("x509.create_csr"), Some((_, _, meant, is, wanted))) = (maker, found) else {
+            return;
+        };
+        let message = format!("`{what}` needs {wanted}, and `steps.{id}.{field}` is {is}");
+        let better = format!("steps.{id}.{meant}");
+        let advice = format!("did you mean `{better}`?");
+        self.decoder.push(
+            Diagnostic::error("wrong-field", message)
+                .at(span, format!("this is {is}"))
+                .suggest(span, better, advice),
+        );
     }
 
     fn list(&mut self, items: &[Node], item_type: &ValueType, what: &str) -> Template {

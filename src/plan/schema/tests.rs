@@ -18,7 +18,9 @@ const OV_STAGED: &str = include_str!("../../../plans/ov-staged.yaml");
 /// Mistakes that only the parser sees: a schema knows shapes, not what names refer to.
 const ONLY_THE_PARSER: &[&str] = &[
     "address_of_a_step",
+    "capture_unknown",
     "command_unusable",
+    "comparison_never_true",
     "csr_is_a_key",
     "csr_no_request",
     "cycle",
@@ -28,6 +30,7 @@ const ONLY_THE_PARSER: &[&str] = &[
     "export_into_the_same_folder",
     "field_missing",
     "field_unknown",
+    "fields_mixed_up",
     "file_protection",
     "file_twice",
     "filter_unknown",
@@ -70,6 +73,7 @@ const ONLY_THE_PARSER: &[&str] = &[
     "template_test_unknown",
     "timeout_zero",
     "unguarded",
+    "validity_days_too_many",
     "when_assignment",
     "when_not_boolean",
     "when_syntax",

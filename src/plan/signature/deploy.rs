@@ -295,7 +295,19 @@ fn assert() -> Signature {
     that:
       - check: \"{{ steps.product.validation_level == 'ov' }}\"
         message: this plan is for OV products
+- id: order
+  uses: regfish.create_order
+  needs: [sane]                 # nothing is ordered when the check fails
+  with:
+    sku: \"{{ steps.product.sku }}\"
+    common_name: www.example.com
+    dns_names: [example.com]
+    csr: \"{{ steps.key.csr }}\"
 ",
-        ..action("assert", "Stop unless something is as expected")
+        ..action(
+            "assert",
+            "Stop the steps that need this one, directly or through others, unless something is as \
+             expected",
+        )
     }
 }

@@ -88,11 +88,19 @@ fn preflight() -> Signature {
   with:
     common_name: www.example.com
     dns_names: [example.com]
+- id: order
+  uses: regfish.create_order
+  needs: [preflight]            # nothing is ordered when the check fails
+  with:
+    sku: \"{{ steps.product.sku }}\"
+    common_name: www.example.com
+    dns_names: [example.com]
+    csr: \"{{ steps.key.csr }}\"
 ",
         ..dns(
             "dns.preflight",
-            "Check before an order that CAA records allow the CA and that no record is in the way \
-             of the validation record",
+            "Check, for an order that needs this step, that CAA records allow the CA and that no \
+             record is in the way of the validation record",
         )
     }
 }

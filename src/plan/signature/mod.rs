@@ -179,6 +179,11 @@ impl Signature {
         matches!(self.name, "regfish.create_order" | "regfish.reissue")
     }
 
+    /// Whether it is there to stop what comes after it, and does nothing else.
+    pub fn only_checks(&self) -> bool {
+        matches!(self.name, "assert" | "dns.preflight")
+    }
+
     /// Whether the certificate's own PEM files are in every set that it puts into its folder.
     pub fn brings_pem(&self) -> bool {
         self.name == "regfish.download"

@@ -11,8 +11,9 @@ use super::{
 };
 use crate::plan::value_type::{Field, ValueType};
 
-/// The longest term that the vendor documents, in days (contract A.4).
-const LONGEST_VALIDITY_DAYS: i64 = 199;
+/// The longest term that any certificate was ever sold for under the rules of this century's second
+/// decade, in days: what is longer is a slip.
+const LONGEST_TERM: i64 = 825;
 
 /// The bounds of a record's time to live, in seconds (contract A.12).
 const TTL_BOUNDS: (i64, i64) = (60, 604_800);
@@ -180,20 +181,22 @@ fn create_order() -> Signature {
             ),
             optional(
                 "validity_days",
-                integer(1, LONGEST_VALIDITY_DAYS),
-                "the term to buy, in days",
+                integer(1, LONGEST_TERM),
+                "the term to buy, in days; more than the vendor sells is for `validity_policy: \
+                 clamp` only",
             ),
             defaulted(
                 "validity_policy",
                 words(&["clamp", "fail"]),
                 json!("fail"),
-                "when the CA allows less on the day: `clamp` orders what it allows, `fail` nothing",
+                "when the vendor or, on the day, the CA allows less: `clamp` orders what is allowed, \
+                 `fail` nothing",
             ),
             optional(
                 "validity_schedule",
                 list_of(ValueType::Record(vec![
                     required("from", ValueType::String, "the first day, such as `2027-03-15`"),
-                    required("days", integer(1, 825), "the most days from then on"),
+                    required("days", integer(1, LONGEST_TERM), "the most days from then on"),
                 ])),
                 "what the CA allows from which day on, instead of the built-in schedule",
             ),
@@ -211,6 +214,7 @@ fn create_order() -> Signature {
             ordering::org_id,
             ordering::renewal_of,
             ordering::schedule_has_days,
+            ordering::validity_is_sold,
         ],
         output: vec![
             certificate_id(),

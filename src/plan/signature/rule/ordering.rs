@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Breach, Given, refused, shown};
+use crate::plan::schedule::LONGEST_SOLD_DAYS;
 use crate::types::{CertificateId, DigicertOrderId, OrganizationId};
 
 /// What a certificate request stands between (RFC 7468, section 7; the second is what older tools
@@ -97,6 +98,17 @@ fn no_request(text: &str) -> Option<String> {
         characters += line.len();
     }
     Some("it has no line `-----END CERTIFICATE REQUEST-----`; is it whole?".to_owned())
+}
+
+/// With `clamp`, what is sold is ordered.
+pub(in crate::plan::signature) fn validity_is_sold(given: &Given<'_>) -> Option<Breach> {
+    let days = given.value("validity_days")?.as_i64().filter(|days| *days > LONGEST_SOLD_DAYS)?;
+    (given.text("validity_policy") == Some("fail")).then(|| {
+        let message = format!("`validity_days` is {days}");
+        let remark = format!("the vendor sells {LONGEST_SOLD_DAYS} days at most");
+        Breach::at(&["validity_days"], message, remark)
+            .help("ask for less, or let `validity_policy: clamp` do it")
+    })
 }
 
 /// `{ from, days }` of the plan's own schedule.
