@@ -166,7 +166,7 @@ fn an_action_is_explained_and_a_slip_of_its_name_is_seen() {
     let folder = tempfile::tempdir().unwrap();
     let output = certplan(folder.path(), &["actions", "regfish.create_order"]);
     let page = text(&output.stdout);
-    for words in ["this costs money", "validity_days (integer from 1 to 199", "- id: order"] {
+    for words in ["this costs money", "validity_days (integer from 1 to 825", "- id: order"] {
         assert!(page.contains(words), "{page}");
     }
     let output = certplan(folder.path(), &["actions", "regfish.creat_order"]);

@@ -351,5 +351,6 @@ fn what_must_fail_is_said_before_any_money_is_spent() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("none; nothing is bought"), "{text}");
-    assert!(text.contains("at `validity_days`: expected integer from 1 to 199"), "{text}");
+    assert!(text.contains("at `validity_days`: expected integer from 1 to 825"), "{text}");
+    assert!(text.contains("it comes from `{{ inputs.days }}`"), "{text}");
 }
