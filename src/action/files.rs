@@ -22,19 +22,27 @@ struct Parameters {
 struct Output {
     summary: String,
     set: String,
+    left: [Left; 1],
+}
+
+#[derive(Debug, Serialize)]
+struct Left {
+    directory: String,
+    set: String,
 }
 
 pub(super) async fn rollback(now: Timestamp, call: &ActionCall) -> Result<Outcome> {
     let wanted: Parameters = parameters(call)?;
     let directory = within_the_folder(call, &wanted.directory)?;
-    let left = wanted.set.clone();
+    let (left, folder) = (wanted.set.clone(), directory.display().to_string());
     let task = tokio::task::spawn_blocking(move || back(&directory, &wanted, now));
     let set = match task.await {
         Ok(set) => set?,
         Err(_) => return fail(ErrorKind::Internal, "going back broke off"),
     };
     let summary = format!("set {set} is current again, in place of {left}");
-    Ok(success(&Output { summary, set }))
+    let left = [Left { directory: folder, set: left }];
+    Ok(success(&Output { summary, set, left }))
 }
 
 /// Goes back, if what is gone back to can still be used.

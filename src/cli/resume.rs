@@ -20,12 +20,12 @@ use super::session::{Session, holder, lock, target_key};
 use super::state_directory::{StateDirectory, find_run, nothing_here};
 use super::status::{lines, name_stopped};
 use crate::driver::DriveError;
-use crate::engine::{Engine, EngineSettings};
-use crate::plan::Plan;
+use crate::engine::{Engine, EngineSettings, LeftAsItIs};
+use crate::plan::{Plan, Repeat, find_signature};
 use crate::report::run_table;
 use crate::run::{PauseReason, RunPhase, RunResult, RunState};
 use crate::store::{RunSummary, SqliteStore, Store, StoreError, TargetKey};
-use crate::types::{RunId, Timestamp};
+use crate::types::{RunId, StepId, Timestamp};
 
 pub(super) async fn resume(
     arguments: ResumeArguments,
@@ -125,11 +125,42 @@ async fn go_on(
         let Replacement { stored, event, .. } = replacement;
         engine = session.driver.replace_plan(run, &mut engine, stored, event).await?;
     }
+    for line in left_as_they_are(&engine, Timestamp::now()) {
+        console.talk(&line);
+    }
     session.driver.resume(run, &mut engine, PROGRAM).await?;
     let engine = session.driver.drive(run, engine, stop).await?;
     let ending = Ending::new(run, engine.state(), session.sandbox_root());
     session.end().await;
     Ok(ending)
+}
+
+/// What is not done again though it, or what it follows on, had failed; a line for each.
+fn left_as_they_are(engine: &Engine, now: Timestamp) -> Vec<String> {
+    let paid = |id: &StepId| {
+        let step = engine.plan().steps.get(id);
+        step.and_then(|step| find_signature(&step.uses))
+            .is_some_and(|signature| signature.repeat == Repeat::Reconcile)
+    };
+    let line = |LeftAsItIs { step, because_of }: LeftAsItIs| match (
+        paid(&because_of),
+        step == because_of,
+    ) {
+        (true, true) => {
+            format!("  `{step}` stays as it is: it would order late, after what follows it")
+        }
+        (true, false) => format!(
+            "  `{step}` is not tried again: `{because_of}` follows it, and orders only once"
+        ),
+        (false, true) => {
+            format!("  `{step}` is not done again: it is done, and may not be done twice")
+        }
+        (false, false) => format!(
+            "  `{step}` is not tried again: `{because_of}` would have to be done again with it, and the \
+             plan does not say that it may (`repeat: safe`; --use-current-plan takes an edited plan)"
+        ),
+    };
+    engine.left_as_they_are(now).into_iter().map(line).collect()
 }
 
 /// How a new run is begun after one that was cancelled.

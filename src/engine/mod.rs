@@ -6,6 +6,7 @@
 //! of recorded events.
 
 mod advance;
+mod another_turn;
 mod cancel;
 mod command;
 mod outcome;
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use another_turn::LeftAsItIs;
 pub use cancel::CancelRefusal;
 pub use command::{Command, Poll};
 pub use plan_change::StepChange;

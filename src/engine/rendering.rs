@@ -62,6 +62,15 @@ fn brief(code: &str) -> String {
     shorten(&printable(code), 80)
 }
 
+/// The parameters of a step as far as they can be told now; of a step that is done, those that do
+/// not hang on an output that was taken back.
+pub(super) fn known_parameters(step: &Step, context: &Context) -> Map<String, Value> {
+    let known = |(name, template): (&String, &Template)| {
+        Some((name.clone(), render(template, context).ok()?))
+    };
+    step.with.iter().filter_map(known).collect()
+}
+
 impl Engine {
     /// The folders that steps which are not done yet will put files into, as far as that is known.
     pub(super) fn destinations(&self) -> Vec<Destination> {

@@ -11,19 +11,22 @@ use crate::types::{CertificateId, StepId, Timestamp};
 
 impl Engine {
     /// The events that take the run up again. Steps that failed, are parked or blocked get another
-    /// chance; what may have been sent is asked after, never sent again blindly.
+    /// chance, in a run that has failed also those that it went on without; what may have been sent
+    /// is asked after, never sent again blindly.
     pub fn resume(&self, program: &str, now: Timestamp) -> Vec<EventKind> {
         let mut events = vec![EventKind::RunResumed { program: program.to_owned() }];
         let (last, first): (Vec<_>, Vec<_>) =
             self.state.steps.iter().partition(|(id, _)| self.is_finally(id));
         let mut goes_on = false;
-        let undone = self.undone();
+        let mut again = self.another_turn(now).again;
+        for (step, by) in self.undone(&again) {
+            again.entry(step).or_insert(ReopenReason::Undone { by });
+        }
         for (id, record) in first {
-            let event = match undone.get(id) {
-                Some(by) => Some(EventKind::StepReopened {
-                    step: id.clone(),
-                    reason: ReopenReason::Undone { by: by.clone() },
-                }),
+            let event = match again.get(id) {
+                Some(reason) => {
+                    Some(EventKind::StepReopened { step: id.clone(), reason: reason.clone() })
+                }
                 None => self.take_up(id, &record.state, now),
             };
             goes_on |= event.is_some() || matches!(record.state, StepState::Pending);
@@ -149,8 +152,8 @@ impl Engine {
         signature.is_some_and(|signature| !signature.repeats_safely(&attempt.parameters))
     }
 
-    /// Whether steps that need it went on without it: then it has had its turn. Done late, it would
-    /// change what they were built on.
+    /// Whether steps that need it went on without it: then it has had its turn. It gets another one
+    /// only with them (see `another_turn`): done late, it would change what they were built on.
     pub(super) fn was_passed_over(&self, id: &StepId) -> bool {
         let has_begun = |dependent: &StepId| {
             !matches!(

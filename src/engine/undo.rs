@@ -11,18 +11,27 @@ use serde_json::{Map, Value};
 
 use super::Engine;
 use crate::plan::{Signature, Step, Undoing, find_signature};
-use crate::run::{ErrorKind, RunPhase, RunResult, StepState};
+use crate::run::{ErrorKind, ReopenReason, RunPhase, RunResult, StepState};
 use crate::types::StepId;
 
 impl Engine {
     /// The steps that are to be done again because what they did was taken back and is needed once
     /// more, each with the step that took it back. Empty when nothing still depends on it.
-    pub(super) fn undone(&self) -> BTreeMap<StepId, StepId> {
+    ///
+    /// `tried_again` are the failed steps that get another turn, with what comes after them.
+    pub(super) fn undone(
+        &self,
+        tried_again: &BTreeMap<StepId, ReopenReason>,
+    ) -> BTreeMap<StepId, StepId> {
         let mut again = BTreeMap::new();
-        for (undoer, undoing) in self.undoers() {
+        // A rollback among the steps is the answer to a failure: `another_turn` has weighed it.
+        let counts = |(undoer, undoing): &(&Step, Undoing)| undoing.proves_names || undoer.finally;
+        for (undoer, undoing) in self.undoers().filter(counts) {
             let victims = self.plan.steps.values().filter(|step| step.uses == undoing.action);
             for victim in victims {
-                if self.is_undone(&victim.id, undoer, &undoing) && self.is_needed(&victim.id) {
+                if self.is_undone(&victim.id, undoer, &undoing)
+                    && self.is_needed(&victim.id, &undoing, tried_again)
+                {
                     let steps = self.built_on(&victim.id).into_iter();
                     let under_way = self.under_way_on(&victim.id).into_iter();
                     let undoer_too = (!undoer.finally && self.has_succeeded(&undoer.id))
@@ -36,6 +45,20 @@ impl Engine {
             }
         }
         again
+    }
+
+    /// The steps whose work this one has taken back, or may have, where that is still of use.
+    pub(super) fn taken_back_by(&self, undoer: &StepId) -> Vec<StepId> {
+        let undoers = self.undoers().filter(|(step, _)| step.id == *undoer);
+        let victims = undoers.flat_map(|(step, undoing)| {
+            let undone = move |victim: &&Step| {
+                victim.uses == undoing.action
+                    && self.is_undone(&victim.id, step, &undoing)
+                    && !(undoing.proves_names && self.has_proved(&victim.id))
+            };
+            self.plan.steps.values().filter(undone).map(|victim| victim.id.clone())
+        });
+        victims.collect()
     }
 
     /// Whether the run may still need the records that prove its names, so that nobody must delete
@@ -76,7 +99,11 @@ impl Engine {
         match &record.state {
             StepState::Succeeded { output } => {
                 let gone = items(output, undoing.gone, undoing.by);
-                items(made, undoing.made, undoing.by).iter().any(|item| gone.contains(item))
+                let made = match undoing.made {
+                    Some(field) => items(made, field, undoing.by),
+                    None => vec![identity(made, undoing.by)],
+                };
+                made.iter().any(|item| gone.contains(item))
             }
             StepState::Started(_) | StepState::Waiting { .. } | StepState::Retrying { .. } => true,
             StepState::Failed { .. } => record.history.attempts > 0,
@@ -92,12 +119,14 @@ impl Engine {
 
     /// Whether a step that is built on `origin` is still to be done, and the names are not proved
     /// for good: what was issued needs no record any more.
-    fn is_needed(&self, origin: &StepId) -> bool {
-        let dependents = || self.dependents_of(origin);
-        let proved = |step: &Step| {
-            signature_is(step, Signature::ends_validation) && self.has_succeeded(&step.id)
-        };
+    fn is_needed(
+        &self,
+        origin: &StepId,
+        undoing: &Undoing,
+        tried_again: &BTreeMap<StepId, ReopenReason>,
+    ) -> bool {
         let open = |step: &Step| match self.step_state(&step.id) {
+            _ if tried_again.contains_key(&step.id) => true,
             None | Some(StepState::Succeeded { .. } | StepState::Skipped) => false,
             Some(StepState::Failed { .. } | StepState::Blocked { .. }) => {
                 !self.was_passed_over(&step.id)
@@ -105,7 +134,16 @@ impl Engine {
             Some(_) => true,
         };
         let undoes = |step: &Step| signature_is(step, |signature| signature.undoes.is_some());
-        !dependents().any(proved) && dependents().any(|step| open(step) && !undoes(step))
+        !(undoing.proves_names && self.has_proved(origin))
+            && self.dependents_of(origin).any(|step| open(step) && !undoes(step))
+    }
+
+    /// Whether what is built on `origin` has proved the names for good.
+    fn has_proved(&self, origin: &StepId) -> bool {
+        let proved = |step: &Step| {
+            signature_is(step, Signature::ends_validation) && self.has_succeeded(&step.id)
+        };
+        self.dependents_of(origin).any(proved)
     }
 
     /// Steps built on `origin` that were interrupted: they begin anew after it, not beside it. What
@@ -123,7 +161,7 @@ impl Engine {
     }
 
     /// The steps, those under `finally` aside, that directly or indirectly need `origin`.
-    fn dependents_of(&self, origin: &StepId) -> impl Iterator<Item = &Step> {
+    pub(super) fn dependents_of(&self, origin: &StepId) -> impl Iterator<Item = &Step> {
         let is_built_on = |step: &&Step| {
             !step.finally && step.id != *origin && self.graph.ancestors(&step.id).contains(origin)
         };
@@ -142,7 +180,10 @@ fn signature_is(step: &Step, says: impl Fn(&Signature) -> bool) -> bool {
 /// The items of a list in an output, each as the values of the fields that tell it from others.
 fn items(output: &Map<String, Value>, field: &str, by: &[&str]) -> Vec<Vec<Value>> {
     let list = output.get(field).and_then(Value::as_array);
-    let identity =
-        |item: &Value| by.iter().map(|name| item.get(*name).cloned().unwrap_or_default()).collect();
-    list.into_iter().flatten().map(identity).collect()
+    list.into_iter().flatten().filter_map(Value::as_object).map(|item| identity(item, by)).collect()
+}
+
+/// What tells an item from others.
+fn identity(item: &Map<String, Value>, by: &[&str]) -> Vec<Value> {
+    by.iter().map(|name| item.get(*name).cloned().unwrap_or_default()).collect()
 }

@@ -26,7 +26,7 @@ use super::durable::{FileMode, create_directory, parent_of, sync_directory, writ
 use super::error::{FileError, is_absent};
 use super::layout::{
     CURRENT, MAX_SIBLINGS, PREVIOUS, SETS, SetError, check_link, check_name, check_place, current,
-    is_there,
+    is_there, linked,
 };
 use super::partial::{Writing, partial_prefix};
 
@@ -83,8 +83,13 @@ impl CertificateSet<'_> {
         let sets = directory.join(SETS);
         create_directory(&sets, DIRECTORY)?;
         let name = self.place(&sets, name)?;
-        let previous = current(directory)?;
-        make_current(directory, previous.as_deref(), &name)?;
+        let before = current(directory)?;
+        make_current(directory, before.as_deref(), &name)?;
+        // Done once more, as after a crash, it still tells what was current before the first time.
+        let previous = match before {
+            Some(before) if before == name => linked(directory, PREVIOUS)?,
+            before => before,
+        };
         for file in self.files {
             link(directory, file.name)?;
         }

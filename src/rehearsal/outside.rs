@@ -69,7 +69,7 @@ fn expected<N: TryFrom<i64>>(call: &ActionCall, parameter: &str) -> Option<N> {
 /// What a case says. Answers are used up in the order in which they are asked for, whichever
 /// program asks: a crash may take one with it, as it does in the world.
 pub(super) struct CaseOutside {
-    imitations: Imitations,
+    imitations: Mutex<Imitations>,
     certificates: Certificates,
     asked: Mutex<BTreeMap<StepId, usize>>,
     missing: Mutex<Option<(StepId, String)>>,
@@ -78,11 +78,21 @@ pub(super) struct CaseOutside {
 impl CaseOutside {
     pub(super) fn new(imitations: Imitations, sandbox: &Sandbox) -> Arc<Self> {
         Arc::new(Self {
-            imitations,
+            imitations: Mutex::new(imitations),
             certificates: Certificates::of(sandbox),
             asked: Mutex::default(),
             missing: Mutex::default(),
         })
+    }
+
+    /// From now on the steps that are named get these answers, from the first one on.
+    pub(super) fn turn_to(&self, imitations: &Imitations) {
+        let mut current = self.imitations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        for (step, imitation) in imitations {
+            current.insert(step.clone(), imitation.clone());
+            asked.remove(step);
+        }
     }
 
     /// A step that asked, and its action, though the case says nothing about it.
@@ -96,7 +106,8 @@ impl CaseOutside {
         call: &ActionCall,
         made: impl FnOnce(&ImitatedAnswer) -> Option<T>,
     ) -> Imitated<T> {
-        let Some(imitation) = self.imitations.get(&call.step) else {
+        let imitations = self.imitations.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(imitation) = imitations.get(&call.step) else {
             let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
             missing.get_or_insert((call.step.clone(), call.uses.clone()));
             return Imitated::Unknown("the case does not say what comes of it".to_owned());

@@ -139,7 +139,9 @@ impl Stage<'_> {
         for act in 0..=self.play.case.then.len() {
             let driver = if died { &immortal } else { &mortal };
             if let Some(previous) = act.checked_sub(1) {
-                self.wait(self.play.case.then[previous].after).await?;
+                let act = &self.play.case.then[previous];
+                self.wait(act.after).await?;
+                self.world.outside.turn_to(&act.imitate);
             }
             let is_first = act == 0;
             let before = self.events().await?.len();

@@ -2,9 +2,10 @@
 //! decisions were taken by which rule.
 
 use super::remains::remains;
+use super::result::in_place;
 use super::wording::{between, cancelled, moment, park_reason};
 use crate::run::{
-    BindingKind, Event, EventKind, Intent, PauseReason, ReopenReason, RunPhase, RunResult,
+    BindingKind, Event, EventKind, Intent, PauseReason, PutBack, ReopenReason, RunPhase, RunResult,
     RunState, StepState, WaitsFor,
 };
 use crate::types::{RunId, StepId, Timestamp};
@@ -84,6 +85,7 @@ fn standing(state: &RunState, is_worked_on: bool, now: Timestamp) -> Vec<String>
             .unwrap_or_default();
         lines.extend(step_standing(step, &record.state, &since));
     }
+    lines.extend(PutBack::of(state).map(|back| format!("In place is {}.", in_place(&back))));
     lines
 }
 
@@ -130,7 +132,13 @@ fn next(run: &RunId, state: &RunState, is_worked_on: bool) -> Vec<String> {
         }
         RunPhase::Finished(RunResult::Succeeded) => vec!["Nothing; it is done.".to_owned()],
         RunPhase::Finished(RunResult::Failed) => vec![format!(
-            "When the cause is put right, {resume} tries again what failed. {}",
+            "When the cause is put right, {resume} tries again what failed, with what came after \
+             it{}. {}",
+            if PutBack::of(state).is_some() {
+                ", and puts the new certificate in place first"
+            } else {
+                ""
+            },
             safety(state)
         )],
         RunPhase::Cancelled => {
@@ -248,6 +256,12 @@ fn decision(kind: &EventKind) -> Option<String> {
         }
         EventKind::StepReopened { step, reason: ReopenReason::Undone { by } } => {
             format!("`{step}` is done again, because `{by}` had taken back what it needs.")
+        }
+        EventKind::StepReopened { step, reason: ReopenReason::Retried { origin } } => {
+            format!(
+                "`{step}` is done again, because it came after `{origin}`, which had failed and was \
+                 tried again."
+            )
         }
         EventKind::StepReopened { step, reason: ReopenReason::NothingOrdered } => {
             format!("`{step}` may order anew, because a person said that nothing arrived.")

@@ -40,6 +40,10 @@ impl Progress {
                     let text = format!("done again: `{by}` has taken it back");
                     vec![self.line(&style.waiting("↻"), step, &text)]
                 }
+                ReopenReason::Retried { origin } => {
+                    let text = format!("done again: it came after `{origin}`, which had failed");
+                    vec![self.line(&style.waiting("↻"), step, &text)]
+                }
                 ReopenReason::NothingOrdered => {
                     let text = "done again: a person has said that nothing was ordered";
                     vec![self.line(&style.waiting("↻"), step, text)]

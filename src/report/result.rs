@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::run_records::{RunRecord, run_records};
 use super::wording::{headline, park_reason};
-use crate::run::{RunState, StepState};
+use crate::run::{PutBack, RunState, StepState};
 use crate::types::{CertificateId, RunId, printable};
 
 /// What a run brought, as `--output json` writes it.
@@ -25,6 +25,9 @@ pub struct RunResultView {
     pub certificate_id: Option<CertificateId>,
     /// The files of the certificate, when there are any.
     pub files: Option<Value>,
+    /// What is in place instead of them, when the run has gone back to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub put_back: Option<PutBack>,
     /// What of its validation still blocks the order at the CA, when that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocking: Option<Vec<String>>,
@@ -67,6 +70,7 @@ impl RunResultView {
             phase: state.phase.name().to_owned(),
             certificate_id: state.certificate_id.clone(),
             files: files(state),
+            put_back: PutBack::of(state),
             blocking: blocking(state),
             records: run_records(state),
             sandbox_root,
@@ -91,6 +95,7 @@ impl RunResultView {
     pub fn lines(&self) -> Vec<String> {
         let mut rows = vec![("run", self.run.to_string()), ("state", self.phase.clone())];
         rows.extend(self.certificate_id.iter().map(|id| ("certificate", id.to_string())));
+        rows.extend(self.put_back.iter().map(|back| ("in place", in_place(back))));
         let file = |name: &str| self.files.as_ref()?.get(name)?.as_str().map(str::to_owned);
         rows.extend(file("key_file").map(|path| ("private key", path)));
         rows.extend(file("certificate_file").map(|path| ("certificate file", path)));
@@ -109,6 +114,16 @@ impl RunResultView {
         let Some(Value::Object(files)) = &self.files else { return Vec::new() };
         files.values().filter_map(Value::as_str).map(str::to_owned).collect()
     }
+}
+
+/// Which certificate the paths of a run lead to, when it is not its own.
+pub(super) fn in_place(back: &PutBack) -> String {
+    let PutBack { by, directory, set, left } = back;
+    let [directory, set, left] = [directory, set, left].map(|text| printable(text));
+    format!(
+        "not this certificate but the former one, set {set}, which step `{by}` has put back; this \
+         one is in {directory}/sets/{left}"
+    )
 }
 
 /// The output of the step that put a certificate on disk.

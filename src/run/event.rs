@@ -272,6 +272,12 @@ pub enum ReopenReason {
         /// The step that took it back.
         by: StepId,
     },
+    /// A failed step that the run went on without is tried again, and this one had its turn after
+    /// it.
+    Retried {
+        /// The step that failed.
+        origin: StepId,
+    },
     /// A person has said that its order never came to be.
     NothingOrdered,
 }

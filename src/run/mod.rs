@@ -5,6 +5,7 @@
 mod event;
 mod intent;
 mod outcome;
+mod put_back;
 mod state;
 mod transition;
 
@@ -17,5 +18,6 @@ pub use outcome::{
     BoundCertificate, Call, Candidate, Destination, ErrorKind, Observation, Outcome, ParkReason,
     Retry, StepError, WaitsFor,
 };
+pub use put_back::PutBack;
 pub use state::{FoldError, RunPhase, RunState, StepRecord};
 pub use transition::{Attempt, IllegalTransition, StepHistory, StepState};

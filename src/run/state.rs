@@ -290,7 +290,9 @@ impl RunState {
                 started_at.get_or_insert(event.at);
             }
             EventKind::StepReopened { reason, .. } => match reason {
-                ReopenReason::Resumed | ReopenReason::Undone { .. } => {}
+                ReopenReason::Resumed
+                | ReopenReason::Undone { .. }
+                | ReopenReason::Retried { .. } => {}
                 ReopenReason::Changed { .. } => history.reopenings += 1,
                 ReopenReason::NothingOrdered => history.sent = None,
             },

@@ -50,6 +50,8 @@ pub struct Case {
 pub struct Act {
     /// How long the run stands still before.
     pub after: Duration,
+    /// What stands for programs and servers from then on, for the steps that it names.
+    pub imitate: Imitations,
     /// What shall come of it.
     pub expect: Expectation,
 }

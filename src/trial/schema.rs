@@ -177,6 +177,7 @@ fn act() -> Value {
         "type": "object",
         "properties": {
             "after": duration("How long the run stands still before it is resumed."),
+            "imitate": { "$ref": "#/$defs/imitate" },
             "expect": { "$ref": "#/$defs/expect" },
         },
         "required": ["expect"],

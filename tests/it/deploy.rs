@@ -94,16 +94,40 @@ fn a_server_that_serves_another_certificate_gets_the_former_one_back() {
     let first = set_of(&project, "current").unwrap();
     std::fs::copy(folder.join("fullchain.pem"), &certificate).unwrap();
     std::fs::copy(folder.join("privkey.pem"), &key).unwrap();
-    let stubborn = WebServer::start(certificate, key);
+    let stubborn = WebServer::start(certificate.clone(), key.clone());
     let run = deploy(&project, &stubborn, &["--again"]).expect_code(1);
     let run = run.expect_talk("serves a certificate for www.example.com");
     let run = run.expect_talk("is current again, in place of");
-    let _ = run.expect_talk("the web server does not serve the new certificate");
+    let run = run.expect_talk("the web server does not serve the new certificate");
     assert_eq!(set_of(&project, "current"), Some(first.clone()));
+    // What stands at the end is what is there: the paths lead to the former certificate.
+    assert!(run.stdout.contains("not this certificate but the former one"), "{run}");
+    let runs = project.runs();
+    let failed = runs.iter().find(|run| run["phase"] == "failed").unwrap().clone();
+    let id = failed["id"].as_str().unwrap();
+    let explained = project.run(&["explain", id]).expect_code(0);
+    assert!(explained.stdout.contains("puts the new certificate in place first"), "{explained}");
+    // Mended, it reads what is there.
+    for (copy, live) in [(&certificate, "fullchain.pem"), (&key, "privkey.pem")] {
+        std::fs::remove_file(copy).unwrap();
+        std::os::unix::fs::symlink(folder.join(live), copy).unwrap();
+    }
+    let resumed = project.run(&["resume", id, "--really-act"]).expect_code(0);
+    let resumed = resumed.expect_talk("done again: `back` has taken it back");
+    let resumed = resumed.expect_talk("serves it, with 2 certificates in all");
+    assert!(!resumed.stdout.contains("the former one"), "{resumed}");
+    let new = set_of(&project, "current").unwrap();
+    assert_ne!(new, first);
+    assert_eq!(set_of(&project, "previous"), Some(first));
+    // Under the same id, and nothing was ordered.
+    assert_eq!(project.runs().len(), runs.len());
+    let events = project.events(id);
+    let bound = events.iter().filter(|event| event["kind"]["type"] == "certificate_bound").count();
+    assert_eq!(bound, 1, "{events:?}");
     // By hand it goes the other way, too.
     let path = folder.display().to_string();
     let rolled = project.run(&["rollback", &path]).expect_code(0);
-    assert_ne!(set_of(&project, "current"), Some(first), "{rolled}");
+    assert_ne!(set_of(&project, "current"), Some(new), "{rolled}");
     let _ = project.run(&["rollback", "."]).expect_code(2).expect_talk("no set is current");
     drop((server.runtime, stubborn.runtime));
 }

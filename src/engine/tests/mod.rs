@@ -1,5 +1,6 @@
 //! The engine without a runtime: outcomes in, events and commands out.
 
+mod another_turn;
 mod cancel;
 mod decisions;
 mod finally;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::rule::outside;
-use super::{Repeat, Signature, defaulted, integer, list_of, optional, required, words};
+use super::{Repeat, Signature, Undoing, defaulted, integer, list_of, optional, required, words};
 use crate::plan::policy::{OnTimeout, PollPolicy, RetryPolicy};
 use crate::plan::value_type::{Field, ValueType};
 
@@ -262,7 +262,25 @@ fn rollback() -> Signature {
             ),
         ],
         rules: &[outside::directory_of_a_download, outside::set, outside::set_to_go_back_to],
-        output: vec![summary(), required("set", ValueType::String, "the set that is current now")],
+        output: vec![
+            summary(),
+            required("set", ValueType::String, "the set that is current now"),
+            required(
+                "left",
+                list_of(ValueType::Record(vec![
+                    required("directory", ValueType::Path, "the folder"),
+                    required("set", ValueType::String, "the set that is not current any more"),
+                ])),
+                "what was left: the one set",
+            ),
+        ],
+        undoes: Some(Undoing {
+            action: "regfish.download",
+            made: None,
+            gone: "left",
+            by: &["directory", "set"],
+            proves_names: false,
+        }),
         example: "\
 - id: back
   uses: files.rollback

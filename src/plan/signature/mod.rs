@@ -64,12 +64,15 @@ pub struct Signature {
 pub struct Undoing {
     /// The action whose work it is.
     pub action: &'static str,
-    /// The output field in which that action lists what it has made sure of.
-    pub made: &'static str,
+    /// The output field in which that action lists what it has made sure of; none when its output
+    /// as a whole is that one thing.
+    pub made: Option<&'static str>,
     /// The output field in which this one lists what is gone; items are compared by `by`.
     pub gone: &'static str,
     /// The fields that tell one item from another.
     pub by: &'static [&'static str],
+    /// Whether it is not needed any more once the names are proved.
+    pub proves_names: bool,
 }
 
 /// What a started step without a finish means after a crash (design, section 5).
@@ -295,11 +298,18 @@ mod tests {
             signatures().iter().filter_map(|action| Some((action, action.undoes?))).collect();
         assert!(!undoings.is_empty());
         for (action, undoing) in undoings {
-            let made = find(undoing.action).unwrap().output_field(undoing.made).unwrap();
-            let gone = action.output_field(undoing.gone).unwrap();
-            for field in [made, gone] {
+            let undone = find(undoing.action).unwrap();
+            let items = |field: &Field| {
                 let ValueType::List(item) = &field.value_type else { panic!("{}", field.name) };
                 let ValueType::Record(fields) = item.as_ref() else { panic!("{}", field.name) };
+                fields.clone()
+            };
+            let made = match undoing.made {
+                Some(made) => items(undone.output_field(made).unwrap()),
+                None => undone.output.clone(),
+            };
+            let gone = items(action.output_field(undoing.gone).unwrap());
+            for fields in [made, gone] {
                 for name in undoing.by {
                     assert!(fields.iter().any(|field| field.name == *name), "{name}");
                 }

@@ -418,9 +418,10 @@ fn delete_records() -> Signature {
         ],
         undoes: Some(Undoing {
             action: "regfish.put_records",
-            made: "records",
+            made: Some("records"),
             gone: "deleted",
             by: &["name", "type", "value"],
+            proves_names: true,
         }),
         example: "\
 - id: clean_up

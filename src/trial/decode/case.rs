@@ -20,7 +20,7 @@ use crate::types::{printable, shorten};
 const CASE_KEYS: [&str; 9] =
     ["name", "description", "inputs", "scenario", "imitate", "limit", "kill_at", "expect", "then"];
 
-const ACT_KEYS: [&str; 2] = ["after", "expect"];
+const ACT_KEYS: [&str; 3] = ["after", "imitate", "expect"];
 
 /// A run that stands still is resumed no more often than this.
 const MOST_ACTS: usize = 20;
@@ -158,7 +158,8 @@ fn decode_acts(fields: &Fields<'_>, plan: &Plan, decoder: &mut Decoder<'_>) -> V
         let Some(fields) = decoder.fields(item, start, &what, &ACT_KEYS) else { continue };
         let after = decode_duration(&fields, "after", decoder).unwrap_or_default();
         let expect = decode_expect(&fields, start, plan, decoder);
-        acts.extend(expect.map(|expect| Act { after, expect }));
+        let imitate = decode_imitations(&fields, plan, decoder);
+        acts.extend(expect.map(|expect| Act { after, imitate, expect }));
     }
     acts
 }
