@@ -3,6 +3,7 @@
 //! The rule behind all others: whoever has ordered for this target, or may have, is asked first. A
 //! new order is only decided on when nothing is open and nothing that was issued is still good.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -12,7 +13,7 @@ use super::drift::{Change, changes};
 use super::due::DuePolicy;
 use super::issued::Issued;
 use crate::plan::Plan;
-use crate::run::{RunPhase, RunResult, RunState};
+use crate::run::{PauseReason, RunPhase, RunResult, RunState};
 use crate::types::{CertificateId, RunId, Timestamp, format_duration};
 
 /// A run that the target has had, under the same plan and in the same world.
@@ -58,6 +59,9 @@ pub enum Decision {
         phase: RunPhase,
         /// Whether it has ordered, or may have: then it orders nothing any more.
         has_ordered: bool,
+        /// The inputs that have another value by now than those it began with, and goes on with.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        changed_inputs: Vec<String>,
     },
     /// Nothing: what is there is still good.
     Keep {
@@ -99,6 +103,9 @@ pub enum StartReason {
         expired: bool,
         /// How long before its end it became due, in whole seconds.
         lead_seconds: u64,
+        /// Where the run stands that brought it, when it never came to a good end.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unfinished: Option<RunPhase>,
     },
     /// Another certificate is asked for.
     Drift {
@@ -114,12 +121,22 @@ impl fmt::Display for StartReason {
         match self {
             Self::First => formatter.write_str("no certificate was ordered yet"),
             Self::NothingKept => formatter.write_str("the plan orders nothing, so it runs anew"),
-            Self::Due { valid_until, expired: true, .. } => {
-                write!(formatter, "expired on {}", day(*valid_until))
-            }
-            Self::Due { valid_until, lead_seconds, .. } => {
-                let lead = format_duration(std::time::Duration::from_secs(*lead_seconds));
-                write!(formatter, "due: ends on {}, replaced {lead} before", day(*valid_until))
+            Self::Due { former, valid_until, expired, lead_seconds, unfinished } => {
+                let end = day(*valid_until);
+                if *expired {
+                    write!(formatter, "expired on {end}")?;
+                } else {
+                    let lead = format_duration(std::time::Duration::from_secs(*lead_seconds));
+                    write!(formatter, "due: ends on {end}, replaced {lead} before")?;
+                }
+                match unfinished {
+                    Some(phase) => write!(
+                        formatter,
+                        "; run {former} has brought it, is {} and is not gone on with",
+                        phase.name()
+                    ),
+                    None => Ok(()),
+                }
             }
             Self::Drift { changes, .. } => formatter.write_str(&list(changes)),
         }
@@ -130,7 +147,20 @@ impl fmt::Display for Decision {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start { reason } => reason.fmt(formatter),
-            Self::Resume { run, phase, .. } => write!(formatter, "run {run} is {}", phase.name()),
+            Self::Resume { run, phase, changed_inputs, .. } => {
+                write!(formatter, "run {run} is {}", phase.name())?;
+                if changed_inputs.is_empty() {
+                    return Ok(());
+                }
+                let names: Vec<String> =
+                    changed_inputs.iter().map(|name| format!("`{name}`")).collect();
+                write!(
+                    formatter,
+                    "; it began with other inputs ({}) and goes on with those: put them back, or \
+                     order anew with `certplan run --again`",
+                    names.join(", ")
+                )
+            }
             Self::Keep { valid_until, due_at, drift, .. } => {
                 let (end, due) = (day(*valid_until), day(*due_at));
                 write!(formatter, "valid until {end}, due on {due}")?;
@@ -185,6 +215,7 @@ fn without_order(run: &PastRun<'_>, wanted: &Wanted<'_>) -> Option<Decision> {
             run: run.id.clone(),
             phase: run.state.phase,
             has_ordered: false,
+            changed_inputs: Vec::new(),
         }),
         _ => None,
     }
@@ -205,10 +236,19 @@ fn after_order(
         );
         return Decision::Ask { run: id, problem };
     }
-    if run.state.phase != RunPhase::Finished(RunResult::Succeeded) {
-        return Decision::Resume { run: id, phase: run.state.phase, has_ordered: true };
+    let issued = Issued::of(run.state);
+    let unfinished = match run.state.phase {
+        RunPhase::Finished(RunResult::Succeeded) => None,
+        phase => Some(phase),
+    };
+    let is_due = |issued: &Issued| now >= policy.due_at(issued.valid_from, issued.valid_until);
+    if let Some(phase) = unfinished
+        && !(may_be_left(run.state) && issued.as_ref().is_some_and(is_due))
+    {
+        let changed_inputs = changed_inputs(run.state, wanted);
+        return Decision::Resume { run: id, phase, has_ordered: true, changed_inputs };
     }
-    let Some(issued) = Issued::of(run.state) else {
+    let Some(issued) = issued else {
         let problem = format!(
             "run {id} has ordered and put no certificate on disk; `certplan show {id}` tells what \
              it did"
@@ -220,7 +260,8 @@ fn after_order(
     if now >= due_at {
         let lead_seconds = policy.lead(from, valid_until).as_secs();
         let expired = now >= valid_until;
-        let reason = StartReason::Due { former: id, valid_until, expired, lead_seconds };
+        let reason =
+            StartReason::Due { former: id, valid_until, expired, lead_seconds, unfinished };
         return Decision::Start { reason };
     }
     let header = &run.state.header;
@@ -242,17 +283,34 @@ fn after_order(
     Decision::Keep { run: id, certificate_id, valid_until, due_at, drift }
 }
 
+/// Whether a new order may follow although the run did not come to a good end: its own order is
+/// settled, and it stands still in a way that it can stand for ever. What was only interrupted goes
+/// on first, and so does everything of which the outcome is open.
+fn may_be_left(state: &RunState) -> bool {
+    let stands = matches!(
+        state.phase,
+        RunPhase::Finished(RunResult::Failed) | RunPhase::Paused(PauseReason::Parked)
+    );
+    stands && state.unanswered().is_none()
+}
+
+/// The inputs whose values are not those that the run began with.
+fn changed_inputs(state: &RunState, wanted: &Wanted<'_>) -> Vec<String> {
+    let then = &state.header.inputs;
+    let names: BTreeSet<&String> = then.keys().chain(wanted.inputs.keys()).collect();
+    let changed = |name: &&String| then.get(*name) != wanted.inputs.get(*name);
+    names.into_iter().filter(changed).cloned().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::document::SourceFile;
     use crate::plan::parse_plan;
-    use crate::run::{
-        BindingKind, Event, EventKind, Intent, PauseReason, PlanReference, RunHeader,
-    };
+    use crate::run::{BindingKind, Event, EventKind, Intent, PlanReference, RunHeader};
     use crate::types::{DomainName, StepId};
     use serde_json::{Value, json};
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     const DAY: i64 = 86_400;
 
@@ -395,8 +453,43 @@ mod tests {
         ] {
             let kinds = [started(), sent(), bound()].into_iter().chain(end).collect();
             // Not even with other inputs, and long after everything would be due.
-            assert_eq!(decided(&[&run("other", kinds)], "B", true, 1000), text);
+            let other = "; it began with other inputs (`sku`) and goes on with those: put them \
+                         back, or order anew with `certplan run --again`";
+            let past = run("other", kinds);
+            assert_eq!(decided(&[&past], "B", true, 1000), format!("{text}{other}"));
+            assert_eq!(decided(&[&past], "A", true, 1000), text);
         }
+    }
+
+    #[test]
+    fn a_run_that_never_came_to_a_good_end_is_left_when_its_certificate_is_due() {
+        let ending = |end: EventKind| {
+            let mut kinds = issued();
+            kinds.pop();
+            kinds.push(end);
+            run("d", kinds)
+        };
+        let failed = ending(EventKind::RunFinished { result: RunResult::Failed });
+        assert_eq!(decided(&[&failed], "A", false, 59), "resume: run RUN is failed");
+        assert_eq!(
+            decided(&[&failed], "A", false, 61),
+            "start: due: ends on 1970-04-01, replaced 29d 16h before; run RUN has brought it, is \
+             failed and is not gone on with"
+        );
+        assert_eq!(
+            decided(&[&failed], "A", false, 90),
+            "start: expired on 1970-04-01; run RUN has brought it, is failed and is not gone on with"
+        );
+        let parked = ending(EventKind::RunPaused { reason: PauseReason::Parked });
+        assert!(decided(&[&parked], "A", false, 61).starts_with("start: due"));
+        // What goes on by itself goes on first.
+        let interrupted = ending(EventKind::RunPaused { reason: PauseReason::Interrupted });
+        assert_eq!(decided(&[&interrupted], "A", false, 61), "resume: run RUN is interrupted");
+        // Once a new run has ordered, that is the one that counts.
+        let mut newer = vec![started(), sent()];
+        newer.push(EventKind::RunPaused { reason: PauseReason::InDoubt });
+        let newer = run("d", newer);
+        assert_eq!(decided(&[&newer, &failed], "A", false, 1000), "resume: run RUN is in doubt");
     }
 
     #[test]

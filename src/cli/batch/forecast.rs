@@ -224,9 +224,9 @@ impl Foreseen<'_> {
         };
         let why = match (&self.effort.fails, &self.choice.decision) {
             (Some(reason), _) => reason.clone(),
-            (None, Decision::Resume { run, phase, has_ordered }) => {
+            (None, decision @ Decision::Resume { has_ordered, .. }) => {
                 let paid = if *has_ordered { "; it is paid, nothing is ordered" } else { "" };
-                format!("run {run} is {}{paid}", phase.name())
+                format!("{decision}{paid}")
             }
             // The word says it all.
             (None, Decision::Start { reason: StartReason::First }) if !orders.is_empty() => {

@@ -1,7 +1,7 @@
 //! `outlook`: for every target of the state folder, what it has, when that is due, what is open.
 
 use super::super::error::CliError;
-use super::history::History;
+use super::history::{History, ReadRun};
 use crate::run::RunPhase;
 use crate::store::Store;
 use crate::types::{RunId, Timestamp};
@@ -42,7 +42,7 @@ pub(in crate::cli) async fn outlook(
             run: newest.id.clone(),
             phase: newest.state.phase,
             updated_at: newest.state.updated_at,
-            next: next(newest.state.phase, &newest.id, issued.as_ref(), due_at, now),
+            next: next(newest, issued.as_ref(), due_at, now),
             issued,
             due_at,
             plan,
@@ -57,14 +57,21 @@ pub(in crate::cli) async fn outlook(
 }
 
 fn next(
-    phase: RunPhase,
-    run: &RunId,
+    newest: &ReadRun,
     issued: Option<&Issued>,
     due_at: Option<Timestamp>,
     now: Timestamp,
 ) -> String {
     use crate::run::{PauseReason, RunResult};
-    match phase {
+    let (run, state) = (&newest.id, &newest.state);
+    let due = due_at.is_some_and(|due| due <= now);
+    match state.phase {
+        // Its own order is settled: the next `run --inventory` orders anew.
+        RunPhase::Finished(RunResult::Failed) | RunPhase::Paused(PauseReason::Parked)
+            if due && Issued::of(state).is_some() && state.unanswered().is_none() =>
+        {
+            "due: order anew".to_owned()
+        }
         RunPhase::Paused(PauseReason::InDoubt) => format!("certplan adopt {run}"),
         RunPhase::Paused(_) | RunPhase::Running | RunPhase::Finished(RunResult::Failed) => {
             format!("certplan resume {run}")
