@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::arguments::DoctorArguments;
+use super::batch::outlook;
 use super::budget::shared_usage;
 use super::connections::Settings;
 use super::console::Console;
@@ -20,7 +21,8 @@ use crate::api::budget::{Standing, Usage};
 use crate::pki::PrivateKey;
 use crate::run::{RunState, StepState};
 use crate::store::{LostOrder, RunSummary, SqliteStore, Store};
-use crate::types::RunId;
+use crate::types::{RunId, Timestamp};
+use crate::upkeep::DuePolicy;
 
 /// What a look at one thing brought.
 pub(super) enum Finding {
@@ -60,6 +62,7 @@ pub(super) async fn doctor(
         findings.extend(faults.into_iter().map(Finding::Bad));
     }
     findings.push(Finding::Good(format!("{whole} of {} runs are whole", runs.len())));
+    findings.extend(put_back(&store).await);
     findings.extend(forgotten(&store).await);
     findings.push(secrecy(&state));
     findings.extend(pause_line(&state).map(Finding::Odd));
@@ -121,6 +124,24 @@ async fn lying_lines(store: &SqliteStore) -> BTreeMap<RunId, String> {
         })
     });
     lying.collect()
+}
+
+/// The targets that have an older certificate in place than the newest that they got. What cannot be
+/// read is found elsewhere.
+async fn put_back(store: &SqliteStore) -> Vec<Finding> {
+    let (policy, now) = (DuePolicy::default(), Timestamp::now());
+    let mut findings = Vec::new();
+    for sandbox in [false, true] {
+        let lines = outlook(store, sandbox, &policy, now).await.unwrap_or_default();
+        for line in lines {
+            let Some(in_place) = &line.in_place else { continue };
+            let until = in_place.valid_until.strftime("%Y-%m-%d");
+            let text = format!("{}: valid until {until}; {in_place}", line.target);
+            let due = line.due_at.is_some_and(|due| due <= now);
+            findings.push(if due { Finding::Bad(text) } else { Finding::Odd(text) });
+        }
+    }
+    findings
 }
 
 /// The orders that an older copy of the state file has forgotten.

@@ -4,11 +4,25 @@ use super::arguments::ExplainArguments;
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
+use super::in_place::in_place;
 use super::resume::read_state;
 use super::state_directory::{StateDirectory, find_run, nothing_here};
-use crate::report::explanation;
+use crate::report::{STANDING, explanation};
+use crate::run::{PutBack, RunState};
 use crate::store::{Store, TargetKey};
 use crate::types::Timestamp;
+use crate::upkeep::Issued;
+
+/// What somebody has put in place of the certificate since the run ended. What the run itself has put
+/// back is told already.
+fn put_back_since(state: &RunState) -> Option<String> {
+    if PutBack::of(state).is_some() {
+        return None;
+    }
+    let in_place = in_place(&Issued::of(state)?)?;
+    let until = in_place.valid_until.strftime("%Y-%m-%d");
+    Some(format!("What is in place is older, and valid until {until}: {in_place}."))
+}
 
 pub(super) async fn explain(
     arguments: ExplainArguments,
@@ -27,7 +41,10 @@ pub(super) async fn explain(
     };
     let is_worked_on = state.locks().is_held(&key);
     let style = console.out_style();
-    let paragraphs = explanation(&run, &recorded, &events, is_worked_on, Timestamp::now());
+    let mut paragraphs = explanation(&run, &recorded, &events, is_worked_on, Timestamp::now());
+    if let Some((_, lines)) = paragraphs.iter_mut().find(|(heading, _)| *heading == STANDING) {
+        lines.extend(put_back_since(&recorded));
+    }
     for (index, (heading, lines)) in paragraphs.into_iter().enumerate() {
         if index > 0 {
             console.data("");

@@ -11,7 +11,7 @@ use super::exit::ExitCode;
 use super::state_directory::StateDirectory;
 use crate::report::{CertificateLine, certificate_table};
 use crate::types::{CertificateId, RunId, Timestamp};
-use crate::upkeep::DuePolicy;
+use crate::upkeep::{DuePolicy, InPlace};
 
 /// A certificate, as `--output json` writes it.
 #[derive(Serialize)]
@@ -25,6 +25,9 @@ struct View {
     valid_until: Option<Timestamp>,
     due_at: Option<Timestamp>,
     directory: Option<String>,
+    /// The older certificate that is in place; the id is that of the newer one beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_place: Option<InPlace>,
     next: String,
 }
 
@@ -50,7 +53,8 @@ pub(super) async fn list(
         .map(|line| View {
             state: line.phase.name(),
             certificate_id: line.issued.as_ref().and_then(|issued| issued.certificate_id.clone()),
-            valid_until: line.issued.as_ref().map(|issued| issued.valid_until),
+            valid_until: line.valid_until,
+            in_place: line.in_place,
             directory: line.issued.as_ref().and_then(|issued| issued.directory.clone()),
             names: line.issued.map(|issued| issued.names).unwrap_or_default(),
             due_at: line.due_at,

@@ -26,6 +26,7 @@ mod explain;
 mod gc;
 mod gc_account;
 mod graph;
+mod in_place;
 mod init;
 mod inputs;
 mod interrupt;

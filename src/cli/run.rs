@@ -12,6 +12,7 @@ use super::earlier::{Earlier, NewRun, Verdict, weigh};
 use super::endpoints::Endpoints;
 use super::error::CliError;
 use super::exit::ExitCode;
+use super::in_place::in_place;
 use super::interrupt::watch_signals;
 use super::outcome::Ending;
 use super::plan_file::{LoadedPlan, load_plan};
@@ -24,6 +25,7 @@ use crate::files::create_private_directory;
 use crate::run::{PlanReference, RunHeader};
 use crate::store::{Store as _, TargetKey};
 use crate::types::{RunId, Timestamp};
+use crate::upkeep::Issued;
 
 pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<ExitCode, CliError> {
     if !arguments.batch.inventory.is_empty() {
@@ -95,6 +97,9 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
             console.talk(&format!(
                 "nothing to do: run {run} got this certificate already; `--again` orders a new one"
             ));
+            if let Some(in_place) = Issued::of(&state).as_ref().and_then(in_place) {
+                console.talk(&format!("note: {in_place}"));
+            }
             let ending = Ending::new(&run, &state, root);
             return outcome::conclude(ending, arguments.output.output, console);
         }

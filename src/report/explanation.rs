@@ -10,6 +10,9 @@ use crate::run::{
 };
 use crate::types::{RunId, StepId, Timestamp};
 
+/// The heading of what is told about where a run stands.
+pub const STANDING: &str = "Where it stands";
+
 /// The explanation as paragraphs, each a heading and its sentences.
 ///
 /// `now` tells how long something has lasted; `is_worked_on` whether a program works on it.
@@ -22,7 +25,7 @@ pub fn explanation(
 ) -> Vec<(&'static str, Vec<String>)> {
     vec![
         ("What it is", what_it_is(run, state)),
-        ("Where it stands", standing(state, is_worked_on, now)),
+        (STANDING, standing(state, is_worked_on, now)),
         ("What comes next", next(run, state, is_worked_on)),
         ("What was decided, and why", decisions(events)),
     ]

@@ -23,7 +23,7 @@ mod style;
 mod wording;
 
 pub use certificate_table::{CertificateLine, certificate_table};
-pub use explanation::explanation;
+pub use explanation::{STANDING, explanation};
 pub use found_records::{Fate, FoundRecord, Standing, found_record_lines};
 pub use live::{Gauges, LiveView};
 pub use metrics::{BudgetMetric, CertificateMetric, Metrics, WindowMetric, metrics_text};

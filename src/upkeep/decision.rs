@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::drift::{Change, changes};
 use super::due::DuePolicy;
+use super::in_place::InPlace;
 use super::issued::Issued;
 use crate::plan::Plan;
 use crate::run::{PauseReason, RunPhase, RunResult, RunState};
@@ -27,6 +28,8 @@ pub struct PastRun<'a> {
     pub plan: &'a Plan,
     /// Whether files are gone that it has put on disk.
     pub files_are_gone: bool,
+    /// The older certificate that is in place of the one that it has brought.
+    pub in_place: Option<&'a InPlace>,
 }
 
 /// What is asked for today.
@@ -69,10 +72,13 @@ pub enum Decision {
         run: RunId,
         /// The certificate.
         certificate_id: Option<CertificateId>,
-        /// Until when it is valid.
+        /// Until when it is valid: what is in place, when that is an older one.
         valid_until: Timestamp,
         /// From when on it is due.
         due_at: Timestamp,
+        /// The older one that somebody has put back into its place.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        in_place: Option<InPlace>,
         /// What is asked for differently, and is left until somebody says so.
         drift: Vec<Change>,
     },
@@ -161,9 +167,12 @@ impl fmt::Display for Decision {
                     names.join(", ")
                 )
             }
-            Self::Keep { valid_until, due_at, drift, .. } => {
+            Self::Keep { valid_until, due_at, drift, in_place, .. } => {
                 let (end, due) = (day(*valid_until), day(*due_at));
                 write!(formatter, "valid until {end}, due on {due}")?;
+                if let Some(in_place) = in_place {
+                    write!(formatter, "; {in_place}")?;
+                }
                 if drift.is_empty() { Ok(()) } else { write!(formatter, "; {}", list(drift)) }
             }
             Self::Ask { problem, .. } => formatter.write_str(problem),
@@ -280,7 +289,26 @@ fn after_order(
         return Decision::Ask { run: id, problem };
     }
     let certificate_id = issued.certificate_id;
-    Decision::Keep { run: id, certificate_id, valid_until, due_at, drift }
+    let Some(in_place) = run.in_place else {
+        return Decision::Keep {
+            run: id,
+            certificate_id,
+            valid_until,
+            due_at,
+            in_place: None,
+            drift,
+        };
+    };
+    // A good certificate is there; another one need not be paid for.
+    let (valid_until, due_at) =
+        (in_place.valid_until, policy.due_at(in_place.valid_from, in_place.valid_until));
+    if now >= due_at {
+        let ends = if now >= valid_until { "has ended" } else { "ends" };
+        let problem = format!("what is in place {ends} on {}: {in_place}", day(valid_until));
+        return Decision::Ask { run: id, problem };
+    }
+    let in_place = Some(in_place.clone());
+    Decision::Keep { run: id, certificate_id: None, valid_until, due_at, in_place, drift }
 }
 
 /// Whether a new order may follow although the run did not come to a good end: its own order is
@@ -409,7 +437,13 @@ mod tests {
         let past: Vec<PastRun<'_>> = past
             .iter()
             .zip(&ids)
-            .map(|(state, id)| PastRun { id, state, plan: &plan, files_are_gone: false })
+            .map(|(state, id)| PastRun {
+                id,
+                state,
+                plan: &plan,
+                files_are_gone: false,
+                in_place: None,
+            })
             .collect();
         let wanted = Wanted { plan: &plan, digest: "d", target: "a", inputs: &inputs };
         let now = Timestamp::from_second(day * DAY).unwrap();
@@ -440,6 +474,45 @@ mod tests {
             "start: due: ends on 1970-04-01, replaced 29d 16h before"
         );
         assert_eq!(decided(&[&run], "A", false, 90), "start: expired on 1970-04-01");
+    }
+
+    #[test]
+    fn what_was_put_back_is_told_and_never_a_reason_to_order() {
+        let (run, plan, inputs) = (run("d", issued()), plan(), inputs("A"));
+        let id = RunId::from_random(1);
+        let at = |day: i64| Timestamp::from_second(day * DAY).unwrap();
+        let back = InPlace {
+            directory: "/certs".to_owned(),
+            set: "old".to_owned(),
+            valid_from: Some(at(-50)),
+            valid_until: at(40),
+            newer_set: "new".to_owned(),
+            newer_valid_until: at(90),
+        };
+        let told = |day: i64| {
+            let past = PastRun {
+                id: &id,
+                state: &run,
+                plan: &plan,
+                files_are_gone: false,
+                in_place: Some(&back),
+            };
+            let wanted = Wanted { plan: &plan, digest: "d", target: "a", inputs: &inputs };
+            decide(&[past], &wanted, &DuePolicy::default(), false, at(day))
+        };
+        let beside = "set old is in place, and the newer set new, valid until 1970-04-01, lies \
+                      beside it: `certplan rollback /certs --to new` makes it current again";
+        let Decision::Keep { certificate_id: None, .. } = told(1) else { panic!("{:?}", told(1)) };
+        assert_eq!(
+            told(1).to_string(),
+            format!("valid until 1970-02-10, due on 1970-01-11; {beside}")
+        );
+        for (day, ends) in [(11, "ends"), (41, "has ended")] {
+            let Decision::Ask { problem, .. } = told(day) else { panic!("{:?}", told(day)) };
+            assert_eq!(problem, format!("what is in place {ends} on 1970-02-10: {beside}"));
+        }
+        // The newer one is due, too: it is no help any more.
+        assert!(matches!(told(61), Decision::Start { reason: StartReason::Due { .. } }));
     }
 
     #[test]

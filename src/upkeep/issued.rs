@@ -21,6 +21,8 @@ pub struct Issued {
     pub valid_until: Timestamp,
     /// Where its files are.
     pub directory: Option<String>,
+    /// The set of files there that holds it.
+    pub set: Option<String>,
 }
 
 impl Issued {
@@ -45,6 +47,7 @@ impl Issued {
             valid_from: text("valid_from").and_then(|text| text.parse().ok()),
             valid_until: text("valid_until")?.parse().ok()?,
             directory: text("directory").map(str::to_owned),
+            set: text("set").map(str::to_owned),
         })
     }
 }

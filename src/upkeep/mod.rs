@@ -7,11 +7,13 @@
 mod decision;
 mod drift;
 mod due;
+mod in_place;
 mod issued;
 mod leftover;
 
 pub use decision::{Decision, PastRun, StartReason, Wanted, decide};
 pub use drift::{Change, changes};
 pub use due::{DuePolicy, DuePolicyError};
+pub use in_place::InPlace;
 pub use issued::Issued;
 pub use leftover::{Claims, NamedRecord, RecordNeed, RunClaims};

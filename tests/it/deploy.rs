@@ -90,7 +90,8 @@ fn a_server_that_serves_another_certificate_gets_the_former_one_back() {
     let copies = tempfile::tempdir().unwrap();
     let (certificate, key) = (copies.path().join("a.pem"), copies.path().join("b.pem"));
     let server = WebServer::start(folder.join("fullchain.pem"), folder.join("privkey.pem"));
-    let _ = deploy(&project, &server, &[]).expect_code(0);
+    // It ends sooner than the one that comes after it.
+    let _ = deploy(&project, &server, &["--input", "validity_days=90"]).expect_code(0);
     let first = set_of(&project, "current").unwrap();
     std::fs::copy(folder.join("fullchain.pem"), &certificate).unwrap();
     std::fs::copy(folder.join("privkey.pem"), &key).unwrap();
@@ -128,6 +129,12 @@ fn a_server_that_serves_another_certificate_gets_the_former_one_back() {
     let path = folder.display().to_string();
     let rolled = project.run(&["rollback", &path]).expect_code(0);
     assert_ne!(set_of(&project, "current"), Some(new), "{rolled}");
+    // From then on everything tells of what is in place, and how the newer one comes back.
+    let forward = format!("certplan rollback {} --to", folder.display());
+    let listed = project.run(&["list", "--sandbox"]).expect_code(0);
+    let _ = listed.expect_data("an older one is in place").expect_data(&forward);
+    let _ = project.run(&["explain", id]).expect_code(0).expect_data(&forward);
+    let _ = project.run(&["doctor"]).expect_code(0).expect_data(&forward);
     let _ = project.run(&["rollback", "."]).expect_code(2).expect_talk("no set is current");
     drop((server.runtime, stubborn.runtime));
 }

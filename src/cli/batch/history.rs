@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::error::CliError;
+use super::super::in_place::in_place;
 use crate::plan::Plan;
 use crate::report::RunResultView;
 use crate::run::RunState;
 use crate::store::{RunSummary, Store, StoreError, StoredPlan};
 use crate::types::{RunId, Timestamp};
-use crate::upkeep::PastRun;
+use crate::upkeep::{InPlace, Issued, PastRun};
 
 /// All runs of one world, by plan and target.
 pub(super) struct History {
@@ -26,6 +27,7 @@ pub(super) struct ReadRun {
     pub(super) state: RunState,
     plan: Arc<Plan>,
     files_are_gone: bool,
+    pub(super) in_place: Option<InPlace>,
 }
 
 impl ReadRun {
@@ -35,6 +37,7 @@ impl ReadRun {
             state: &self.state,
             plan: &self.plan,
             files_are_gone: self.files_are_gone,
+            in_place: self.in_place.as_ref(),
         }
     }
 }
@@ -83,6 +86,7 @@ impl History {
         let ids: Vec<RunId> =
             self.runs.get(&key).into_iter().flatten().map(|run| run.id.clone()).collect();
         let mut read = Vec::with_capacity(ids.len());
+        let mut newest = true;
         for id in ids {
             let stored = store.load_run(&id).await?;
             let state = RunState::fold(&stored.events).map_err(|error| {
@@ -91,7 +95,10 @@ impl History {
             let plan = self.plan(&id, &stored.plan)?;
             let view = RunResultView::new(&id, &state, None);
             let files_are_gone = view.file_paths().iter().any(|path| !Path::new(path).exists());
-            read.push(ReadRun { id, state, plan, files_are_gone });
+            // What an older run has brought is not in place any more, and need not be.
+            let issued = Issued::of(&state).filter(|_| std::mem::take(&mut newest));
+            let in_place = issued.as_ref().and_then(in_place);
+            read.push(ReadRun { id, state, plan, files_are_gone, in_place });
         }
         Ok(read)
     }

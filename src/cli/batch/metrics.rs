@@ -30,7 +30,7 @@ pub(super) async fn write_metrics(
     let certificates = lines.into_iter().map(|line| CertificateMetric {
         parked_since: (line.phase == RunPhase::Paused(PauseReason::Parked))
             .then_some(line.updated_at),
-        valid_until: line.issued.as_ref().map(|issued| issued.valid_until),
+        valid_until: line.valid_until,
         due_at: line.due_at,
         state: line.phase.name().to_owned(),
         plan: line.plan,

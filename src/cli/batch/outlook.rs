@@ -5,7 +5,7 @@ use super::history::{History, ReadRun};
 use crate::run::RunPhase;
 use crate::store::Store;
 use crate::types::{RunId, Timestamp};
-use crate::upkeep::{DuePolicy, Issued};
+use crate::upkeep::{DuePolicy, InPlace, Issued};
 
 /// A target, as its runs tell.
 #[derive(Debug)]
@@ -18,6 +18,10 @@ pub(in crate::cli) struct OutlookLine {
     pub(in crate::cli) updated_at: Timestamp,
     /// The newest certificate that any of its runs has put on disk.
     pub(in crate::cli) issued: Option<Issued>,
+    /// The older one that is in place instead.
+    pub(in crate::cli) in_place: Option<InPlace>,
+    /// When that ends which is in place.
+    pub(in crate::cli) valid_until: Option<Timestamp>,
     pub(in crate::cli) due_at: Option<Timestamp>,
     /// What comes next, in a few words.
     pub(in crate::cli) next: String,
@@ -36,13 +40,19 @@ pub(in crate::cli) async fn outlook(
         let runs = history.runs_of(store, &plan, &target).await?;
         let Some(newest) = runs.first() else { continue };
         let issued = runs.iter().find_map(|run| Issued::of(&run.state));
-        let due_at =
-            issued.as_ref().map(|issued| policy.due_at(issued.valid_from, issued.valid_until));
+        let in_place = runs.iter().find_map(|run| run.in_place.clone());
+        let validity = match &in_place {
+            Some(in_place) => Some((in_place.valid_from, in_place.valid_until)),
+            None => issued.as_ref().map(|issued| (issued.valid_from, issued.valid_until)),
+        };
+        let due_at = validity.map(|(from, until)| policy.due_at(from, until));
         lines.push(OutlookLine {
             run: newest.id.clone(),
             phase: newest.state.phase,
             updated_at: newest.state.updated_at,
-            next: next(newest, issued.as_ref(), due_at, now),
+            next: next(newest, issued.as_ref(), in_place.as_ref(), due_at, now),
+            valid_until: validity.map(|(_, until)| until),
+            in_place,
             issued,
             due_at,
             plan,
@@ -59,6 +69,7 @@ pub(in crate::cli) async fn outlook(
 fn next(
     newest: &ReadRun,
     issued: Option<&Issued>,
+    in_place: Option<&InPlace>,
     due_at: Option<Timestamp>,
     now: Timestamp,
 ) -> String {
@@ -68,7 +79,10 @@ fn next(
     match state.phase {
         // Its own order is settled: the next `run --inventory` orders anew.
         RunPhase::Finished(RunResult::Failed) | RunPhase::Paused(PauseReason::Parked)
-            if due && Issued::of(state).is_some() && state.unanswered().is_none() =>
+            if due
+                && in_place.is_none()
+                && Issued::of(state).is_some()
+                && state.unanswered().is_none() =>
         {
             "due: order anew".to_owned()
         }
@@ -78,6 +92,10 @@ fn next(
         }
         RunPhase::Cancelled if issued.is_none() => "cancelled; order anew with --again".to_owned(),
         RunPhase::Cancelled | RunPhase::Finished(RunResult::Succeeded) => match (issued, due_at) {
+            (Some(issued), _) if issued.valid_until > now && in_place.is_some() => {
+                let forward = in_place.map(InPlace::way_forward).unwrap_or_default();
+                format!("an older one is in place: {forward}")
+            }
             (Some(issued), _) if issued.valid_until <= now => "expired: order anew".to_owned(),
             (Some(_), Some(due)) if due <= now => "due: order anew".to_owned(),
             (Some(_), Some(due)) => format!("due on {}", due.strftime("%Y-%m-%d")),
