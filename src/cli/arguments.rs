@@ -136,6 +136,14 @@ pub(super) struct ResumeArguments {
     #[arg(long)]
     pub(super) failed: bool,
 
+    /// Of several runs: send no more than so many orders; what would order beyond is held back
+    #[arg(long, value_name = "N", conflicts_with = "run")]
+    pub(super) max_orders: Option<usize>,
+
+    /// Of several runs: order without asking, however many certificates it is
+    #[arg(long, conflicts_with = "run")]
+    pub(super) yes: bool,
+
     /// For runs in the embedded sandbox: really run programs, send requests to other servers and
     /// ask what they serve
     #[arg(long)]

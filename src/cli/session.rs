@@ -16,7 +16,7 @@ use crate::api::budget::Windows;
 use crate::api::http::BaseUrl;
 use crate::api::regfish::RegfishClient;
 use crate::dns::Resolver;
-use crate::driver::{Driver, NameLocks, Observer, Shared};
+use crate::driver::{Allowance, Driver, NameLocks, Observer, Shared};
 use crate::engine::{Engine, EngineSettings};
 use crate::files::{FileMode, create_private_directory, write_replace};
 use crate::plan::Plan;
@@ -199,14 +199,14 @@ impl Session {
     }
 
     /// The same world for many runs at the same time: they share what they ask, and need not ask
-    /// one by one. So many actions are performed at once, and no more orders sent than that.
+    /// one by one. So many actions are performed at once, and no more orders sent than allowed.
     pub(super) fn in_batch(
         mut self,
         state: &StateDirectory,
         jobs: usize,
-        max_orders: Option<usize>,
+        orders: Option<Arc<Allowance>>,
     ) -> Self {
-        let shared = Shared::in_batch(jobs, max_orders);
+        let shared = Shared::in_batch(jobs, orders);
         self.driver.shared = Arc::new(shared.with_names(NameLocks::new(state.locks())));
         self.driver.performer = Arc::new(self.actions.clone().in_batch());
         self

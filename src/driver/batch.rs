@@ -4,7 +4,9 @@
 //! order of the inventory. Which runs there are, and whose targets are locked, is decided before.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -51,7 +53,39 @@ pub struct BatchRun {
     run: RunId,
     /// None while the run has still to be read.
     engine: Option<Box<Engine>>,
-    lock: Option<TargetLock>,
+    hold: Hold,
+}
+
+/// Brings the lock of a target as soon as whoever works on it is done; or the reason why the run
+/// must not go on any more.
+pub type Turn = Pin<Box<dyn Future<Output = Result<TargetLock, String>> + Send>>;
+
+/// Whether the target of a run is ours.
+enum Hold {
+    Ours(Option<TargetLock>),
+    Later(Turn),
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ours(lock) => formatter.debug_tuple("Ours").field(lock).finish(),
+            Self::Later(_) => formatter.write_str("Later"),
+        }
+    }
+}
+
+impl BatchRun {
+    /// An earlier run that goes on in a batch; the batch is recorded with it.
+    pub fn ours(run: RunId, lock: TargetLock) -> Self {
+        Self { run, engine: None, hold: Hold::Ours(Some(lock)) }
+    }
+
+    /// The same for a run whose target another program works on: it waits for its turn, and keeps
+    /// nobody else from going on meanwhile.
+    pub fn waiting(run: RunId, turn: Turn) -> Self {
+        Self { run, engine: None, hold: Hold::Later(turn) }
+    }
 }
 
 /// How a batch is driven.
@@ -84,6 +118,8 @@ pub enum RunEnd<T> {
     Standstill(T),
     /// It was not begun, or not taken up again.
     NotBegun(Unbegun),
+    /// When its turn came, it must not go on any more; the reason.
+    Refused(String),
     /// It could not be driven on. What was recorded stands.
     Broken(DriveError),
 }
@@ -123,7 +159,7 @@ impl Driver {
                     (run, Some(Box::new(engine)))
                 }
             };
-            runs.push(BatchRun { run, engine, lock });
+            runs.push(BatchRun { run, engine, hold: Hold::Ours(lock) });
         }
         let plans = plans.into_values().map(Arc::unwrap_or_clone).collect();
         let new = NewBatch {
@@ -233,15 +269,29 @@ where
         // A virtual clock must not move on before all of them have begun.
         let _busy = self.driver.clock.busy();
         for index in wave {
-            let Some(BatchRun { run, engine, lock }) = runs.get_mut(index).and_then(Option::take)
+            let Some(BatchRun { run, engine, hold }) = runs.get_mut(index).and_then(Option::take)
             else {
                 continue;
             };
-            let (driver, stop) = (self.driver.clone(), self.halt.subscribe());
+            let (driver, mut stop) = (self.driver.clone(), self.halt.subscribe());
             let (digest, program) = (Arc::clone(&self.digest), self.settings.program.clone());
-            let (id, busy) = (run.clone(), self.driver.clock.busy());
+            let id = run.clone();
+            // Whoever waits for another program keeps no virtual clock from moving.
+            let busy = matches!(hold, Hold::Ours(_)).then(|| self.driver.clock.busy());
             let task = self.tasks.spawn(async move {
-                let _lock = lock;
+                let _lock = match hold {
+                    Hold::Ours(lock) => lock,
+                    Hold::Later(turn) => tokio::select! {
+                        turn = turn => match turn {
+                            Ok(lock) => Some(lock),
+                            Err(reason) => return (RunEnd::Refused(reason), true),
+                        },
+                        () = asked_to_stop(&mut stop) => {
+                            return (RunEnd::NotBegun(Unbegun::Stopped), false);
+                        }
+                    },
+                };
+                let busy = busy.unwrap_or_else(|| driver.clock.busy());
                 match driver.drive_member(&id, engine, &program, stop, busy).await {
                     Ok(engine) => {
                         let state = engine.state();

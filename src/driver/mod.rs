@@ -25,11 +25,11 @@ use crate::plan::Plan;
 use crate::run::{ErrorKind, Event, EventKind, Outcome, Retry, RunHeader, RunPhase, StepError};
 use crate::store::{NewRun, Store, StoreError, StoredPlan};
 use crate::types::{Busy, CertificateId, Clock, RunId, StepId, Timestamp, Work};
-pub use batch::{BatchReport, BatchRun, BatchSettings, BatchTarget, Member, RunEnd, Unbegun};
+pub use batch::{BatchReport, BatchRun, BatchSettings, BatchTarget, Member, RunEnd, Turn, Unbegun};
 pub use cancel::cancel;
 use flight::{Flights, Happened};
 pub use names::NameLocks;
-pub use shared::Shared;
+pub use shared::{Allowance, Shared};
 pub use waves::{FailureLimit, ShareError, WaveSize, waves};
 
 /// How soon an order is tried again whose names another run is ordering.

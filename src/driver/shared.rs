@@ -24,7 +24,7 @@ pub struct Shared {
     slots: Option<Arc<Semaphore>>,
     answers: Option<SharedAnswers>,
     names: Option<Arc<NameLocks>>,
-    orders: Option<Allowance>,
+    orders: Option<Arc<Allowance>>,
     /// Compiled plans by digest and rules: a thousand runs of one plan keep it once.
     plans: Option<Mutex<Plans>>,
     /// The runs that have not come to their end, and when they were read.
@@ -37,22 +37,34 @@ const UNFINISHED_AGE: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 /// The work was called back before it got a slot; nothing was done.
 pub(super) struct TurnedAway;
 
-/// How many orders may still be sent, and who was not let.
+/// How many orders may still be sent, and who was not let: `--max-orders`. Runs in different worlds
+/// can have one together.
 #[derive(Debug)]
-struct Allowance {
+pub struct Allowance {
     left: Mutex<usize>,
     held_back: Mutex<BTreeSet<RunId>>,
 }
 
+impl Allowance {
+    /// For so many orders.
+    pub fn of(orders: usize) -> Self {
+        Self { left: Mutex::new(orders), held_back: Mutex::default() }
+    }
+
+    /// Whether this run would have ordered, had it been let.
+    pub fn holds_back(&self, run: &RunId) -> bool {
+        self.held_back.lock().unwrap_or_else(PoisonError::into_inner).contains(run)
+    }
+}
+
 impl Shared {
-    /// For a batch with so many slots, which may send at most `max_orders` orders.
-    pub fn in_batch(jobs: usize, max_orders: Option<usize>) -> Self {
+    /// For a batch with so many slots, which may send as many orders as are allowed.
+    pub fn in_batch(jobs: usize, orders: Option<Arc<Allowance>>) -> Self {
         Self {
             slots: Some(Arc::new(Semaphore::new(jobs.clamp(1, Semaphore::MAX_PERMITS)))),
             answers: Some(SharedAnswers::default()),
             names: None,
-            orders: max_orders
-                .map(|orders| Allowance { left: Mutex::new(orders), held_back: Mutex::default() }),
+            orders,
             plans: Some(Mutex::default()),
             unfinished: Some(tokio::sync::Mutex::default()),
         }

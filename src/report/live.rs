@@ -45,6 +45,8 @@ struct Line {
     stage: Stage,
     since: Timestamp,
     detail: String,
+    /// A limit on orders is why it stops.
+    held_back: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +54,7 @@ enum Stage {
     Working,
     Waiting,
     Parked,
+    HeldBack,
     Interrupted,
     InDoubt,
     Failed,
@@ -91,10 +94,26 @@ impl LiveView {
             stage: Stage::Working,
             since: at,
             detail: String::new(),
+            held_back: false,
         };
         self.counts[Stage::Working.index()] += 1;
         if let Some(former) = self.runs.insert(run.clone(), line) {
             self.counts[former.stage.index()] -= 1;
+        }
+    }
+
+    /// A run that was expected is not driven after all.
+    pub fn dismiss(&mut self, run: &RunId) {
+        if let Some(line) = self.runs.remove(run) {
+            self.counts[line.stage.index()] -= 1;
+            self.settled += 1;
+        }
+    }
+
+    /// A run does not order, because no more orders may be sent: that is why it is about to stop.
+    pub fn hold_back(&mut self, run: &RunId) {
+        if let Some(line) = self.runs.get_mut(run) {
+            line.held_back = true;
         }
     }
 
@@ -124,6 +143,7 @@ impl LiveView {
                 let stage = match reason {
                     PauseReason::Parked => Stage::Parked,
                     PauseReason::InDoubt => Stage::InDoubt,
+                    PauseReason::Interrupted if line.held_back => Stage::HeldBack,
                     PauseReason::Interrupted => Stage::Interrupted,
                 };
                 (stage, line.detail.clone())
@@ -279,11 +299,12 @@ impl LiveView {
 }
 
 impl Stage {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Succeeded,
         Self::Failed,
         Self::InDoubt,
         Self::Parked,
+        Self::HeldBack,
         Self::Interrupted,
         Self::Waiting,
         Self::Working,
@@ -298,6 +319,7 @@ impl Stage {
             Self::Working => "working",
             Self::Waiting => "waiting",
             Self::Parked => "parked",
+            Self::HeldBack => "held back",
             Self::Interrupted => "interrupted",
             Self::InDoubt => "in doubt",
             Self::Failed => "failed",
@@ -309,7 +331,9 @@ impl Stage {
         match self {
             Self::Succeeded => style.good(text),
             Self::Failed | Self::InDoubt => style.bad(text),
-            Self::Parked | Self::Interrupted | Self::Waiting => style.waiting(text),
+            Self::Parked | Self::HeldBack | Self::Interrupted | Self::Waiting => {
+                style.waiting(text)
+            }
             Self::Working => text.to_owned(),
         }
     }
@@ -446,6 +470,20 @@ mod tests {
         let narrow = frame(79);
         assert!(narrow.contains("issued: the server failed (503)"), "{narrow}");
         assert!(frame(200).contains(message), "{}", frame(200));
+    }
+
+    #[test]
+    fn a_run_that_may_not_order_is_held_back_and_one_that_is_dismissed_is_not_open() {
+        let mut view = LiveView::new(Style::new(false), 3, at(0));
+        let [held, stopped, dismissed] = [1, 2, 3].map(RunId::from_random);
+        for (run, target) in [(&held, "a"), (&stopped, "b"), (&dismissed, "c")] {
+            view.expect(run, target, at(0));
+        }
+        view.dismiss(&dismissed);
+        view.hold_back(&held);
+        let paused = event(1, EventKind::RunPaused { reason: PauseReason::Interrupted });
+        assert_eq!(view.event(&held, &paused).unwrap(), "[2/3] held back   a");
+        assert_eq!(view.event(&stopped, &paused).unwrap(), "[3/3] interrupted b");
     }
 
     #[test]

@@ -68,13 +68,17 @@ pub enum RecapResult {
     Interrupted,
     /// Another process works on it.
     Locked,
-    /// It was not its turn any more, or a limit held it back; nothing was sent.
+    /// It stands before its order, because no more orders were to be sent; `resume` goes on.
+    HeldBack,
+    /// It was not its turn any more; nothing was sent.
     NotStarted,
+    /// Another run of the same target goes on in its place; nothing was sent.
+    Superseded,
 }
 
 impl RecapResult {
     /// All of them, in the order in which they are summed up.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Issued,
         Self::Unchanged,
         Self::Parked,
@@ -82,7 +86,9 @@ impl RecapResult {
         Self::InDoubt,
         Self::Interrupted,
         Self::Locked,
+        Self::HeldBack,
         Self::NotStarted,
+        Self::Superseded,
     ];
 
     /// The result in a word or two.
@@ -95,7 +101,9 @@ impl RecapResult {
             Self::InDoubt => "in doubt",
             Self::Interrupted => "interrupted",
             Self::Locked => "locked",
+            Self::HeldBack => "held back",
             Self::NotStarted => "not started",
+            Self::Superseded => "superseded",
         }
     }
 
@@ -107,9 +115,11 @@ impl RecapResult {
     fn paint(self, text: &str, style: Style) -> String {
         match self {
             Self::Issued => style.good(text),
-            Self::Unchanged => style.faint(text),
+            Self::Unchanged | Self::Superseded => style.faint(text),
             Self::Failed | Self::InDoubt | Self::Locked => style.bad(text),
-            Self::Parked | Self::Interrupted | Self::NotStarted => style.waiting(text),
+            Self::Parked | Self::Interrupted | Self::HeldBack | Self::NotStarted => {
+                style.waiting(text)
+            }
         }
     }
 }

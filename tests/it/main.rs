@@ -23,6 +23,7 @@ mod graph;
 mod harness;
 mod interruption;
 mod inventory_manual;
+mod many_resumed;
 mod many_targets;
 mod outage;
 mod pause;

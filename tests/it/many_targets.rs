@@ -112,7 +112,7 @@ fn what_is_due_is_ordered_anew_by_a_share_of_its_lifetime() {
 #[test]
 fn orders_beyond_a_maximum_are_held_back_and_much_money_wants_a_word() {
     let (world, project) = (World::live(), project());
-    let some = run(&project, &world, &["--max-orders", "1", "--jobs", "1"]).expect_code(3);
+    let some = run(&project, &world, &["--max-orders", "1", "--jobs", "1"]).expect_code(4);
     let issued = results(&some).iter().filter(|(_, result)| result == "issued").count();
     assert_eq!((issued, world.orders().len()), (1, 1));
 

@@ -232,6 +232,13 @@ impl Choices {
     }
 }
 
+/// Whether a plan has a step that sends something which costs money, or must not be sent twice.
+pub(super) fn buys(plan: &Plan) -> bool {
+    plan.steps.values().any(|step| {
+        find_signature(&step.uses).is_some_and(|signature| signature.repeat == Repeat::Reconcile)
+    })
+}
+
 impl Choice {
     async fn decide(
         &mut self,
@@ -272,10 +279,7 @@ impl Choice {
 
     /// Whether the run may send an order of its own.
     fn may_order(&self) -> bool {
-        let paid = self.plan.plan.steps.values().any(|step| {
-            find_signature(&step.uses)
-                .is_some_and(|signature| signature.repeat == Repeat::Reconcile)
-        });
+        let paid = buys(&self.plan.plan);
         match &self.decision {
             Decision::Start { .. } => paid,
             Decision::Resume { has_ordered, .. } => paid && !has_ordered,

@@ -11,9 +11,9 @@ use tokio::sync::watch;
 use super::super::budget::Opened;
 use super::super::console::Console;
 use crate::api::budget::{Standing, Window};
-use crate::driver::Observer;
+use crate::driver::{Allowance, Observer};
 use crate::report::{Gauges, LiveView};
-use crate::run::Event;
+use crate::run::{Event, EventKind};
 use crate::types::{Clock, RunId, Timestamp, format_duration, printable};
 
 /// How often the live view is drawn.
@@ -25,13 +25,21 @@ pub(super) struct Display {
     view: Arc<Mutex<LiveView>>,
     live: bool,
     budgets: Mutex<Opened>,
+    /// How many orders may be sent, when that is limited.
+    orders: Option<Arc<Allowance>>,
     stop: watch::Sender<bool>,
     drawing: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 impl Display {
-    /// For `total` targets, of which so many are `settled` before anything begins.
-    pub(super) fn new(console: &Console, total: usize, settled: usize) -> Self {
+    /// For `total` targets, of which so many are `settled` before anything begins, and which may send
+    /// as many orders as are allowed.
+    pub(super) fn new(
+        console: &Console,
+        total: usize,
+        settled: usize,
+        orders: Option<Arc<Allowance>>,
+    ) -> Self {
         let mut view = LiveView::new(console.talk_style(), total, Timestamp::now());
         (0..settled).for_each(|_| view.settle());
         let live = console.can_draw();
@@ -40,6 +48,7 @@ impl Display {
             view: Arc::new(Mutex::new(view)),
             live,
             budgets: Mutex::default(),
+            orders,
             stop: watch::Sender::new(false),
             drawing: Mutex::new(None),
         }
@@ -48,6 +57,11 @@ impl Display {
     /// Shows what is left of these budgets, too.
     pub(super) fn watch(&self, budgets: Opened) {
         *lock(&self.budgets) = budgets;
+    }
+
+    /// How many orders may still be sent, when that is limited.
+    pub(super) fn allowance(&self) -> Option<Arc<Allowance>> {
+        self.orders.clone()
     }
 
     /// The requests that were sent so far.
@@ -65,20 +79,34 @@ impl Display {
         lock(&self.view).expect(run, target, Timestamp::now());
     }
 
+    /// A run that was expected is not driven after all.
+    pub(super) fn dismiss(&self, run: &RunId) {
+        lock(&self.view).dismiss(run);
+    }
+
     /// Who is told of every event.
     pub(super) fn observer(&self) -> Observer {
         let (view, console, live) = (Arc::clone(&self.view), self.console.clone(), self.live);
+        let orders = self.orders.clone();
         Arc::new(move |run: &RunId, event: &Event| {
-            let line = lock(&view).event(run, event);
+            let pauses = matches!(event.kind, EventKind::RunPaused { .. });
+            let held_back = pauses && orders.as_ref().is_some_and(|orders| orders.holds_back(run));
+            let mut view = lock(&view);
+            if held_back {
+                view.hold_back(run);
+            }
+            let line = view.event(run, event);
+            drop(view);
             if let Some(line) = line.filter(|_| !live) {
                 console.talk(&line);
             }
         })
     }
 
-    /// Draws from now on, when there is a terminal.
+    /// Draws from now on, when there is a terminal, unless it does so already.
     pub(super) fn begin(&self, clock: Arc<dyn Clock>) {
-        if !self.live {
+        let mut drawing = lock(&self.drawing);
+        if !self.live || drawing.is_some() {
             return;
         }
         let (view, mut stop) = (Arc::clone(&self.view), self.stop.subscribe());
@@ -99,7 +127,7 @@ impl Display {
                 }
             }
         });
-        *lock(&self.drawing) = Some(task);
+        *drawing = Some(task);
     }
 
     /// Draws no more, and leaves the screen as it was.

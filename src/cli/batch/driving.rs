@@ -12,7 +12,7 @@ use super::super::error::CliError;
 use super::super::session::Session;
 use super::display::Display;
 use super::outcome::{Outcome, RunDigest};
-use crate::driver::{BatchSettings, BatchTarget, Member, RunEnd, Unbegun};
+use crate::driver::{BatchRun, BatchSettings, BatchTarget, Member, RunEnd, Unbegun};
 use crate::report::RecapResult;
 use crate::store::TargetLock;
 use crate::types::{BatchId, RunId};
@@ -57,19 +57,30 @@ impl Lineup {
         stop: watch::Receiver<bool>,
     ) -> Result<Vec<(usize, Outcome)>, CliError> {
         let runs = session.driver.start_batch(batch.clone(), PROGRAM, self.targets).await?;
-        display.begin(Arc::clone(&session.driver.clock));
-        let digest = |_: &RunId, state: &_| RunDigest::of(state);
-        let report = session.driver.drive_batch(runs, settings, stop, digest).await;
+        let outcomes = drive_recorded(self.places, runs, session, settings, display, stop).await;
         display.end().await;
-        let outcomes = self
-            .places
-            .into_iter()
-            .zip(report.ends)
-            .map(|((place, run), end)| (place, outcome(run, end, &report.held_back)));
-        let outcomes = outcomes.collect();
-        session.end().await;
         Ok(outcomes)
     }
+}
+
+/// Drives the runs of a batch that is recorded to their standstill; `places` says for each of them
+/// where its row stands, and which run it is. The display is left as it is.
+pub(super) async fn drive_recorded(
+    places: Vec<(usize, RunId)>,
+    runs: Vec<BatchRun>,
+    session: Session,
+    settings: &BatchSettings,
+    display: &Display,
+    stop: watch::Receiver<bool>,
+) -> Vec<(usize, Outcome)> {
+    display.begin(Arc::clone(&session.driver.clock));
+    let digest = |_: &RunId, state: &_| RunDigest::of(state);
+    let report = session.driver.drive_batch(runs, settings, stop, digest).await;
+    let ends = places.into_iter().zip(report.ends);
+    let outcomes = ends.map(|((place, run), end)| (place, outcome(run, end, &report.held_back)));
+    let outcomes = outcomes.collect();
+    session.end().await;
+    outcomes
 }
 
 fn outcome(run: RunId, end: RunEnd<RunDigest>, held_back: &BTreeSet<RunId>) -> Outcome {
@@ -79,16 +90,21 @@ fn outcome(run: RunId, end: RunEnd<RunDigest>, held_back: &BTreeSet<RunId>) -> O
     };
     match end {
         RunEnd::Standstill(digest) if digest.is_interrupted() && held_back.contains(&run) => {
-            settled(RecapResult::NotStarted, "`--max-orders` held its order back".to_owned())
+            settled(RecapResult::HeldBack, "it would order beyond `--max-orders`".to_owned())
         }
         RunEnd::Standstill(digest) => digest.outcome(run),
         RunEnd::NotBegun(why) => {
-            let reason = match why {
-                Unbegun::Stopped => "the batch was stopped before its turn came",
-                Unbegun::TooManyFailures => "too many targets had failed (`--max-failures`)",
+            let (result, reason) = match why {
+                Unbegun::Stopped => {
+                    (RecapResult::Interrupted, "the batch was stopped before its turn came")
+                }
+                Unbegun::TooManyFailures => {
+                    (RecapResult::NotStarted, "too many targets had failed (`--max-failures`)")
+                }
             };
-            settled(RecapResult::NotStarted, reason.to_owned())
+            settled(result, reason.to_owned())
         }
+        RunEnd::Refused(reason) => settled(RecapResult::Failed, reason),
         RunEnd::Broken(error) => settled(RecapResult::Failed, error.to_string()),
     }
 }

@@ -1,11 +1,14 @@
 //! `certplan resume` for many runs: each goes on in its own world, all of them at the same time.
 //!
 //! One after the other would not do: a run that waits for the CA may wait for days, and those behind
-//! it would never be looked at.
+//! it would never be looked at. Which runs may go on is said in `taking_up`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
+use super::super::PROGRAM;
 use super::super::arguments::ResumeArguments;
 use super::super::budget::Budgets;
 use super::super::connections::Settings;
@@ -14,19 +17,20 @@ use super::super::error::CliError;
 use super::super::exit::ExitCode;
 use super::super::interrupt::watch_signals;
 use super::super::open_files;
-use super::super::plan_edits::{Replacement, compare};
-use super::super::resume::{load, obstacle, obstacle_of_replacement};
 use super::super::sandbox_scenario::SCENARIO;
-use super::super::session::{Session, holder, lock};
+use super::super::session::Session;
 use super::super::state_directory::StateDirectory;
+use super::confirmation::confirm_orders;
 use super::display::Display;
-use super::driving::{DEFAULT_JOBS, Lineup};
+use super::driving::{DEFAULT_JOBS, drive_recorded};
 use super::outcome::Outcome;
 use super::recap::{Done, Telling, conclude};
-use crate::driver::{BatchSettings, Member};
+use super::taking_up::{Member, Place, TakingUp};
+use super::twins::stand_aside;
+use crate::driver::{Allowance, BatchSettings};
 use crate::engine::Engine;
 use crate::report::RecapResult;
-use crate::store::{RunSummary, SqliteStore, TargetKey, TargetLock};
+use crate::store::{BatchMember, NewBatch, RunSummary, SqliteStore, Store};
 use crate::types::{BatchId, RunId, Timestamp};
 use crate::upkeep::DuePolicy;
 
@@ -39,14 +43,34 @@ struct World {
     connections: String,
 }
 
+impl World {
+    fn of(engine: &Engine) -> Self {
+        let header = &engine.state().header;
+        let mut endpoints = header.endpoints.clone();
+        // The embedded sandbox is one world, wherever it listened; its scenario makes the rules.
+        endpoints.retain(|name, _| !header.sandbox || name == SCENARIO);
+        let connections = format!("{:?}", engine.plan().connections);
+        Self { sandbox: header.sandbox, endpoints, connections }
+    }
+}
+
 /// The runs of one world.
 #[derive(Default)]
 struct Party {
-    lineup: Lineup,
-    /// What follows another plan from here on.
-    replacements: Vec<(RunId, Replacement)>,
+    members: Vec<Member>,
     /// One of them; they are alike in what makes a world.
     latest: Option<Engine>,
+}
+
+/// What the worlds of one command have in common.
+struct Common<'a> {
+    place: &'a Place<'a>,
+    settings: &'a Settings,
+    really_act: bool,
+    budgets: &'a Budgets<'a>,
+    display: &'a Display,
+    /// The embedded sandbox is in one world at a time.
+    embedded: tokio::sync::Mutex<()>,
 }
 
 /// Of so many runs it is explained what an edited plan means for them.
@@ -63,75 +87,54 @@ pub(in crate::cli) async fn go_on_with_many(
 ) -> Result<ExitCode, CliError> {
     let began_at = Timestamp::now();
     open_files::allow_many(DEFAULT_JOBS.min(runs.len()), None)?;
-    let mut outcomes: Vec<Outcome> = Vec::with_capacity(runs.len());
-    let mut worlds: BTreeMap<World, Party> = BTreeMap::new();
-    // A thousand explanations of one edited file help nobody.
-    let explain = arguments.use_current_plan || runs.len() <= EXPLAINED;
-    let mut expected = Vec::new();
-    for (place, run) in runs.iter().enumerate() {
-        outcomes.push(Outcome::settled(RecapResult::NotStarted, "it was not reached".to_owned()));
-        let ready = prepare(run, arguments, explain, state, store, console).await;
-        let (lock, engine, replacement) = match ready {
-            Ok(ready) => ready,
-            Err(refused) => {
-                if let Some(outcome) = outcomes.get_mut(place) {
-                    *outcome = Outcome { run: Some(run.id.clone()), ..refused };
-                }
-                continue;
-            }
-        };
-        let header = &engine.state().header;
-        let mut endpoints = header.endpoints.clone();
-        // The embedded sandbox is one world, wherever it listened; its scenario makes the rules.
-        endpoints.retain(|name, _| !header.sandbox || name == SCENARIO);
-        let connections = format!("{:?}", engine.plan().connections);
-        let world = World { sandbox: header.sandbox, endpoints, connections };
-        let party = worlds.entry(world).or_default();
-        party.lineup.add(place, Member::Existing(run.id.clone()), Some(lock));
-        party.replacements.extend(replacement.map(|replacement| (run.id.clone(), replacement)));
-        party.latest = Some(engine);
-        expected.push((run.id.clone(), run.target.clone()));
+    let place = Place {
+        state,
+        store,
+        console,
+        use_current_plan: arguments.use_current_plan,
+        // A thousand explanations of one edited file help nobody.
+        explain: arguments.use_current_plan || runs.len() <= EXPLAINED,
+    };
+    let (mut outcomes, worlds, expected) = take_up(&runs, arguments.wait.wait, &place).await?;
+    let members = || worlds.values().flat_map(|party| &party.members);
+    let (going_on, waiting) = (members().count(), members().filter(|run| run.is_busy()).count());
+    if !arguments.yes {
+        let orders = members().filter(|run| run.may_order).count();
+        let look = "`certplan status` lists the runs";
+        confirm_orders(orders, arguments.max_orders, look, console)?;
     }
-    let batch = BatchId::from_random(uuid::Uuid::new_v4().as_u64_pair().0);
-    let settled = runs.len() - expected.len();
-    console.talk(&format!("batch {batch}: {} runs to go on with", expected.len()));
-    let display = Display::new(console, runs.len(), settled);
+    let batch = (going_on > 0).then(|| BatchId::from_random(uuid::Uuid::new_v4().as_u64_pair().0));
+    if let Some(batch) = &batch {
+        record(batch, &runs, store).await?;
+        let wait =
+            if waiting > 0 { format!(", {waiting} of them in their turn") } else { String::new() };
+        let word = if going_on == 1 { "run" } else { "runs" };
+        console.talk(&format!("batch {batch}: {going_on} {word} to go on with{wait}"));
+    }
+    let allowance = arguments.max_orders.map(|orders| Arc::new(Allowance::of(orders)));
+    let display = Display::new(console, runs.len(), runs.len() - going_on, allowance);
     expected.iter().for_each(|(run, target)| display.expect(run, target));
     let budgets = Budgets::new(state, settings, console)?;
     display.watch(budgets.opened());
     let stop = watch_signals(console)?;
-    // The world of the embedded sandbox is one at a time.
-    let embedded = tokio::sync::Mutex::new(());
-    let driven = worlds.into_iter().enumerate().map(|(number, (world, party))| {
-        let (display, budgets, stop) = (&display, &budgets, stop.clone());
-        let embedded = &embedded;
-        // Each world is a batch of its own in the store; the first carries the name.
-        let id = match number {
-            0 => batch.clone(),
-            _ => BatchId::from_random(uuid::Uuid::new_v4().as_u64_pair().0),
-        };
-        async move {
-            let _turn = if world.sandbox { Some(embedded.lock().await) } else { None };
-            let observer = display.observer();
-            let Some(engine) = &party.latest else { return Ok(Vec::new()) };
-            let session =
-                Session::of_world(state, store, engine, settings, observer, budgets, console)
-                    .await?
-                    .acting(arguments.really_act);
-            for (run, Replacement { stored, event, .. }) in party.replacements {
-                let mut engine = session.driver.load(&run).await?;
-                session.driver.replace_plan(&run, &mut engine, stored, event).await?;
-            }
-            let plain = BatchSettings {
-                program: super::super::PROGRAM.to_owned(),
-                ..BatchSettings::default()
-            };
-            let session = session.in_batch(state, DEFAULT_JOBS, None);
-            party.lineup.drive(&id, session, &plain, display, stop).await
+    let common = Common {
+        place: &place,
+        settings,
+        really_act: arguments.really_act,
+        budgets: &budgets,
+        display: &display,
+        embedded: tokio::sync::Mutex::new(()),
+    };
+    let driven = worlds.into_iter().map(|(world, party)| common.drive(world, party, stop.clone()));
+    let driven = futures_util::future::join_all(driven).await;
+    display.end().await;
+    // What is wrong before anything was sent is no failed run.
+    let mut unsent = (going_on > 0).then_some(ExitCode::Usage);
+    for party in driven {
+        if party.refused != Some(ExitCode::Usage) {
+            unsent = None;
         }
-    });
-    for ends in futures_util::future::join_all(driven).await {
-        for (place, end) in ends? {
+        for (place, end) in party.ends {
             if let Some(outcome) = outcomes.get_mut(place) {
                 *outcome = end;
             }
@@ -139,7 +142,7 @@ pub(in crate::cli) async fn go_on_with_many(
     }
     let rows = runs.into_iter().zip(outcomes);
     let rows = rows.map(|(run, outcome)| outcome.row(run.target, run.plan)).collect();
-    let done = Done { batch: Some(batch), rows, began_at, requests: display.counts() };
+    let done = Done { batch, rows, began_at, requests: display.counts() };
     let telling = Telling {
         form: Telling::form(None, arguments.output.output),
         metrics_file: None,
@@ -147,45 +150,106 @@ pub(in crate::cli) async fn go_on_with_many(
         settings: Settings::default(),
         sandbox: false,
     };
-    conclude(done, &telling, state, store.as_ref(), console).await
+    let code = conclude(done, &telling, state, store.as_ref(), console).await?;
+    Ok(unsent.unwrap_or(code))
 }
 
-/// Locks and reads a run; says why it cannot go on.
-async fn prepare(
-    run: &RunSummary,
-    arguments: &ResumeArguments,
-    explain: bool,
-    state: &StateDirectory,
+/// What is to be said of each run as long as nothing has been done for it, and the others by world.
+type TakenUp = (Vec<Outcome>, BTreeMap<World, Party>, Vec<(RunId, String)>);
+
+async fn take_up(runs: &[RunSummary], wait: bool, place: &Place<'_>) -> Result<TakenUp, CliError> {
+    let mut aside = stand_aside(runs, place.store.as_ref()).await?;
+    let (mut outcomes, mut expected) = (Vec::with_capacity(runs.len()), Vec::new());
+    let mut worlds: BTreeMap<World, Party> = BTreeMap::new();
+    for (row, run) in runs.iter().enumerate() {
+        if let Some(outcome) = aside.remove(&run.id) {
+            outcomes.push(outcome);
+            continue;
+        }
+        match place.take_up(run, row, wait).await {
+            TakingUp::Settled(outcome) => outcomes.push(outcome),
+            TakingUp::GoesOn { member, engine } => {
+                let reason = "it was not reached".to_owned();
+                outcomes.push(Outcome::settled(RecapResult::NotStarted, reason));
+                let party = worlds.entry(World::of(&engine)).or_default();
+                party.members.push(*member);
+                party.latest = Some(*engine);
+                expected.push((run.id.clone(), run.target.clone()));
+            }
+        }
+    }
+    Ok((outcomes, worlds, expected))
+}
+
+/// All runs that were selected are one batch, whatever world they are of and whether they can go on
+/// now: its id finds all of them again.
+async fn record(
+    batch: &BatchId,
+    runs: &[RunSummary],
     store: &Arc<SqliteStore>,
-    console: &Console,
-) -> Result<(TargetLock, Engine, Option<Replacement>), Outcome> {
-    let key =
-        TargetKey { plan: run.plan.clone(), target: run.target.clone(), sandbox: run.sandbox };
-    let failed = |error: CliError| {
-        let result = match error.code {
-            ExitCode::Locked => RecapResult::Locked,
-            _ => RecapResult::Failed,
+) -> Result<(), CliError> {
+    let members = runs.iter().map(|run| BatchMember::Existing(run.id.clone())).collect();
+    let program = PROGRAM.to_owned();
+    let new =
+        NewBatch { id: batch.clone(), at: Timestamp::now(), program, plans: Vec::new(), members };
+    Ok(store.create_batch(new).await?)
+}
+
+/// What became of the runs of one world.
+struct Driven {
+    ends: Vec<(usize, Outcome)>,
+    /// Why none of them could go on, when that is so.
+    refused: Option<ExitCode>,
+}
+
+impl Common<'_> {
+    /// Drives the runs of one world. What is wrong with it stops no other one.
+    async fn drive(&self, world: World, party: Party, stop: watch::Receiver<bool>) -> Driven {
+        let _turn = if world.sandbox { Some(self.embedded.lock().await) } else { None };
+        let Some(engine) = &party.latest else {
+            return Driven { ends: Vec::new(), refused: None };
         };
-        Outcome::settled(result, error.message)
-    };
-    let holder = holder(&format!("run {}", run.id));
-    let lock = lock(state, &key, &holder, arguments.wait.wait, console).await.map_err(failed)?;
-    let engine = load(store, &run.id).await.map_err(failed)?;
-    if let Some(error) = obstacle(store, &run.id, &engine).await.map_err(failed)? {
-        return Err(failed(error));
+        let session = match self.session(engine).await {
+            Ok(session) => session,
+            Err(error) => return self.refuse(party, &error),
+        };
+        let (mut places, mut runs, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        for member in party.members {
+            let (row, run) = (member.row, member.run.clone());
+            match self.place.ready(member, &session.driver).await {
+                Ok(ready) => {
+                    places.push((row, run));
+                    runs.push(ready);
+                }
+                Err(outcome) => {
+                    outcome.run.iter().for_each(|run| self.display.dismiss(run));
+                    ends.push((row, outcome));
+                }
+            }
+        }
+        let plain = BatchSettings { program: PROGRAM.to_owned(), ..BatchSettings::default() };
+        let session = session.in_batch(self.place.state, DEFAULT_JOBS, self.display.allowance());
+        ends.extend(drive_recorded(places, runs, session, &plain, self.display, stop).await);
+        Driven { ends, refused: None }
     }
-    let replacement = match explain {
-        true => compare(&engine, arguments.use_current_plan, console).map_err(failed)?,
-        false => None,
-    };
-    if let Some(replacement) = &replacement
-        && let Some(error) = obstacle_of_replacement(store, &run.id, &engine, &replacement.plan)
-            .await
-            .map_err(failed)?
-    {
-        return Err(failed(error));
+
+    async fn session(&self, engine: &Engine) -> Result<Session, CliError> {
+        let Place { state, store, console, .. } = *self.place;
+        let (observer, budgets) = (self.display.observer(), self.budgets);
+        let session =
+            Session::of_world(state, store, engine, self.settings, observer, budgets, console);
+        Ok(session.await?.acting(self.really_act))
     }
-    Ok((lock, engine, replacement))
+
+    fn refuse(&self, party: Party, error: &CliError) -> Driven {
+        let _ = self.place.console.fail(error);
+        let ends = party.members.into_iter().map(|member| {
+            self.display.dismiss(&member.run);
+            let outcome = Outcome::refused(error.code, error.message.clone());
+            (member.row, Outcome { run: Some(member.run), ..outcome })
+        });
+        Driven { ends: ends.collect(), refused: Some(error.code) }
+    }
 }
 
 /// The runs of a batch, in its order.
@@ -194,7 +258,6 @@ pub(in crate::cli) async fn runs_of_batch(
     batch: &str,
     runs: Vec<RunSummary>,
 ) -> Result<Vec<RunSummary>, CliError> {
-    use crate::store::Store as _;
     let id = BatchId::parse(batch).map_err(|error| CliError::usage(error.to_string()))?;
     let members: Vec<RunId> = store.batch_runs(&id).await?;
     let mut by_id: std::collections::HashMap<RunId, RunSummary> =

@@ -79,7 +79,7 @@ pub(super) async fn launch(
             Ok(member) => lineup.add(index, member, Some(lock)),
             Err(reason) => {
                 if let Some(outcome) = outcomes.get_mut(index) {
-                    *outcome = Outcome::settled(RecapResult::NotStarted, reason);
+                    *outcome = Outcome::settled(RecapResult::Failed, reason);
                 }
                 continue;
             }
@@ -94,7 +94,7 @@ pub(super) async fn launch(
     }
     let stop = watch_signals(place.console)?;
     let jobs = arguments.batch.jobs.unwrap_or(DEFAULT_JOBS);
-    let session = session.in_batch(place.state, jobs, arguments.batch.max_orders);
+    let session = session.in_batch(place.state, jobs, display.allowance());
     let ends = lineup.drive(batch, session, &request.settings, display, stop).await?;
     for (index, end) in ends {
         if let Some(outcome) = outcomes.get_mut(index) {

@@ -17,6 +17,10 @@ mod outcome;
 mod outlook;
 mod plan_of_work;
 mod recap;
+mod taking_up;
+mod twins;
+
+use std::sync::Arc;
 
 use super::arguments::RunArguments;
 use super::batch_arguments::BatchArguments;
@@ -27,11 +31,12 @@ use super::exit::ExitCode;
 use super::inventory_files::{Turns, load_inventory};
 use super::open_files;
 use super::state_directory::StateDirectory;
-use crate::driver::{BatchSettings, FailureLimit, WaveSize};
+use crate::driver::{Allowance, BatchSettings, FailureLimit, WaveSize};
 use crate::inventory::Limit;
 use crate::types::{BatchId, Timestamp};
 use crate::upkeep::DuePolicy;
 use choice::Choices;
+use confirmation::confirm_orders;
 use display::Display;
 use driving::DEFAULT_JOBS;
 use launch::{Place, launch};
@@ -104,11 +109,15 @@ pub(super) async fn run_inventory(
     open_files::allow_many(jobs.min(meant), Some("--jobs"))?;
     choices.lock(&state);
     choices.decide_again(store.as_ref(), &request.policy, arguments.batch.apply_drift).await?;
-    confirmation::confirm_orders(&choices, &arguments, console)?;
+    if !arguments.sandbox && !arguments.batch.yes {
+        let look = "`certplan preview --inventory …` shows what would be ordered";
+        confirm_orders(choices.orders(), arguments.batch.max_orders, look, console)?;
+    }
 
     let batch = BatchId::from_random(uuid::Uuid::new_v4().as_u64_pair().0);
     let (total, work) = (choices.choices.len(), choices.work().count());
-    let display = Display::new(console, total, total - work);
+    let allowance = arguments.batch.max_orders.map(|orders| Arc::new(Allowance::of(orders)));
+    let display = Display::new(console, total, total - work, allowance);
     let names: Vec<(String, String)> = choices.names();
     let place = Place { state: &state, store: &store, console };
     let outcomes =

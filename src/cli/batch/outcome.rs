@@ -1,5 +1,6 @@
 //! `Outcome`: what became of one target, and how it follows from the state of its run.
 
+use super::super::exit::ExitCode;
 use super::choice::{Choice, Hold};
 use crate::report::{RecapResult, RecapRow, standstill_reason};
 use crate::run::{PauseReason, RunPhase, RunResult, RunState};
@@ -80,6 +81,15 @@ impl Outcome {
     /// A target that nothing was done for.
     pub(super) fn settled(result: RecapResult, reason: String) -> Self {
         Self { run: None, result, reason, certificate_id: None, valid_until: None, milliseconds: 0 }
+    }
+
+    /// A run that cannot go on, for a reason that would have ended a command with this code.
+    pub(super) fn refused(code: ExitCode, reason: String) -> Self {
+        let result = match code {
+            ExitCode::Locked => RecapResult::Locked,
+            _ => RecapResult::Failed,
+        };
+        Self::settled(result, reason)
     }
 
     /// The line of the recap.

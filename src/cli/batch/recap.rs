@@ -94,6 +94,10 @@ fn show(recap: &Recap, form: RecapFormat, console: &Console) -> Result<(), CliEr
     Ok(())
 }
 
+/// Nothing failed, and there is something left to go on with.
+const LEFT: [RecapResult; 3] =
+    [RecapResult::Parked, RecapResult::HeldBack, RecapResult::NotStarted];
+
 /// The exit code of a batch: what a person must look at first comes first.
 fn exit_code(recap: &Recap) -> ExitCode {
     let count = |result| recap.count(result);
@@ -105,9 +109,9 @@ fn exit_code(recap: &Recap) -> ExitCode {
         ExitCode::Interrupted
     } else if locked > 0 && locked == recap.targets.len() {
         ExitCode::Locked
-    } else if failed > 0 || count(RecapResult::NotStarted) > 0 {
+    } else if failed > 0 {
         if failed == recap.targets.len() { ExitCode::Failed } else { ExitCode::Partly }
-    } else if count(RecapResult::Parked) > 0 {
+    } else if LEFT.into_iter().any(|result| count(result) > 0) {
         ExitCode::Parked
     } else {
         ExitCode::Success
@@ -129,14 +133,13 @@ fn hints(recap: &Recap) -> Vec<String> {
             "`certplan explain RUN` says what is in doubt, `certplan adopt` settles it".to_owned(),
         );
     }
-    if any(&[RecapResult::Failed]) {
-        hints.push(format!("`certplan resume --batch {batch} --failed` tries again what failed"));
-    }
-    if any(&[RecapResult::Parked, RecapResult::Interrupted, RecapResult::NotStarted]) {
-        hints.push(format!(
-            "the same command, or `certplan resume --batch {batch}`, goes on with what is open"
-        ));
-    }
+    let does = match (any(&[RecapResult::Failed]), any(&LEFT) || any(&[RecapResult::Interrupted])) {
+        (true, true) => "goes on with what is open, and tries again what failed",
+        (true, false) => "tries again what failed",
+        (false, true) => "goes on with what is open",
+        (false, false) => return hints,
+    };
+    hints.push(format!("the same command, or `certplan resume --batch {batch}`, {does}"));
     hints
 }
 

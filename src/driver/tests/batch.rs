@@ -61,6 +61,7 @@ impl Batch {
                 phase.to_owned()
             }
             RunEnd::NotBegun(reason) => format!("{reason:?}"),
+            RunEnd::Refused(reason) => reason.clone(),
             RunEnd::Broken(error) => error.to_string(),
         });
         let words = words.collect();
@@ -167,7 +168,8 @@ async fn no_more_orders_are_sent_than_allowed_and_who_was_held_back_can_be_resum
             script = script.on("order", Answer::Outcome(success()));
         }
     }
-    let mut batch = Batch::new(script, ORDER, Shared::in_batch(1, Some(2)));
+    let mut batch =
+        Batch::new(script, ORDER, Shared::in_batch(1, Some(Arc::new(Allowance::of(2)))));
     batch.settings.waves = vec!["1".parse().unwrap()];
     let (words, report) = batch.drive(3).await;
     assert_eq!(words, ["succeeded", "succeeded", "interrupted"]);
@@ -176,6 +178,50 @@ async fn no_more_orders_are_sent_than_allowed_and_who_was_held_back_can_be_resum
     assert_eq!(sent.iter().filter(|call| *call == "order send").count(), 2);
     let held_back = batch.scene.driver.load(&RunId::from_random(3)).await.unwrap();
     assert!(!held_back.state().may_have_ordered());
+}
+
+#[tokio::test]
+async fn who_waits_for_another_program_keeps_nobody_from_going_on_and_may_be_refused_in_the_end() {
+    let mut batch = Batch::new(Script::default(), ONE, Shared::in_batch(1, None));
+    let mut runs = batch.begin(3).await;
+    let (free, wait) = tokio::sync::oneshot::channel::<()>();
+    let free = Mutex::new(Some(free));
+    // The other program is done as soon as the third run has come to its end.
+    let third = RunId::from_random(3);
+    batch.scene.driver.observer = Arc::new(move |run, event| {
+        if *run == third && matches!(event.kind, EventKind::RunFinished { .. }) {
+            drop(free.lock().unwrap().take());
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let locks = crate::store::TargetLocks::new(folder.path().to_owned());
+    let lock = move || {
+        let key = crate::store::TargetKey { plan: "p".into(), target: "t".into(), sandbox: false };
+        locks.lock(&key, "us").map_err(|error| error.to_string())
+    };
+    runs[0] = BatchRun::waiting(
+        RunId::from_random(1),
+        Box::pin(async move {
+            let _ = wait.await;
+            lock()
+        }),
+    );
+    let refused = async { Err("it was cancelled meanwhile".to_owned()) };
+    runs[1] = BatchRun::waiting(RunId::from_random(2), Box::pin(refused));
+    let (words, _) = batch.go_on(runs).await;
+    assert_eq!(words, ["succeeded", "it was cancelled meanwhile", "succeeded"]);
+}
+
+#[tokio::test]
+async fn who_waits_for_another_program_can_be_stopped() {
+    let batch = Batch::new(Script::default(), ONE, Shared::in_batch(1, None));
+    let _runs = batch.begin(1).await;
+    let never = Box::pin(std::future::pending());
+    let run = BatchRun::waiting(RunId::from_random(1), never);
+    // It waits before anybody asks.
+    let stop = async { batch.scene.stop.send_replace(true) };
+    let ((words, _), _) = tokio::join!(batch.go_on(vec![run]), stop);
+    assert_eq!(words, ["Stopped"]);
 }
 
 fn intent_for(number: u64) -> crate::run::Intent {

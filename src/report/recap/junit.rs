@@ -1,6 +1,7 @@
 //! A recap as JUnit XML, which build servers show as a list of tests.
 //!
-//! A failed or doubtful target is a failure; one that is parked or was not started is skipped.
+//! A failed or doubtful target is a failure; one that is parked, held back or was not started is
+//! skipped.
 
 use std::fmt::Write as _;
 
@@ -46,7 +47,7 @@ fn case(xml: &mut String, row: &RecapRow) {
 
 fn is_skipped(result: RecapResult) -> bool {
     use RecapResult as R;
-    matches!(result, R::Parked | R::Interrupted | R::NotStarted)
+    matches!(result, R::Parked | R::Interrupted | R::HeldBack | R::NotStarted | R::Superseded)
 }
 
 /// Text for an attribute or an element. XML has no way at all to hold most control characters.
