@@ -112,6 +112,7 @@ pub(crate) async fn run(plan: &str, targets: usize, url: &str, folder: &Path) ->
             RunEnd::Standstill(None) => issued += 1,
             RunEnd::Standstill(Some(other)) => panic!("{other}"),
             RunEnd::NotBegun(reason) => panic!("{reason:?}"),
+            RunEnd::Refused(reason) => panic!("{reason}"),
             RunEnd::Broken(error) => panic!("{error}"),
         }
     }

@@ -1,6 +1,6 @@
 //! `Console`: the one place that prints.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::CliError;
@@ -14,6 +14,8 @@ pub(super) struct Console {
     talk: Style,
     /// What is drawn again and again at the bottom of standard error.
     frame: Arc<Mutex<Vec<String>>>,
+    /// Why data could not be written, the first time that this was so.
+    unwritten: Arc<Mutex<Option<String>>>,
 }
 
 impl Console {
@@ -31,13 +33,14 @@ impl Console {
         // A second console in one process, as in tests, keeps the first one's logging.
         let _ = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_ansi(colours(&std::io::stderr()))
+            .with_writer(io::stderr)
+            .with_ansi(colours(&io::stderr()))
             .try_init();
         Self {
-            out: Style::new(colours(&std::io::stdout())),
-            talk: Style::new(colours(&std::io::stderr())),
+            out: Style::new(colours(&io::stdout())),
+            talk: Style::new(colours(&io::stderr())),
             frame: Arc::default(),
+            unwritten: Arc::default(),
         }
     }
 
@@ -53,23 +56,45 @@ impl Console {
 
     /// The room for a line of data, in columns. What is no terminal has room for everything.
     pub(super) fn out_width(&self) -> usize {
-        width(std::io::stdout())
+        width(io::stdout())
     }
 
     /// The same for a line of talk.
     pub(super) fn talk_width(&self) -> usize {
-        width(std::io::stderr())
+        width(io::stderr())
     }
 
     /// Whether talk can be drawn over.
     pub(super) fn can_draw(&self) -> bool {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        std::io::stderr().is_terminal() && !dumb
+        io::stderr().is_terminal() && !dumb
     }
 
-    /// Writes a line of data. A reader that has gone away has seen enough.
+    /// Writes a line of data. A reader that has gone away has seen enough; any other fault is said
+    /// at the end ([`Self::conclude`]), so that it hides nothing.
     pub(super) fn data(&self, line: &str) {
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
+        self.note(writeln!(io::stdout().lock(), "{line}"));
+    }
+
+    fn note(&self, written: io::Result<()>) {
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            // A fault is whole after every statement.
+            let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+            unwritten.get_or_insert_with(|| error.to_string());
+        }
+    }
+
+    /// The exit code of a command that came to this one, once its data is written: when that could
+    /// not be done, nobody must take it for a success.
+    pub(super) fn conclude(&self, code: ExitCode) -> ExitCode {
+        self.note(io::stdout().flush());
+        let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(reason) = unwritten else { return code };
+        let lost = CliError::failure(format!("cannot write to standard output: {reason}"));
+        let lost = self.fail(&lost.hint("what was done stands; `certplan status` lists the runs"));
+        if code == ExitCode::Success { lost } else { code }
     }
 
     /// Writes a line of talk, above what is drawn.
@@ -101,6 +126,14 @@ impl Console {
             .map_err(|error| CliError::failure(format!("the result is no JSON: {error}")))?;
         self.data(&text);
         Ok(())
+    }
+
+    /// Says what went wrong beside what was asked for.
+    pub(super) fn warn(&self, error: &CliError) {
+        self.talk(&format!("{} {}", self.talk.waiting("warning:"), error.message));
+        for hint in &error.hints {
+            self.talk(&format!("{} {hint}", self.talk.strong("hint:")));
+        }
     }
 
     /// Says what went wrong and what may help.
@@ -137,7 +170,7 @@ fn write_frame(mut text: String, frame: &[String]) {
         text.push('\n');
     }
     // One write, so that nothing can come between. A reader that has gone away has seen enough.
-    let mut stream = std::io::stderr().lock();
+    let mut stream = io::stderr().lock();
     let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
 }
 

@@ -80,7 +80,7 @@ impl From<DriveError> for CliError {
             DriveError::Load(error) => error.into(),
             DriveError::Engine(EngineError::Semantics { .. }) => Self::usage(error.to_string())
                 .hint("resume it with the version of certplan that started it"),
-            DriveError::Store { .. } => Self::failure(error.to_string())
+            DriveError::Store { .. } | DriveError::Locks(_) => Self::failure(error.to_string())
                 .hint("nothing was done after that; put the cause right, then `certplan resume`"),
             DriveError::Engine(_) | DriveError::Plan { .. } | DriveError::Defect { .. } => {
                 Self::failure(error.to_string())

@@ -74,8 +74,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // A closed pipe is no reason to say more.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Success };
+            let lost =
+                error.print().is_err_and(|lost| lost.kind() != std::io::ErrorKind::BrokenPipe);
+            return match (error.use_stderr(), lost) {
+                (true, _) => ExitCode::Usage,
+                (false, true) => ExitCode::Failed,
+                (false, false) => ExitCode::Success,
+            };
         }
     };
     let console = Console::new(arguments.verbose);
@@ -89,10 +94,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = runtime.block_on(dispatch(arguments.command, &console));
     // A blocking call that is stuck must not keep the program from ending.
     runtime.shutdown_background();
-    match result {
+    let code = match result {
         Ok(code) => code,
         Err(error) => console.fail(&error),
-    }
+    };
+    console.conclude(code)
 }
 
 async fn dispatch(command: Command, console: &Console) -> Result<ExitCode, CliError> {

@@ -1,7 +1,7 @@
 //! `certplan status`: a line for each run.
 
 use super::arguments::{OutputFormat, StatusArguments};
-use super::batch::runs_of_batch;
+use super::batch::{DAMAGED, runs_of_batch};
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
@@ -9,7 +9,7 @@ use super::pause::pause_line;
 use super::state_directory::StateDirectory;
 use crate::report::{RunLine, run_table};
 use crate::run::RunPhase;
-use crate::store::{RunSummary, Store, TargetKey};
+use crate::store::{FoldedRun, RunSummary, SqliteStore, Store, StoreError, TargetKey};
 use crate::types::printable;
 
 pub(super) async fn status(
@@ -20,7 +20,7 @@ pub(super) async fn status(
     let states = states(&arguments.only)?;
     let store = state.open_for_looking()?;
     let mut runs = match &store {
-        Some(store) => store.list_runs().await?,
+        Some(store) => read_all(store.as_ref()).await?,
         None => Vec::new(),
     };
     if let (Some(batch), Some(store)) = (&arguments.batch, &store) {
@@ -53,8 +53,20 @@ pub(super) async fn status(
     Ok(ExitCode::Success)
 }
 
+/// The line of each run. What it says is not trusted where the run itself cannot be read.
+async fn read_all(store: &SqliteStore) -> Result<Vec<RunSummary>, StoreError> {
+    let runs = store.fold_runs().await?.into_iter();
+    let line = |(mut run, state): (RunSummary, FoldedRun)| {
+        if state.is_err() {
+            run.phase = DAMAGED.to_owned();
+        }
+        run
+    };
+    Ok(runs.map(line).collect())
+}
+
 /// Where runs can stand, as people write it and as it is shown.
-const STATES: [(&str, &str); 8] = [
+const STATES: [(&str, &str); 9] = [
     ("running", "running"),
     ("stopped", STOPPED),
     ("parked", "parked"),
@@ -63,6 +75,7 @@ const STATES: [(&str, &str); 8] = [
     ("succeeded", "succeeded"),
     ("failed", "failed"),
     ("cancelled", "cancelled"),
+    ("damaged", DAMAGED),
 ];
 
 /// A run that nobody works on although it counts as running.

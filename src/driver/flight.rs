@@ -14,14 +14,14 @@ use futures_util::stream::FuturesUnordered;
 use serde_json::{Map, Value};
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::names::{HeldNames, Place, Taken};
+use super::names::{HeldNames, Place, Refused, Taken};
 use super::shared::TurnedAway;
 use super::{DriveError, Driver};
 use crate::action::{ActionCall, Waiting};
 use crate::engine::{Command, Engine};
 use crate::plan::{Share, Step};
 use crate::run::{Call, ErrorKind, Outcome, Retry, RunPhase, RunState, StepError, StepState};
-use crate::store::StoreError;
+use crate::store::{LockError, StoreError};
 use crate::types::{Busy, CertificateId, RunId, StepId, Timestamp, Work, format_duration};
 
 pub(super) struct Flights {
@@ -39,6 +39,8 @@ pub(super) struct Flights {
     names: Option<HeldNames>,
     place: Option<Place>,
     refused: Vec<(StepId, Outcome)>,
+    /// Why names cannot be locked at all.
+    unusable: Option<LockError>,
 }
 
 /// Something that a run waited for.
@@ -69,6 +71,7 @@ impl Flights {
             names: None,
             place: None,
             refused: Vec::new(),
+            unusable: None,
         }
     }
 
@@ -130,7 +133,11 @@ impl Flights {
                 self.place = None;
                 true
             }
-            Err(Taken { message, place }) => {
+            Err(Refused::Unusable(error)) => {
+                self.unusable = Some(error);
+                false
+            }
+            Err(Refused::Taken(Taken { message, place })) => {
                 if let Some(old) = self.names.take() {
                     old.hand_over();
                 }
@@ -144,6 +151,11 @@ impl Flights {
                 false
             }
         }
+    }
+
+    /// Fails when names could not be locked for a reason that no wait mends.
+    pub(super) fn check_locks(&mut self) -> Result<(), LockError> {
+        self.unusable.take().map_or(Ok(()), Err)
     }
 
     /// The commands that were not begun, and why.

@@ -23,7 +23,7 @@ use crate::action::Performer;
 use crate::engine::{Engine, EngineError, EngineSettings};
 use crate::plan::Plan;
 use crate::run::{ErrorKind, Event, EventKind, Outcome, Retry, RunHeader, RunPhase, StepError};
-use crate::store::{NewRun, Store, StoreError, StoredPlan};
+use crate::store::{LockError, NewRun, Store, StoreError, StoredPlan};
 use crate::types::{Busy, CertificateId, Clock, RunId, StepId, Timestamp, Work};
 pub use batch::{BatchReport, BatchRun, BatchSettings, BatchTarget, Member, RunEnd, Turn, Unbegun};
 pub use cancel::cancel;
@@ -82,6 +82,9 @@ pub enum DriveError {
     /// The run could not be read.
     #[error(transparent)]
     Load(StoreError),
+    /// What keeps other programs from the same names and targets is gone. Nothing further was done.
+    #[error("the locks cannot be used any more: {0}; another program may work on the same target")]
+    Locks(#[from] LockError),
     /// The loop itself broke off; a fault of this program.
     #[error("driving run `{run}` broke off; this is a defect, and `resume` goes on")]
     Defect {
@@ -213,6 +216,7 @@ impl Driver {
                     .into_iter()
                     .chain(engine.next_retry())
                     .min();
+                flights.check_locks()?;
                 let refused = flights.take_refused();
                 if !refused.is_empty() {
                     for (step, outcome) in refused {

@@ -51,6 +51,16 @@ pub(super) struct Taken {
     pub(super) place: Option<(Place, oneshot::Receiver<Busy>)>,
 }
 
+/// Why a run does not get its names.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// It has to wait for somebody else.
+    Taken(Taken),
+    /// The lock file cannot be used: no wait would help, and our other locks may keep nobody out
+    /// any more.
+    Unusable(LockError),
+}
+
 /// A place in line, until it is dropped. Its receiver is told when the names may be free; never,
 /// when another process has one of them.
 #[derive(Debug)]
@@ -106,7 +116,7 @@ impl NameLocks {
         names: BTreeSet<String>,
         sandbox: bool,
         clock: &Arc<dyn Clock>,
-    ) -> Result<HeldNames, Taken> {
+    ) -> Result<HeldNames, Refused> {
         let names: BTreeSet<Name> = names.into_iter().map(|name| (name, sandbox)).collect();
         let mut table = self.lock();
         let refused = match table.holder(run, &names) {
@@ -118,7 +128,11 @@ impl NameLocks {
                     let (run, handed_over) = (run.clone(), false);
                     return Ok(HeldNames { locks, clock, run, handed_over });
                 }
-                Err(refused) => refused,
+                Err(error) if !error.is_held() => return Err(Refused::Unusable(error)),
+                Err(LockError::Held { target, holder, .. }) => {
+                    format!("`{target}` is held by {holder}")
+                }
+                Err(error) => error.to_string(),
             },
         };
         let mut place = None;
@@ -135,7 +149,7 @@ impl NameLocks {
                 Some((Place { locks: Arc::clone(self), clock: Arc::clone(clock), ticket }, free));
         }
         table.release(run, clock.as_ref());
-        Err(Taken { message: refused, place })
+        Err(Refused::Taken(Taken { message: refused, place }))
     }
 
     fn lock_missing(
@@ -143,19 +157,13 @@ impl NameLocks {
         run: &RunId,
         table: &mut Table,
         names: &BTreeSet<Name>,
-    ) -> Result<(), String> {
+    ) -> Result<(), LockError> {
         let mut taken = Vec::new();
         for name in names.iter().filter(|name| !table.held.contains_key(*name)) {
             let (target, sandbox) = name.clone();
             let key = TargetKey { plan: "validation name".to_owned(), target, sandbox };
             let holder = format!("run {run} in process {}", std::process::id());
-            match self.locks.lock(&key, &holder) {
-                Ok(lock) => taken.push((name.clone(), lock)),
-                Err(LockError::Held { target, holder, .. }) => {
-                    return Err(format!("`{target}` is held by {holder}"));
-                }
-                Err(error) => return Err(error.to_string()),
-            }
+            taken.push((name.clone(), self.locks.lock(&key, &holder)?));
         }
         for (name, lock) in taken {
             table.names.entry(run.clone()).or_default().insert(name.clone());
@@ -232,7 +240,11 @@ mod tests {
 
         fn take(&self, run: u64, names: &[&str]) -> Result<HeldNames, Taken> {
             let names = names.iter().map(|name| (*name).to_owned()).collect();
-            self.locks.take(&RunId::from_random(run), names, false, &self.clock)
+            let taken = self.locks.take(&RunId::from_random(run), names, false, &self.clock);
+            taken.map_err(|refused| match refused {
+                Refused::Taken(taken) => taken,
+                Refused::Unusable(error) => panic!("{error}"),
+            })
         }
     }
 
@@ -253,6 +265,17 @@ mod tests {
         let again = scene.take(4, &["a"]).unwrap_err();
         assert!(again.message.contains("waits longer"), "{}", again.message);
         let _third = scene.take(3, &["a"]).unwrap();
+    }
+
+    #[test]
+    fn a_lock_file_that_was_taken_away_is_nothing_to_wait_for() {
+        let scene = Scene::new();
+        let _first = scene.take(1, &["a"]).unwrap();
+        std::fs::remove_dir_all(scene.folder.path()).unwrap();
+        let names = BTreeSet::from(["b".to_owned()]);
+        let refused = scene.locks.take(&RunId::from_random(2), names, false, &scene.clock);
+        let Err(Refused::Unusable(error)) = refused else { panic!("{refused:?}") };
+        assert!(error.to_string().contains("it was deleted or replaced"), "{error}");
     }
 
     #[test]

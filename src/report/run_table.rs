@@ -68,7 +68,7 @@ pub fn run_table(lines: &[RunLine], style: Style) -> Vec<String> {
 pub(super) fn paint_phase(phase: &str, style: Style) -> String {
     match phase.trim_end() {
         "succeeded" => style.good(phase),
-        "failed" | "in doubt" | "blocked" => style.bad(phase),
+        "failed" | "in doubt" | "blocked" | "damaged" => style.bad(phase),
         "pending" | "skipped" | "cancelled" => style.faint(phase),
         _ => style.waiting(phase),
     }

@@ -9,6 +9,7 @@ mod batches;
 mod cancelling;
 mod cleanup;
 mod crowds;
+mod damage;
 mod deploy;
 mod deployed_files;
 mod digicert;

@@ -249,6 +249,17 @@ impl Choice {
         now: Timestamp,
     ) -> Result<(), CliError> {
         let runs = history.runs_of(store, &self.plan.plan.name, &self.target).await?;
+        if let Some(damaged) = runs.in_the_way() {
+            let (run, reason) = (damaged.id.clone(), &damaged.reason);
+            let problem = format!(
+                "run {run} cannot be read, and may have ordered: {reason}; `certplan run --again` \
+                 orders for this target all the same"
+            );
+            self.decision = Decision::Ask { run, problem };
+            self.endpoint = None;
+            return Ok(());
+        }
+        let runs = runs.read;
         let past: Vec<_> = runs.iter().map(|run| run.past()).collect();
         let wanted = Wanted {
             plan: &self.plan.plan,

@@ -42,6 +42,34 @@ impl ReadRun {
     }
 }
 
+/// The runs of one target.
+pub(super) struct TargetRuns {
+    /// Those that can be read, the newest first.
+    pub(super) read: Vec<ReadRun>,
+    /// The newest of those that cannot.
+    damaged: Option<DamagedRun>,
+}
+
+/// A run that cannot be read.
+pub(super) struct DamagedRun {
+    pub(super) id: RunId,
+    pub(super) updated_at: Timestamp,
+    /// Why.
+    pub(super) reason: String,
+    /// So many of the readable runs are newer.
+    newer: usize,
+}
+
+impl TargetRuns {
+    /// The run that cannot be read and that nobody must pass by: it may have ordered, and no newer
+    /// one has, as far as can be read.
+    pub(super) fn in_the_way(&self) -> Option<&DamagedRun> {
+        let damaged = self.damaged.as_ref()?;
+        let mut newer = self.read.iter().take(damaged.newer);
+        (!newer.any(|run| run.state.may_have_ordered())).then_some(damaged)
+    }
+}
+
 impl History {
     /// A line for each run; what happened in them is read when it is asked for.
     pub(super) async fn read(store: &dyn Store, sandbox: bool) -> Result<Self, CliError> {
@@ -75,35 +103,52 @@ impl History {
         targets
     }
 
-    /// The runs of a target, the newest first.
+    /// The runs of a target. One that cannot be read is told of; fails only when nothing can be.
     pub(super) async fn runs_of(
         &mut self,
         store: &dyn Store,
         plan: &str,
         target: &str,
-    ) -> Result<Vec<ReadRun>, CliError> {
+    ) -> Result<TargetRuns, CliError> {
         let key = (plan.to_owned(), target.to_owned());
-        let ids: Vec<RunId> =
-            self.runs.get(&key).into_iter().flatten().map(|run| run.id.clone()).collect();
-        let mut read = Vec::with_capacity(ids.len());
-        let mut newest = true;
-        for id in ids {
-            let stored = store.load_run(&id).await?;
-            let state = RunState::fold(&stored.events).map_err(|error| {
-                CliError::failure(format!("run `{id}` cannot be read: {error}"))
-            })?;
-            let plan = self.plan(&id, &stored.plan)?;
-            let view = RunResultView::new(&id, &state, None);
-            let files_are_gone = view.file_paths().iter().any(|path| !Path::new(path).exists());
-            // What an older run has brought is not in place any more, and need not be.
-            let issued = Issued::of(&state).filter(|_| std::mem::take(&mut newest));
-            let in_place = issued.as_ref().and_then(in_place);
-            read.push(ReadRun { id, state, plan, files_are_gone, in_place });
+        let runs: Vec<(RunId, Timestamp)> = self.seen(&key.0, &key.1);
+        let mut found = TargetRuns { read: Vec::with_capacity(runs.len()), damaged: None };
+        for (id, updated_at) in runs {
+            match self.read_run(store, &id).await {
+                Ok(run) => found.read.push(run),
+                Err(StoreError::Corrupt { what, reason }) if found.damaged.is_none() => {
+                    let (reason, newer) = (format!("{what}: {reason}"), found.read.len());
+                    found.damaged = Some(DamagedRun { id, updated_at, reason, newer });
+                }
+                Err(StoreError::Corrupt { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(read)
+        // What an older run has brought is not in place any more, and need not be.
+        let newest = found.read.iter_mut().find_map(|run| Some((Issued::of(&run.state)?, run)));
+        if let Some((issued, run)) = newest {
+            run.in_place = in_place(&issued);
+        }
+        Ok(found)
     }
 
-    fn plan(&mut self, run: &RunId, stored: &StoredPlan) -> Result<Arc<Plan>, CliError> {
+    async fn read_run(&mut self, store: &dyn Store, id: &RunId) -> Result<ReadRun, StoreError> {
+        let corrupt = |reason: String| StoreError::Corrupt { what: format!("run `{id}`"), reason };
+        let stored = match store.load_run(id).await {
+            // It is listed, so its plan is what is missing.
+            Err(StoreError::NoSuchRun(_)) => {
+                return Err(corrupt("its plan is not there".to_owned()));
+            }
+            stored => stored?,
+        };
+        let state = RunState::fold(&stored.events).map_err(|error| corrupt(error.to_string()))?;
+        let plan = self.plan(id, &stored.plan)?;
+        let view = RunResultView::new(id, &state, None);
+        let files_are_gone = view.file_paths().iter().any(|path| !Path::new(path).exists());
+        Ok(ReadRun { id: id.clone(), state, plan, files_are_gone, in_place: None })
+    }
+
+    fn plan(&mut self, run: &RunId, stored: &StoredPlan) -> Result<Arc<Plan>, StoreError> {
         let key = (stored.digest.clone(), stored.semantics);
         if let Some(plan) = self.plans.get(&key) {
             return Ok(Arc::clone(plan));

@@ -15,6 +15,24 @@ use crate::run::{PauseReason, RunPhase};
 use crate::store::Store;
 use crate::types::Timestamp;
 
+/// Fails when the file could not be written: that is better known before anything is sent.
+pub(super) fn try_metrics_file(path: &Path) -> Result<(), CliError> {
+    let refuse = |error: &dyn std::fmt::Display| {
+        CliError::usage(format!("`--metrics-file`: cannot write `{}`: {error}", path.display()))
+    };
+    let Some(name) = path.file_name().filter(|_| !path.is_dir()) else {
+        return Err(refuse(&"it is a folder"));
+    };
+    let folder = parent_of(path);
+    std::fs::create_dir_all(folder).map_err(|error| refuse(&error))?;
+    // What is there is left alone: readers look at its age, too.
+    let mut trial = std::ffi::OsString::from(".trial-of-");
+    trial.push(name);
+    let trial = folder.join(trial);
+    write_replace(&trial, b"", FileMode::Public).map_err(|error| refuse(&error))?;
+    std::fs::remove_file(&trial).map_err(|error| refuse(&error))
+}
+
 /// Writes the metrics of everything in the state folder; `clean` says whether nothing failed.
 pub(super) async fn write_metrics(
     path: &Path,
@@ -28,11 +46,11 @@ pub(super) async fn write_metrics(
     let budgets = shared_usage(state, &telling.settings)?;
     let lines = outlook(store, telling.sandbox, &telling.policy, Timestamp::now()).await?;
     let certificates = lines.into_iter().map(|line| CertificateMetric {
-        parked_since: (line.phase == RunPhase::Paused(PauseReason::Parked))
+        parked_since: (line.phase == Some(RunPhase::Paused(PauseReason::Parked)))
             .then_some(line.updated_at),
         valid_until: line.valid_until,
         due_at: line.due_at,
-        state: line.phase.name().to_owned(),
+        state: line.state().to_owned(),
         plan: line.plan,
         target: line.target,
     });

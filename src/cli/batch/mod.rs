@@ -40,11 +40,12 @@ use confirmation::confirm_orders;
 use display::Display;
 use driving::DEFAULT_JOBS;
 use launch::{Place, launch};
+use metrics::try_metrics_file;
 use recap::{Done, Telling, conclude};
 
 pub(super) use forecast::preview_inventory;
 pub(super) use going_on::{go_on_with_many, runs_of_batch};
-pub(super) use outlook::outlook;
+pub(super) use outlook::{DAMAGED, outlook};
 
 /// What `--inventory` and the options around it ask for, read and checked.
 pub(super) struct Request {
@@ -93,6 +94,9 @@ pub(super) async fn run_inventory(
     let request = Request::parse(&arguments.batch)?;
     let settings = Settings::parse(&arguments.settings.set)?;
     refuse_single_run_options(&arguments)?;
+    if let Some(path) = &arguments.batch.metrics_file {
+        try_metrics_file(path)?;
+    }
     let loaded = load_inventory(
         &arguments.batch.inventory,
         arguments.plan.as_deref(),

@@ -2,7 +2,7 @@
 
 use super::super::error::CliError;
 use super::history::{History, ReadRun};
-use crate::run::RunPhase;
+use crate::run::{RunPhase, RunState};
 use crate::store::Store;
 use crate::types::{RunId, Timestamp};
 use crate::upkeep::{DuePolicy, InPlace, Issued};
@@ -14,7 +14,8 @@ pub(in crate::cli) struct OutlookLine {
     pub(in crate::cli) target: String,
     /// Its newest run.
     pub(in crate::cli) run: RunId,
-    pub(in crate::cli) phase: RunPhase,
+    /// Where that stands; none when it cannot be read.
+    pub(in crate::cli) phase: Option<RunPhase>,
     pub(in crate::cli) updated_at: Timestamp,
     /// The newest certificate that any of its runs has put on disk.
     pub(in crate::cli) issued: Option<Issued>,
@@ -27,6 +28,16 @@ pub(in crate::cli) struct OutlookLine {
     pub(in crate::cli) next: String,
 }
 
+impl OutlookLine {
+    /// Where the newest run stands, in a word.
+    pub(in crate::cli) fn state(&self) -> &'static str {
+        self.phase.map_or(DAMAGED, RunPhase::name)
+    }
+}
+
+/// The word for a run that cannot be read.
+pub(in crate::cli) const DAMAGED: &str = "damaged";
+
 /// A line for each plan and target, in the order in which they become due.
 pub(in crate::cli) async fn outlook(
     store: &dyn Store,
@@ -38,20 +49,32 @@ pub(in crate::cli) async fn outlook(
     let mut lines = Vec::new();
     for (plan, target) in history.targets() {
         let runs = history.runs_of(store, &plan, &target).await?;
-        let Some(newest) = runs.first() else { continue };
-        let issued = runs.iter().find_map(|run| Issued::of(&run.state));
-        let in_place = runs.iter().find_map(|run| run.in_place.clone());
+        let issued = runs.read.iter().find_map(|run| Issued::of(&run.state));
+        let in_place = runs.read.iter().find_map(|run| run.in_place.clone());
         let validity = match &in_place {
             Some(in_place) => Some((in_place.valid_from, in_place.valid_until)),
             None => issued.as_ref().map(|issued| (issued.valid_from, issued.valid_until)),
         };
         let due_at = validity.map(|(from, until)| policy.due_at(from, until));
+        let (run, phase, updated_at, next) = match (runs.in_the_way(), runs.read.first()) {
+            (Some(damaged), _) => {
+                let next = format!("certplan doctor: {}", damaged.reason);
+                (damaged.id.clone(), None, damaged.updated_at, next)
+            }
+            (None, Some(newest)) => {
+                let RunState { phase, updated_at, .. } = newest.state;
+                let next = next(newest, issued.as_ref(), in_place.as_ref(), due_at, now);
+                (newest.id.clone(), Some(phase), updated_at, next)
+            }
+            (None, None) => continue,
+        };
+        let valid_until = validity.map(|(_, until)| until);
         lines.push(OutlookLine {
-            run: newest.id.clone(),
-            phase: newest.state.phase,
-            updated_at: newest.state.updated_at,
-            next: next(newest, issued.as_ref(), in_place.as_ref(), due_at, now),
-            valid_until: validity.map(|(_, until)| until),
+            run,
+            phase,
+            updated_at,
+            next,
+            valid_until,
             in_place,
             issued,
             due_at,

@@ -69,7 +69,12 @@ pub(super) async fn conclude(
     if let Some(path) = &telling.metrics_file {
         let clean = matches!(code, ExitCode::Success | ExitCode::Parked);
         let requests = done.requests.into_iter().collect();
-        write_metrics(path, store, state, telling, &recap, requests, clean).await?;
+        let written = write_metrics(path, store, state, telling, &recap, requests, clean).await;
+        if let Err(error) = written {
+            // What became of the targets matters more.
+            console.warn(&error);
+            return Ok(if code == ExitCode::Success { ExitCode::Failed } else { code });
+        }
     }
     Ok(code)
 }
