@@ -41,7 +41,7 @@ pub(super) struct Member {
 
 enum Hold {
     /// It is ours; the plan that it follows from here on, if that is another one.
-    Ours(TargetLock, Option<Replacement>),
+    Ours(TargetLock, Option<Box<Replacement>>),
     /// Another program works on it, and we wait for that.
     Busy,
 }
@@ -93,7 +93,7 @@ impl Place<'_> {
                 if let Some(error) = obstacle(self.store, &run.id, &engine).await? {
                     return Err(error);
                 }
-                Hold::Ours(lock, self.replacement(&run.id, &engine).await?)
+                Hold::Ours(lock, self.replacement(&run.id, &engine).await?.map(Box::new))
             }
             None => Hold::Busy,
         };
@@ -124,7 +124,7 @@ impl Place<'_> {
         let Member { run, key, hold, .. } = member;
         match hold {
             Hold::Ours(lock, replacement) => {
-                if let Err(error) = follow(driver, &run, replacement).await {
+                if let Err(error) = follow(driver, &run, replacement.map(|boxed| *boxed)).await {
                     let outcome = Outcome::refused(error.code, error.message);
                     return Err(Outcome { run: Some(run), ..outcome });
                 }
