@@ -115,7 +115,16 @@ pub(super) async fn run(outside: Option<&dyn Outside>, call: &ActionCall) -> Res
         .envs(environment(call, certificates.as_deref()))
         .envs(&wanted.environment)
         .envs(secrets.iter().map(|(name, secret)| (name, secret.reveal())));
-    let ended = carried_out(command, limit).await;
+    let ended = match carried_out(command, limit).await {
+        // The system's own words would blame the program.
+        Err(Broken::NotStarted(_)) if !folder.is_dir() => {
+            let shown = printable(&folder.display().to_string());
+            let message =
+                format!("the folder `{shown}`, in which `{program}` is to run, is not there");
+            return fail(ErrorKind::File, message);
+        }
+        ended => ended,
+    };
     judged(&wanted, limit, ended, &secrets, told)
 }
 

@@ -39,6 +39,11 @@ async fn a_program_sees_a_clean_environment_and_where_the_certificate_is() {
             "PATH"
         ]
     );
+    let signature = crate::plan::find_signature("command.run").unwrap();
+    let mut documented: Vec<&str> = signature.variables.iter().map(|(name, _)| *name).collect();
+    documented.push("MODE");
+    documented.sort_unstable();
+    assert_eq!(names, documented);
     let text = said["stdout"].as_str().unwrap();
     let key = folder.path().join("certs/x/privkey.pem").display().to_string();
     assert!(text.contains(&format!("CERTPLAN_KEY_FILE={key}\n")), "{text}");
@@ -128,4 +133,12 @@ async fn a_program_that_is_not_there_and_a_folder_elsewhere_are_errors() {
     assert!(error.message.starts_with("`/no/such` cannot be started: "), "{error}");
     let elsewhere = json!({ "argv": ["true"], "directory": "/tmp" });
     assert_eq!(failure(perform(folder.path(), elsewhere).await).0.kind, ErrorKind::Value);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_named_and_not_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let parameters = json!({ "argv": ["true"], "directory": "nowhere" });
+    let (error, _) = failure(perform(folder.path(), parameters).await);
+    assert!(error.message.contains("nowhere`, in which `true` is to run, is not there"), "{error}");
 }

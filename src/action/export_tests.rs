@@ -114,3 +114,16 @@ async fn what_cannot_be_exported_is_refused_and_nothing_is_written() {
     let entries = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!(entries.collect::<Vec<_>>(), ["certs"]);
 }
+
+#[test]
+fn a_plan_refuses_the_file_names_that_a_set_refuses() {
+    let long = "x".repeat(200);
+    let longer = "x".repeat(201);
+    for name in ["a.p12", "", ".x", "a/b", "a\nb", "sets", "current", "previous", &long, &longer] {
+        assert_eq!(
+            crate::plan::file_name_fault(name).is_some(),
+            crate::files::CertificateSet::check_file_name(name).is_err(),
+            "{name}"
+        );
+    }
+}

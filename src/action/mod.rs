@@ -114,7 +114,7 @@ fn parameters<P: DeserializeOwned>(call: &ActionCall) -> Result<P> {
     })
 }
 
-/// A path below the plan's folder, as plans and outputs name it.
+/// A path below the working directory, as plans and outputs name it.
 fn within_the_folder(call: &ActionCall, path: &str) -> Result<PathBuf> {
     let below = Path::new(path).strip_prefix(&call.directory).ok();
     let relative = below.and_then(Path::to_str).unwrap_or(path);

@@ -73,6 +73,13 @@ fn page(action: &ActionDoc, console: &Console) -> Vec<String> {
         lines.extend([String::new(), style.strong(title)]);
         lines.extend(fields.iter().flat_map(field_lines).map(|line| plain(&line)));
     }
+    if !action.variables.is_empty() {
+        lines.extend([String::new(), style.strong("Environment variables")]);
+    }
+    for variable in &action.variables {
+        lines.push(format!("  {}", variable.name));
+        lines.push(format!("      {}", plain(variable.description)));
+    }
     lines.extend([String::new(), style.strong("Example")]);
     lines.extend(action.example.lines().map(|line| format!("  {line}")));
     lines

@@ -94,7 +94,9 @@ fn draw(plan: &Plan, run: Option<&RunState>, all_edges: bool) -> Result<Drawing,
             state: record.map(|record| NodeState::of(&record.state)),
         })
     });
-    let edges = if all_edges { graph.edges() } else { graph.essential_edges() };
+    let all = graph.edges();
+    let edges = if all_edges { all.clone() } else { graph.essential_edges() };
+    let implied = all.len().saturating_sub(edges.len());
     let edges = edges.into_iter().map(|(from, to)| {
         let reads = plan.steps.get(&to).is_some_and(|step| step.references().contains(&from));
         let kind = if reads { EdgeKind::Reference } else { EdgeKind::Needs };
@@ -105,6 +107,7 @@ fn draw(plan: &Plan, run: Option<&RunState>, all_edges: bool) -> Result<Drawing,
         caption: plan.description.clone(),
         nodes: nodes.collect(),
         edges: edges.collect(),
+        implied,
     })
 }
 

@@ -11,7 +11,7 @@ use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::schema::schema_text;
-use crate::inventory::inventory_schema;
+use crate::inventory::{Format, inventory_schema};
 use crate::plan::plan_schema;
 
 /// A file that people begin with.
@@ -52,6 +52,9 @@ pub(super) fn init(arguments: &InitArguments, console: &Console) -> Result<ExitC
         return Err(CliError::usage(format!("`{shown}` is a folder"))
             .hint(format!("name a file, for example `{}`", example.display())));
     };
+    if arguments.inventory && Format::of(&file) != Format::Yaml {
+        return Err(not_yaml(&file));
+    }
     write(&file, &starter.called(&name), arguments.force)?;
     console.data(&file.display().to_string());
     let schema = file.with_file_name(starter.schema_file);
@@ -64,6 +67,21 @@ pub(super) fn init(arguments: &InitArguments, console: &Console) -> Result<ExitC
     let hint = console.talk_style().strong("hint:");
     console.talk(&format!("{hint} {}", next(&file, arguments.inventory)));
     Ok(ExitCode::Success)
+}
+
+/// The ending of its name says how an inventory is read; the one to start from is YAML.
+fn not_yaml(file: &Path) -> CliError {
+    let shown = file.display();
+    let (read_as, first) = match Format::of(file) {
+        Format::Table => ("a table", "the names of its columns, such as `target,dns_names,groups`"),
+        Format::Yaml | Format::List => ("a list of domains", "a domain, as does every line below"),
+    };
+    let yaml = file.with_extension("yaml");
+    CliError::usage(format!(
+        "`{shown}` would be read as {read_as}, and the inventory to start from is YAML"
+    ))
+    .hint(format!("`certplan init --inventory {}` writes it", yaml.display()))
+    .hint(format!("{read_as} needs no start: its first line holds {first}"))
 }
 
 /// What to type next.
@@ -114,9 +132,7 @@ fn write(path: &Path, text: &str, replace: bool) -> Result<(), CliError> {
 mod tests {
     use super::*;
     use crate::document::SourceFile;
-    use crate::inventory::{
-        Format, InventoryFile, KnownPlan, PlanPath, Plans, Resolution, resolve,
-    };
+    use crate::inventory::{InventoryFile, KnownPlan, PlanPath, Plans, Resolution, resolve};
     use crate::plan::{parse_plan, resolve_inputs};
 
     #[test]
@@ -148,6 +164,15 @@ mod tests {
         assert_eq!(names, ["www.example.com", "shop.example.net", "intranet.example.org"]);
         assert!(text.starts_with("# yaml-language-server: $schema=inventory.schema.json\n"));
         assert!(text.contains("run --inventory all.yaml") && !text.contains("inventory.yaml"));
+    }
+
+    #[test]
+    fn a_name_that_would_be_read_as_a_table_or_a_list_gets_no_yaml() {
+        for (name, read_as) in [("all.csv", "a table"), ("all.txt", "a list of domains")] {
+            let error = not_yaml(Path::new(name));
+            assert!(error.message.contains(read_as), "{}", error.message);
+            assert!(error.hints[0].contains("all.yaml"), "{:?}", error.hints);
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub const CODES: &[Code] = &[
     code("bad-pattern", "the pattern of an input is no regular expression"),
     code("bad-time", "a time is not written as `2026-03-01T09:00:00Z`"),
     code("bad-url", "an address is none, or holds a template"),
+    code("body-without-method", "a request has a body, and a method that has none"),
     code("braces-in-when", "a condition is written in braces, though it is an expression already"),
     code("contradiction", "two groups of a target say different things"),
     code("cycle", "steps need one another in a circle"),

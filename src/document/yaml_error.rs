@@ -97,6 +97,8 @@ fn syntax(error: &Error, span: Span, file: &SourceFile) -> Diagnostic {
         (text.starts_with("unexpected character"), character)
     {
         diagnostic.help(format!("a text that begins with `{character}` must stand in quotes"))
+    } else if text.contains("flow mapping") && character == Some('[') {
+        diagnostic.help("inside `{ … }` a text that holds `[` must stand in quotes")
     } else if text.contains("unclosed") {
         diagnostic.help("close it on the same level where it was opened")
     } else {

@@ -5,6 +5,32 @@ use serde::{Deserialize, Serialize};
 /// The files of every set that comes from a download.
 pub const PEM_FILES: [&str; 4] = ["cert.pem", "chain.pem", "fullchain.pem", "privkey.pem"];
 
+/// Names in the folder of a download that are not files of a set.
+const LAYOUT: [&str; 3] = ["sets", "current", "previous"];
+
+/// The longest name of a file, in bytes.
+const LONGEST_NAME: usize = 200;
+
+/// Why a file of a set cannot have this name, if it cannot. What writes the files refuses the same; a
+/// test there holds both to each other.
+pub fn file_name_fault(name: &str) -> Option<&'static str> {
+    if LAYOUT.contains(&name) {
+        Some("the folder has something else of that name")
+    } else if name.is_empty() {
+        Some("it is empty")
+    } else if name.len() > LONGEST_NAME {
+        Some("it is too long")
+    } else if name.starts_with('.') {
+        Some("it begins with a dot")
+    } else if name.contains('/') {
+        Some("it is a name, not a path")
+    } else if crate::types::printable(name) != name {
+        Some("it holds control characters")
+    } else {
+        None
+    }
+}
+
 /// How a file is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -54,8 +54,19 @@ pub struct ActionDoc {
     pub poll: Option<String>,
     /// Whether a batch can share its answer (`share: batch`).
     pub shareable: bool,
+    /// The environment variables that a program gets from it.
+    pub variables: Vec<VariableDoc>,
     /// A step as it stands in a plan.
     pub example: &'static str,
+}
+
+/// An environment variable as the manual lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct VariableDoc {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub description: &'static str,
 }
 
 impl ActionDoc {
@@ -72,6 +83,11 @@ impl ActionDoc {
             retry: retry(&signature.retry),
             poll: signature.poll.as_ref().map(poll),
             shareable: signature.can_be_shared(),
+            variables: signature
+                .variables
+                .iter()
+                .map(|(name, description)| VariableDoc { name, description })
+                .collect(),
             example: signature.example,
         }
     }
@@ -230,6 +246,12 @@ pub fn actions_markdown() -> String {
                     field.description
                 );
             }
+        }
+        if !doc.variables.is_empty() {
+            page.push_str("\n| Environment variable | |\n|---|---|\n");
+        }
+        for variable in &doc.variables {
+            let _ = writeln!(page, "| `{}` | {} |", variable.name, variable.description);
         }
     }
     page

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a {kind}: {reason}")]
+#[error("`{text}` is not {article} {kind}: {reason}", article = article(kind))]
 pub struct IdError {
     /// The offending text, shortened and made printable.
     pub text: String,
@@ -19,6 +19,11 @@ pub struct IdError {
     pub kind: &'static str,
     /// The rule that it breaks.
     pub reason: &'static str,
+}
+
+/// The article before a noun.
+fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
 macro_rules! text_id {
@@ -80,7 +85,7 @@ macro_rules! text_id {
                     type Value = $name;
 
                     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        formatter.write_str(concat!("a ", $kind))
+                        write!(formatter, "{} {}", article($kind), $kind)
                     }
 
                     fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {

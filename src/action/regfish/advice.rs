@@ -30,6 +30,7 @@ struct Parameters {
 
 #[derive(Debug, Serialize)]
 struct Output<'a> {
+    summary: String,
     certificate_id: &'a CertificateId,
     next_step: NextStep,
     cost: Cost,
@@ -80,6 +81,16 @@ enum Cost {
     Paid,
 }
 
+impl Cost {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing to pay",
+            Self::InContract => "in the contract",
+            Self::Paid => "a new term is paid",
+        }
+    }
+}
+
 pub(in crate::action) async fn advise(
     client: &RegfishClient,
     now: Timestamp,
@@ -100,6 +111,7 @@ pub(in crate::action) async fn advise(
         return fail(ErrorKind::Conflict, message);
     }
     Ok(success(&Output {
+        summary: format!("{}, {}: {reason}", next_step.as_str(), cost.words()),
         certificate_id: &certificate.id,
         next_step,
         cost,

@@ -8,7 +8,7 @@ use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::{Key, Kind, Node};
 use crate::document::source::Span;
-use crate::plan::file_format::{FileFormat, PEM_FILES};
+use crate::plan::file_format::{FileFormat, PEM_FILES, file_name_fault};
 use crate::plan::raw::{RawPlan, RawStep};
 use crate::plan::template::{Parsed, parse};
 use crate::types::{printable, shorten};
@@ -105,7 +105,10 @@ fn check_names(
     let mut taken: Vec<(&str, Span)> = Vec::new();
     for (name, span) in files.iter().filter_map(WrittenFile::name) {
         let shown = shorten(&printable(name), SHOWN);
-        if brings_pem && PEM_FILES.contains(&name) {
+        if let (Ok(Parsed::Literal), Some(fault)) = (parse(name), file_name_fault(name)) {
+            let title = format!("step `{id}` cannot write a file called `{shown}`");
+            decoder.push(Diagnostic::error("unusable-value", title).at(span, fault));
+        } else if brings_pem && PEM_FILES.contains(&name) {
             decoder.push(
                 Diagnostic::error("duplicate-file", format!("step `{id}` writes `{shown}` anyway"))
                     .at(span, "a second file of this name")

@@ -138,6 +138,7 @@ impl Checker<'_, '_, '_> {
             let names: Vec<&str> = known
                 .steps
                 .iter()
+                .filter(|info| self.own.finally || !info.finally)
                 .map(|info| info.id.as_str())
                 .filter(|id| *id != self.own.id.as_str())
                 .collect();

@@ -68,7 +68,11 @@ fn explicit_needs(
             );
             continue;
         }
-        let ids = || known.steps.iter().map(|info| info.id.as_str());
+        // One that stands in the other list could not be needed.
+        let ids = || {
+            let alike = known.steps.iter().filter(|info| info.finally == raw.finally);
+            alike.map(|info| info.id.as_str())
+        };
         match known.step(&need.value) {
             Some(info) if info.finally != raw.finally => {
                 decoder.push(finally::misplaced_need(raw, info, need.span));
@@ -90,6 +94,7 @@ fn explicit_needs(
                     Some(near) => {
                         diagnostic.suggest(need.span, near, format!("did you mean `{near}`?"))
                     }
+                    None if others().next().is_none() => diagnostic.help("there is no other step"),
                     None => diagnostic.help(format!("steps: {}", list(others()))),
                 });
             }

@@ -35,8 +35,8 @@ impl Checker<'_, '_, '_> {
         }
         match (&node.kind, value_type) {
             (_, ValueType::Secret) => secret_parameter(node, what, self.decoder),
-            (Kind::String(_), ValueType::Expression(_)) => {
-                explain_mismatches(node, value_type, &format!("`{what}`"), self.decoder);
+            (Kind::String(text), ValueType::Expression(names)) => {
+                self.answer_expression(node, text, (value_type, names), what);
                 Template::Literal(node.to_value())
             }
             (Kind::Seq(items), ValueType::Command) if !items.is_empty() => {
@@ -253,9 +253,29 @@ pub(crate) fn explain_mismatches(
                 _ => format!("this is {}{reason}", with_article(&mismatch.found)),
             },
         );
-        decoder.push(mend(diagnostic, node, value_type, decoder));
+        let diagnostic = mend(diagnostic, node, value_type, decoder);
+        decoder.push(match place_of_secret(node, what) {
+            Some(place) => {
+                diagnostic.help(format!("a value that is a secret stands under `{place}`"))
+            }
+            None => diagnostic,
+        });
     }
     None
+}
+
+/// Where a secret belongs that stands among plain values, by the parameter that it stands in.
+fn place_of_secret(node: &Node, what: &str) -> Option<&'static str> {
+    let Kind::Map(entries) = &node.kind else { return None };
+    let names_one = |(key, _): &(Key, Node)| {
+        matches!(key.name.as_str(), "env" | "file" | "command" | "credential")
+    };
+    match what.trim_start_matches('`').split('.').next()? {
+        _ if !entries.iter().any(names_one) => None,
+        "environment" => Some("secret_environment"),
+        "headers" => Some("secret_headers"),
+        _ => None,
+    }
 }
 
 /// Checks a value that a template in `node` always has.
@@ -311,8 +331,25 @@ fn mend(
                 None => diagnostic,
             }
         }
-        (ValueType::List(item), Kind::String(_)) if item.check(&node.to_value()).is_ok() => {
+        (
+            ValueType::List(item),
+            Kind::String(_) | Kind::Integer(_) | Kind::Float(_) | Kind::Bool(_),
+        ) if item.check(&node.to_value()).is_ok() => {
             diagnostic.suggest(node.span, format!("[{written}]"), "write a list, even of one")
+        }
+        (ValueType::Record(fields), Kind::String(_)) => {
+            let fits = |field: &&Field| {
+                matches!(field.value_type, ValueType::Enum(_))
+                    && field.value_type.check(&node.to_value()).is_ok()
+            };
+            match fields.first().filter(fits) {
+                Some(field) => diagnostic.suggest(
+                    node.span,
+                    format!("{{ {}: {written} }}", field.name),
+                    "say what it is",
+                ),
+                None => diagnostic,
+            }
         }
         (ValueType::Command, Kind::String(text)) => {
             let words: Vec<String> = text.split_whitespace().map(flow_word).collect();

@@ -1,14 +1,18 @@
 //! The words of a template that are no references: filters, tests, statements, unknown names.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::reference::{Checker, Place, ROOTS};
+use super::value::explain_mismatches;
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::Node;
 use crate::document::suggest::{list, nearest};
 use crate::plan::filters::{FUNCTIONS, STATEMENTS, filter_names, test_names};
-use crate::plan::scan::Scan;
-use crate::plan::template::{Code, SyntaxError};
+use crate::plan::scan::{Follows, Path, Scan};
+use crate::plan::template::{Code, SyntaxError, has_code, parse_expression};
+use crate::plan::value_type::ValueType;
+use crate::types::printable;
 
 impl Checker<'_, '_, '_> {
     /// Reports a template that does not compile.
@@ -57,6 +61,48 @@ impl Checker<'_, '_, '_> {
         }
     }
 
+    /// An expression over the parts of an answer, which is evaluated when the answer is there.
+    pub(super) fn answer_expression(
+        &mut self,
+        node: &Node,
+        text: &str,
+        (value_type, names): (&ValueType, &[String]),
+        what: &str,
+    ) {
+        let place = Place { node, offset: 0 };
+        let code = match parse_expression(text) {
+            // The braces are what is wrong with it.
+            _ if has_code(text) => {
+                explain_mismatches(node, value_type, &format!("`{what}`"), self.decoder);
+                return;
+            }
+            Err(error) => return self.syntax_error(node, &error, 0),
+            Ok(code) => code,
+        };
+        let roots: BTreeSet<&str> =
+            code.variables.iter().filter_map(|path| path.split('.').next()).collect();
+        let known = || names.iter().map(String::as_str);
+        for root in roots.into_iter().filter(|root| known().all(|name| name != *root)) {
+            let word = code.scan.names.iter().find(|word| word.text == root);
+            let span = word.map_or(node.span, |word| self.span(place, &word.range));
+            let title = format!("`{what}` cannot see `{}`", printable(root));
+            let diagnostic = Diagnostic::error("unknown-name", title).at(span, "unknown name");
+            let diagnostic = match nearest(root, known()) {
+                Some(near) => diagnostic.suggest(span, near, format!("did you mean `{near}`?")),
+                None => diagnostic,
+            };
+            self.decoder.push(diagnostic.help(format!("it sees {} of the answer", list(known()))));
+        }
+        for range in code.scan.paths.iter().filter_map(|path| upper_case_header(text, path)) {
+            let (span, name) = (self.span(place, &range), text[range].to_ascii_lowercase());
+            self.decoder.push(
+                Diagnostic::error("unknown-name", "the headers of an answer have lower-case names")
+                    .at(span, "there is never one of this name")
+                    .suggest(span, &name, format!("write `{name}`")),
+            );
+        }
+    }
+
     /// Names that are neither visible nor bound inside the template.
     pub(super) fn unknown_roots(&mut self, code: &Code, place: Place<'_>) {
         let roots: BTreeSet<&str> =
@@ -86,4 +132,16 @@ impl Checker<'_, '_, '_> {
             });
         }
     }
+}
+
+/// Where `headers['Name']` names a header with capitals, if that is what a path looks up.
+fn upper_case_header(text: &str, path: &Path) -> Option<Range<usize>> {
+    let alone = path.segments.len() == 1 && path.follows == Follows::Lookup;
+    path.name(0).filter(|root| alone && root.text == "headers")?;
+    let after = text.get(path.range.end..)?;
+    let rest = after.trim_start().strip_prefix('[')?.trim_start();
+    let quote = rest.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
+    let name = rest[1..].split(quote).next().filter(|name| *name != name.to_ascii_lowercase())?;
+    let start = text.len() - rest.len() + 1;
+    Some(start..start + name.len())
 }

@@ -9,6 +9,19 @@ use super::{Repeat, Signature, Undoing, defaulted, integer, list_of, optional, r
 use crate::plan::policy::{OnTimeout, PollPolicy, RetryPolicy};
 use crate::plan::value_type::{Field, ValueType};
 
+/// The variables that every program gets, and those that `certificate_directory` adds.
+pub(super) const VARIABLES: [(&str, &str); 9] = [
+    ("PATH", "the usual folders of programs; `environment` may say others"),
+    ("LANG", "`C.UTF-8`; `environment` may say another"),
+    ("CERTPLAN_RUN", "the id of the run"),
+    ("CERTPLAN_STEP", "the id of the step"),
+    ("CERTPLAN_CERTIFICATE_DIRECTORY", "with `certificate_directory`: its absolute path"),
+    ("CERTPLAN_CERTIFICATE_FILE", "with `certificate_directory`: its `cert.pem`"),
+    ("CERTPLAN_CHAIN_FILE", "with `certificate_directory`: its `chain.pem`"),
+    ("CERTPLAN_FULLCHAIN_FILE", "with `certificate_directory`: its `fullchain.pem`"),
+    ("CERTPLAN_KEY_FILE", "with `certificate_directory`: its `privkey.pem`"),
+];
+
 /// The longest answer that can be asked for, in bytes.
 const LARGEST_ANSWER: i64 = 1024 * 1024;
 
@@ -26,6 +39,7 @@ fn action(name: &'static str, summary: &'static str) -> Signature {
         moves: None,
         installs: None,
         undoes: None,
+        variables: &[],
         one_of: &[],
         rules: &[],
         repeat: Repeat::Safe,
@@ -66,14 +80,23 @@ fn http_request() -> Signature {
                 "the method",
             ),
             required("url", ValueType::String, "the address: https, or http to this machine"),
-            defaulted("headers", map_of(ValueType::String), json!({}), "headers"),
+            defaulted(
+                "headers",
+                map_of(ValueType::String),
+                json!({}),
+                "headers; `Host` and those that say how a body is sent come by themselves",
+            ),
             defaulted(
                 "secret_headers",
                 map_of(ValueType::Secret),
                 json!({}),
                 "headers whose values are secrets, each with where it is found",
             ),
-            optional("json", ValueType::Any, "the body, sent as JSON"),
+            optional(
+                "json",
+                ValueType::Any,
+                "the body, sent as JSON; needs a `method` that has one",
+            ),
             optional("text", ValueType::String, "the body, sent as it is"),
             defaulted(
                 "expect_status",
@@ -88,7 +111,7 @@ fn http_request() -> Signature {
                 map_of(answer()),
                 json!({}),
                 "what is kept of the answer, each as an expression over `status`, `headers`, \
-                 `text` and `json`",
+                 `text` and `json`; headers have lower-case names: `headers['content-type']`",
             ),
             defaulted(
                 "limit",
@@ -98,7 +121,7 @@ fn http_request() -> Signature {
             ),
             repeat("`ask` for POST and PATCH"),
         ],
-        rules: &[outside::url, outside::one_body, outside::headers],
+        rules: &[outside::url, outside::one_body, outside::method_has_a_body, outside::headers],
         output: vec![
             summary(),
             required("status", integer(100, 999), "the status of the answer"),
@@ -140,7 +163,7 @@ fn command_run() -> Signature {
                 "environment",
                 map_of(ValueType::String),
                 json!({}),
-                "variables, beside `PATH`, `LANG` and those that begin with `CERTPLAN_`",
+                "variables of your own; nothing else of certplan's environment is handed on",
             ),
             defaulted(
                 "secret_environment",
@@ -185,6 +208,7 @@ fn command_run() -> Signature {
             required("stderr", ValueType::String, "the beginning of its error output"),
             required("truncated", ValueType::Boolean, "whether it said more than is kept"),
         ],
+        variables: &VARIABLES,
         repeat: Repeat::Declared,
         example: "\
 - id: reload

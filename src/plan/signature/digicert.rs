@@ -44,6 +44,7 @@ fn order_validation() -> Signature {
         moves: None,
         installs: None,
         undoes: None,
+        variables: &[],
         repeat: Repeat::Safe,
         retry: retry_requests(),
         poll: Some(poll_policy(15 * 60, 7 * 86_400)),

@@ -34,6 +34,7 @@ fn dns(name: &'static str, summary: &'static str) -> Signature {
         moves: None,
         installs: None,
         undoes: None,
+        variables: &[],
         one_of: &[],
         rules: &[],
         repeat: Repeat::Safe,

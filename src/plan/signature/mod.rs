@@ -55,6 +55,8 @@ pub struct Signature {
     pub retry: RetryPolicy,
     /// For an action that waits: how often it looks, and for how long.
     pub poll: Option<PollPolicy>,
+    /// The environment variables that a program gets from it, each with what it holds.
+    pub variables: &'static [(&'static str, &'static str)],
     /// A step as it stands in a plan, with what it reads from other steps.
     pub example: &'static str,
 }

@@ -47,6 +47,7 @@ fn regfish(name: &'static str, summary: &'static str) -> Signature {
         moves: None,
         installs: None,
         undoes: None,
+        variables: &[],
         repeat: Repeat::Safe,
         retry: retry_requests(),
         poll: None,
@@ -483,7 +484,11 @@ fn download() -> Signature {
                 list_of(ValueType::Domain),
                 "names that the certificate must hold; by default the names of the order",
             ),
-            required("directory", ValueType::Path, "where the files go, below the plan's folder"),
+            required(
+                "directory",
+                ValueType::Path,
+                "where the files go, below the working directory",
+            ),
             defaulted(
                 "formats",
                 list_of(installation::format()),

@@ -185,10 +185,10 @@ pub(super) fn no_digest(text: &str) -> Option<String> {
     (!is_digest).then(|| "a SHA-256 fingerprint has 64 hexadecimal digits".to_owned())
 }
 
-/// Why a text is no path that begins in the plan's folder.
+/// Why a text is no path that begins in the working directory.
 pub(super) fn not_below(text: &str) -> Option<String> {
     if text.starts_with('/') {
-        return Some("only paths below the plan's folder are allowed".to_owned());
+        return Some("only paths below the working directory are allowed".to_owned());
     }
     no_shell(text)
 }
@@ -243,7 +243,7 @@ mod tests {
                     "url": "https://me:word@example.com/", "json": {}, "text": "",
                     "headers": { "x y": "1" }, "secret_headers": { "": { "env": "A" } },
                 }),
-                vec!["url", "text", "headers.x y"],
+                vec!["url", "text", "json", "headers.x y"],
             ),
             (
                 "command.run",

@@ -34,7 +34,8 @@ fn create_csr() -> Signature {
                 "reuse_key",
                 ValueType::Path,
                 "the private key of a former certificate, to be used again instead of a new one; it \
-                 must be of the kind `key_type`",
+                 must be of the kind `key_type`. `certplan show RUN` prints its absolute path; in the \
+                 sandbox relative paths begin in `.certplan/sandbox/files`",
             ),
         ],
         one_of: &[],
@@ -59,6 +60,7 @@ fn create_csr() -> Signature {
         moves: None,
         installs: None,
         undoes: None,
+        variables: &[],
         repeat: Repeat::Safe,
         retry: RetryPolicy::never(),
         poll: None,
@@ -80,7 +82,7 @@ fn export() -> Signature {
         required(
             "directory",
             ValueType::Path,
-            "another folder, below the plan's, which flips by itself; what is to flip together with \
+            "another folder, below the working directory, which flips by itself; what is to flip together with \
              the PEM files belongs into the `formats` of the download",
         ),
         required("formats", list_of(installation::format()), "the files"),
@@ -102,6 +104,7 @@ fn export() -> Signature {
         moves: None,
         installs: Some("directory"),
         undoes: None,
+        variables: &[],
         repeat: Repeat::Safe,
         retry: RetryPolicy::never(),
         poll: None,

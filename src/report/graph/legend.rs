@@ -8,6 +8,14 @@ impl Drawing {
         self.edges.iter().any(|edge| edge.kind == kind)
     }
 
+    /// That edges are left out, in words.
+    pub(super) fn left_out(&self) -> String {
+        match self.implied {
+            1 => "one edge that a longer path implies is left out".to_owned(),
+            many => format!("{many} edges that longer paths imply are left out"),
+        }
+    }
+
     /// Whether a step has a condition.
     pub(super) fn has_condition(&self) -> bool {
         self.nodes.iter().any(|node| node.when.is_some())

@@ -29,6 +29,8 @@ pub struct Drawing {
     pub nodes: Vec<Node>,
     /// What must come before what.
     pub edges: Vec<Edge>,
+    /// How many edges are left out because longer paths imply them.
+    pub implied: usize,
 }
 
 /// A step.

@@ -26,6 +26,7 @@ fn hostile() -> Drawing {
         caption: Some(evil.to_owned()),
         nodes: vec![first, node("graph", None)],
         edges: vec![edge("end", "graph", EdgeKind::Needs)],
+        implied: 0,
     }
 }
 
@@ -81,7 +82,8 @@ fn each_state_has_its_mark_in_every_format() {
     ];
     let nodes: Vec<Node> =
         (0_u32..).zip(all).map(|(n, state)| node(&format!("s{n}"), Some(state))).collect();
-    let drawing = Drawing { title: "x".to_owned(), caption: None, nodes, edges: Vec::new() };
+    let drawing =
+        Drawing { title: "x".to_owned(), caption: None, nodes, edges: Vec::new(), implied: 0 };
     let plain = drawing.text(crate::report::Style::new(false)).join("\n");
     for picture in [plain, drawing.mermaid(), drawing.dot(), drawing.svg()] {
         for (n, state) in all.iter().enumerate() {
@@ -96,7 +98,8 @@ fn each_state_has_its_mark_in_every_format() {
 fn a_plan_that_is_too_wide_for_a_picture_is_listed_with_what_comes_first() {
     let wide: Vec<Node> = (0..40).map(|n| node(&format!("step_number_{n}"), None)).collect();
     let edges = vec![edge("step_number_0", "step_number_39", EdgeKind::Reference)];
-    let drawing = Drawing { title: "wide".to_owned(), caption: None, nodes: wide, edges };
+    let drawing =
+        Drawing { title: "wide".to_owned(), caption: None, nodes: wide, edges, implied: 0 };
     let text = drawing.text(crate::report::Style::new(false)).join("\n");
     assert!(!text.contains('┌') && text.contains("after step_number_0"), "{text}");
 }
@@ -105,8 +108,13 @@ fn a_plan_that_is_too_wide_for_a_picture_is_listed_with_what_comes_first() {
 fn a_plan_of_a_thousand_steps_is_drawn() {
     let nodes: Vec<Node> = (0..1000).map(|n| node(&format!("s{n}"), None)).collect();
     let edges = (1..1000).map(|n| edge(&format!("s{}", n / 4), &format!("s{n}"), EdgeKind::Needs));
-    let drawing =
-        Drawing { title: "long".to_owned(), caption: None, nodes, edges: edges.collect() };
+    let drawing = Drawing {
+        title: "long".to_owned(),
+        caption: None,
+        nodes,
+        edges: edges.collect(),
+        implied: 0,
+    };
     assert!(drawing.dot().lines().count() > 1900);
     assert!(drawing.text(crate::report::Style::new(false)).len() > 1000);
 }

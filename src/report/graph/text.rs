@@ -114,6 +114,9 @@ impl Drawing {
             parts.push(format!("{PAID} costs money, once"));
         }
         let mut lines = vec![style.faint(&parts.join("   "))];
+        if self.implied > 0 {
+            lines.push(style.faint(&format!("{}; `--all-edges` draws them", self.left_out())));
+        }
         if self.shows_states() {
             let states = self.states().into_iter().map(|state| {
                 let text = format!("{} {}", state.mark(), state.word());

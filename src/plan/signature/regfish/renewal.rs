@@ -83,6 +83,7 @@ pub(super) fn advise_renewal() -> Signature {
         ],
         rules: &[ordering::certificate_id],
         output: vec![
+            required("summary", ValueType::String, "the advice, its cost and its reason in words"),
             certificate_id(),
             required(
                 "next_step",

@@ -6,10 +6,26 @@ use serde_json::Value;
 
 use super::{Breach, Given, no_digest, no_shell, not_below, shown};
 use crate::plan::address::{is_resolver, is_url};
+use crate::plan::signature::deploy::VARIABLES;
 use crate::types::{format_duration, parse_duration};
 
 /// Signs that may stand in the name of a header beside letters and digits (RFC 9110, 5.6.2).
 const HEADER_SIGNS: &str = "!#$%&'*+-.^_`|~";
+
+/// Headers that say where a request ends, how it is sent, or to whom: they follow from the address and
+/// the body, and another value would cut the body off or send it elsewhere (RFC 9110, 7.2, 7.6.1, 8.6).
+const OWN_HEADERS: [&str; 10] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 pub(in crate::plan::signature) fn url(given: &Given<'_>) -> Option<Breach> {
     let url = given.text("url").filter(|url| !is_url(url))?;
@@ -31,6 +47,19 @@ pub(in crate::plan::signature) fn one_body(given: &Given<'_>) -> Option<Breach> 
     })
 }
 
+/// Most servers do not look at the body of a request that only asks (RFC 9110, 9.3.1).
+pub(in crate::plan::signature) fn method_has_a_body(given: &Given<'_>) -> Option<Breach> {
+    let method = given.text("method").filter(|method| matches!(*method, "GET" | "HEAD"))?;
+    let body = ["json", "text"].into_iter().find(|body| given.has(body))?;
+    let remark = "most servers ignore this";
+    Some(
+        Breach::at(&[body], format!("a body is sent with the method {method}"), remark)
+            .code("body-without-method")
+            .help("was `method: POST` forgotten?")
+            .doubt(),
+    )
+}
+
 pub(in crate::plan::signature) fn headers(given: &Given<'_>) -> Option<Breach> {
     let of = |parameter| given.entries(parameter).into_iter().map(move |entry| (parameter, entry));
     let mut names: Vec<String> = Vec::new();
@@ -40,6 +69,11 @@ pub(in crate::plan::signature) fn headers(given: &Given<'_>) -> Option<Breach> {
         if name.is_empty() || !name.chars().all(sign) {
             let message = format!("`{}` is no name of a header", shown(name));
             return Some(at(message, "letters, digits and `-` are usual in it").name());
+        }
+        if OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+            let message = format!("the header `{}` cannot be set", shown(name));
+            let remark = "it follows from the address and the body";
+            return Some(at(message, remark).name().help("leave it out"));
         }
         if names.contains(&name.to_ascii_lowercase()) {
             let message = format!("the header `{}` is given twice", shown(name));
@@ -69,6 +103,9 @@ pub(in crate::plan::signature) fn changes_of_something(given: &Given<'_>) -> Opt
     )
 }
 
+/// How the names of the variables begin that a plan cannot set itself.
+const OWN_VARIABLES: &str = "CERTPLAN_";
+
 pub(in crate::plan::signature) fn variables(given: &Given<'_>) -> Option<Breach> {
     let of = |parameter| given.entries(parameter).into_iter().map(move |entry| (parameter, entry));
     let mut names: Vec<&str> = Vec::new();
@@ -77,6 +114,11 @@ pub(in crate::plan::signature) fn variables(given: &Given<'_>) -> Option<Breach>
         if name.is_empty() || name.contains(['=', '\0']) {
             let message = format!("`{}` is no name of a variable", shown(name));
             return Some(at(message, "it is empty, or holds `=`").name());
+        }
+        if name.starts_with(OWN_VARIABLES) && VARIABLES.iter().any(|(own, _)| *own == name) {
+            let message = format!("the variable `{name}` is set by certplan");
+            let help = "take another name; `certplan actions command.run` lists what is set";
+            return Some(at(message, "this would hide its value").name().help(help));
         }
         if names.contains(&name) {
             let message = format!("the variable `{}` is given twice", shown(name));
