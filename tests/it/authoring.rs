@@ -107,6 +107,14 @@ fn programs_get_json_and_sarif() {
 #[test]
 fn a_term_that_the_ca_will_no_longer_sell_is_a_warning_from_that_day_on() {
     let folder = project();
+    // A plan that clamps orders what there is: nothing to warn of.
+    let clamps = ["check", "plans/dv.yaml", "--on", "2027-03-15", "--deny-warnings"];
+    assert_eq!(certplan(folder.path(), &clamps).status.code(), Some(0));
+    let path = folder.path().join("plans/dv.yaml");
+    let text_of_plan = std::fs::read_to_string(&path).unwrap();
+    assert!(text_of_plan.contains("validity_policy: clamp"));
+    let fails = text_of_plan.replace("validity_policy: clamp", "validity_policy: fail");
+    std::fs::write(&path, fails).unwrap();
     let check = |more: &[&str]| {
         let arguments = [&["check", "plans/dv.yaml"], more].concat();
         let output = certplan(folder.path(), &arguments);
