@@ -260,12 +260,21 @@ fn driver(
 /// Says how long "no such order" must hold before a lost order is sent again.
 const SETTLING_DELAY_VARIABLE: &str = "CERTPLAN_SETTLING_DELAY";
 
+/// Below this, a list that lags at all behind an order shows nothing of it.
+const SHORTEST_SETTLING_DELAY: Duration = Duration::from_secs(1);
+
 /// The rules of the engine, as the environment changes them.
 pub(super) fn engine_settings() -> Result<EngineSettings, CliError> {
     let defaults = EngineSettings::default();
     let Some(text) = std::env::var_os(SETTLING_DELAY_VARIABLE) else { return Ok(defaults) };
     let text = text.to_string_lossy();
     match parse_duration(&text) {
+        Ok(settling_delay) if settling_delay < SHORTEST_SETTLING_DELAY => {
+            let message =
+                format!("`{SETTLING_DELAY_VARIABLE}` is `{text}`; it must be at least `1s`");
+            Err(CliError::usage(message)
+                .hint("an order that the list does not show yet would be sent a second time"))
+        }
         Ok(settling_delay) => Ok(EngineSettings { settling_delay, ..defaults }),
         Err(error) => {
             let message = format!("`{SETTLING_DELAY_VARIABLE}` is no duration: {error}");

@@ -636,6 +636,7 @@ fn a_variable_that_means_nothing_is_refused_before_anything_is_said_or_made() {
         ("DIGICERT_LIMITS", "0/5s", "`0/5s` is no limit of requests"),
         ("CERTPLAN_RESOLVER", "somewhere", "somewhere"),
         ("CERTPLAN_SETTLING_DELAY", "soon", "no duration"),
+        ("CERTPLAN_SETTLING_DELAY", "0s", "must be at least `1s`"),
         ("REGFISH_BASE_URL", "ftp://example.com", "ftp"),
     ] {
         for arguments in [

@@ -220,6 +220,12 @@ impl Shared {
     async fn wait(self: &Arc<Self>, urgency: Urgency) -> Result<Turn, TurnedAway> {
         let began = self.clock.now();
         let (rest, mark) = Rest::begin();
+        let work = rest.work().cloned();
+        let until = work.as_ref().and_then(|work| work.waits_until());
+        // Known to the clock before the queue has the mark: otherwise a virtual clock could pass the
+        // end of the wait by, and the wait with it.
+        let mut sleep = self.clock.sleep_until(until.unwrap_or_default());
+        let mut over = if until.is_some() { begin(&mut sleep).await } else { None };
         let (call, called) = oneshot::channel();
         let number = {
             let mut state = self.lock();
@@ -228,8 +234,12 @@ impl Shared {
             number
         };
         let mut waiting = Waiting { gate: Arc::clone(self), urgency, number, called };
-        let work = rest.work().cloned();
-        let until = work.as_ref().and_then(|work| work.waits_until());
+        let end = async {
+            match over.take() {
+                Some(mark) => mark,
+                None => sleep.await,
+            }
+        };
         let released = async {
             match &work {
                 Some(work) => work.released().await,
@@ -247,7 +257,7 @@ impl Shared {
                 // Nobody drops a waiter without calling it; should it be, nothing was sent.
                 Err(_) => Err(self.turned_away()),
             },
-            mark = self.clock.sleep_until(until.unwrap_or_default()), if until.is_some() => {
+            mark = end, if until.is_some() => {
                 rest.end(mark);
                 Err(self.turned_away())
             }
@@ -407,13 +417,7 @@ impl Shared {
             };
             let mut sleep = self.clock.sleep_until(timestamp(wake.unwrap_or_default()));
             // The sleeper is known to the clock before the mark is given up.
-            let awake = std::future::poll_fn(|context| {
-                Poll::Ready(match sleep.as_mut().poll(context) {
-                    Poll::Ready(mark) => Some(mark),
-                    Poll::Pending => None,
-                })
-            })
-            .await;
+            let awake = begin(&mut sleep).await;
             mark = match awake {
                 Some(woken) => {
                     drop(mark);
@@ -513,6 +517,17 @@ impl Drop for Waiting {
             self.gate.serve(&mut state);
         }
     }
+}
+
+/// Begins to sleep: the clock knows of it when this returns. Gives the mark of a sleep that is over.
+async fn begin(sleep: &mut Pin<Box<dyn Future<Output = Busy> + Send + '_>>) -> Option<Busy> {
+    std::future::poll_fn(|context| {
+        Poll::Ready(match sleep.as_mut().poll(context) {
+            Poll::Ready(mark) => Some(mark),
+            Poll::Pending => None,
+        })
+    })
+    .await
 }
 
 fn timestamp(at: Micros) -> Timestamp {
