@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::error::CliError;
 use crate::engine::{Prospect, preview};
-use crate::plan::{Partly, Plan};
+use crate::plan::{Partly, Plan, Signature, find_signature};
 use crate::run::{Intent, RunPhase, RunResult, RunState};
 use crate::store::{FoldedRun, RecordedOrder, RunSummary, Store};
 use crate::types::{CertificateId, DomainName, RunId, Timestamp};
@@ -188,7 +188,10 @@ pub(super) fn wanted(
 ) -> BTreeSet<Wanted> {
     // A plan with a cycle is refused elsewhere.
     let steps = preview(plan, inputs, target, &BTreeMap::new(), now).unwrap_or_default();
-    let orders = |id| plan.steps.get(id).is_some_and(|step| step.uses == "regfish.create_order");
+    let orders = |id| {
+        let signature = plan.steps.get(id).and_then(|step| find_signature(&step.uses));
+        signature.is_some_and(Signature::costs_money)
+    };
     let places = |prospect: &Prospect| matches!(prospect, Prospect::Runs | Prospect::Perhaps);
     let named = steps.iter().filter_map(|step| match step.parameters.get("certificate_id") {
         Some(Partly::Known(Value::String(id))) => CertificateId::parse(id).ok(),

@@ -14,7 +14,7 @@ use super::drift::{Change, changes};
 use super::due::DuePolicy;
 use super::in_place::InPlace;
 use super::issued::Issued;
-use crate::plan::Plan;
+use crate::plan::{Plan, Signature, find_signature};
 use crate::run::{PauseReason, RunPhase, RunResult, RunState};
 use crate::types::{CertificateId, RunId, Timestamp};
 
@@ -134,16 +134,24 @@ pub fn decide(
     now: Timestamp,
 ) -> Decision {
     // The newest run that counts: it has ordered, or it can still go on to do what is asked for.
-    for run in past {
+    let of_its_order = |run| after_order(run, wanted, policy, apply_drift, now);
+    for (index, run) in past.iter().enumerate() {
         if run.state.may_have_ordered() {
-            return after_order(run, wanted, policy, apply_drift, now);
+            return of_its_order(run);
         }
-        if let Some(decision) = without_order(run, wanted) {
-            return decision;
+        if let Some(goes_on) = without_order(run, wanted) {
+            // An older run may have got meanwhile what this one was begun for.
+            let mut older = past.iter().skip(index + 1);
+            let older = older.find(|older| older.state.may_have_ordered());
+            let news = older.filter(|older| older.state.updated_at >= run.state.started_at);
+            return match news.map(of_its_order) {
+                Some(got @ (Decision::Keep { .. } | Decision::Resume { .. })) => got,
+                _ => goes_on,
+            };
         }
     }
-    let buys = ["regfish.create_order", "regfish.reissue"];
-    let orders = wanted.plan.steps.values().any(|step| buys.contains(&step.uses.as_str()));
+    let obtains = |uses: &str| find_signature(uses).is_some_and(Signature::obtains_certificate);
+    let orders = wanted.plan.steps.values().any(|step| obtains(&step.uses));
     let reason =
         if orders || past.is_empty() { StartReason::First } else { StartReason::NothingKept };
     Decision::Start { reason }

@@ -7,11 +7,13 @@ use crate::harness::{Gate, Project, Running, World, impatient_plan};
 
 const WRONG_KEY: &str = "wrong";
 
-/// `one.yaml` and `two.yaml`, which differ in nothing but the plan's name.
-fn two_plans(project: &Project) {
+/// A world, and `one.yaml` and `two.yaml`, which differ in nothing but the plan's name.
+fn two_plans() -> (World, Project) {
+    let (world, project) = (World::live(), Project::new());
     let text = impatient_plan("dv.yaml");
     project.write("one.yaml", &text);
     project.write("two.yaml", text.replace("name: dv\n", "name: web\n"));
+    (world, project)
 }
 
 /// Starts a plan that fails before it has ordered.
@@ -23,9 +25,7 @@ fn fail(world: &World, project: &Project, plan: &str) -> String {
 
 #[test]
 fn of_many_runs_that_failed_before_their_order_one_orders() {
-    let world = World::live();
-    let project = Project::new();
-    project.write("one.yaml", impatient_plan("dv.yaml"));
+    let (world, project) = two_plans();
     let runs = [(); 3].map(|()| fail(&world, &project, "one.yaml"));
     let resume = |run: &str| project.run_for(&world.base_url(), &["resume", run]);
     let done = resume(&runs[1]).expect_code(0);
@@ -39,9 +39,7 @@ fn of_many_runs_that_failed_before_their_order_one_orders() {
 
 #[test]
 fn of_two_plans_that_are_resumed_together_one_orders() {
-    let world = World::live();
-    let project = Project::new();
-    two_plans(&project);
+    let (world, project) = two_plans();
     for plan in ["one.yaml", "two.yaml"] {
         let _ = fail(&world, &project, plan);
     }
@@ -52,9 +50,7 @@ fn of_two_plans_that_are_resumed_together_one_orders() {
 
 #[test]
 fn of_two_plans_that_are_started_at_once_one_orders_and_the_other_says_why_not() {
-    let world = World::live();
-    let project = Project::new();
-    two_plans(&project);
+    let (world, project) = two_plans();
     let gate = Gate::holding(&world.base_url(), "GET /tls/products ");
     let first = Running::start(project.command_for(gate.base_url(), &["run", "one.yaml"]));
     gate.wait_until_held();
@@ -76,10 +72,24 @@ fn of_two_plans_that_are_started_at_once_one_orders_and_the_other_says_why_not()
 }
 
 #[test]
+fn a_target_whose_older_run_has_got_the_certificate_meanwhile_is_done() {
+    let (world, project) = two_plans();
+    let older = fail(&world, &project, "one.yaml");
+    let gate = Gate::holding(&world.base_url(), "GET /tls/products ");
+    let newer = Running::start(project.command_for(gate.base_url(), &["run", "one.yaml"]));
+    gate.wait_until_held();
+    newer.kill();
+    let done = project.run_for(&world.base_url(), &["resume", &older]).expect_code(0);
+    project.write("targets.txt", "www.example.com\n");
+    let batch = ["run", "--inventory", "targets.txt", "one.yaml", "--yes"];
+    let again = project.run_for(&world.base_url(), &batch).expect_code(0);
+    let _ = again.expect_data("1 unchanged");
+    assert_eq!(world.only_order().id, done.value("certificate"));
+}
+
+#[test]
 fn a_run_that_can_no_longer_be_read_keeps_others_from_ordering_its_names() {
-    let world = World::live();
-    let project = Project::new();
-    two_plans(&project);
+    let (world, project) = two_plans();
     let done = project.run_for(&world.base_url(), &["run", "one.yaml"]).expect_code(0);
     let damage = "UPDATE events SET body = '{}' WHERE json_extract(body, '$.kind.type') = ?1";
     let state = Connection::open(project.path().join(".certplan/state.db")).unwrap();
@@ -92,9 +102,7 @@ fn a_run_that_can_no_longer_be_read_keeps_others_from_ordering_its_names() {
 
 #[test]
 fn an_edited_plan_does_not_order_what_another_run_has() {
-    let world = World::live();
-    let project = Project::new();
-    two_plans(&project);
+    let (world, project) = two_plans();
     let done = project.run_for(&world.base_url(), &["run", "two.yaml"]).expect_code(0);
     let text = impatient_plan("dv.yaml");
     let name = "\"{{ inputs.common_name }}\"";

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const DAY: i64 = 86_400;
+const HOUR: std::time::Duration = std::time::Duration::from_secs(3_600);
 
 fn plan() -> Plan {
     let text = "certplan: 1\nname: x\ninputs: { sku: { type: string } }\nsteps:\n  \
@@ -242,6 +243,20 @@ fn a_run_that_has_ordered_nothing_goes_on_only_when_it_is_what_is_asked_for() {
     assert_eq!(decided(&[&failed], "A", false, 0), first);
     let kept = "keep: valid until 1970-04-01, due on 1970-03-02";
     assert_eq!(decided(&[&failed, &run("d", issued())], "A", false, 0), kept);
+}
+
+#[test]
+fn an_older_run_that_has_got_the_certificate_meanwhile_counts_more_than_a_newer_one_without_order()
+{
+    let newer = run("d", vec![started(), EventKind::RunPaused { reason: PauseReason::Parked }]);
+    let older = run("d", issued());
+    let kept = "keep: valid until 1970-04-01, due on 1970-03-02";
+    assert_eq!(decided(&[&newer, &older], "A", false, 1), kept);
+    // What is due is what the newer one was begun for.
+    assert_eq!(decided(&[&newer, &older], "A", false, 61), "resume: run RUN is parked");
+    // It was weighed when the newer one was begun all the same.
+    let later = RunState { started_at: older.updated_at + HOUR, ..newer };
+    assert_eq!(decided(&[&later, &older], "A", false, 1), "resume: run RUN is parked");
 }
 
 #[test]
