@@ -4,6 +4,10 @@
 /// values suggest nonsense; tried on the names of the language.
 const ALIKE: f64 = 0.8;
 
+/// How alike the word of another tool and ours are, and two names that differ in one letter.
+const KNOWN_ELSEWHERE: f64 = 0.98;
+const ONE_SLIP: f64 = 0.99;
+
 /// Comparing takes time; a plan with more names than this has worse problems than a slip.
 const MOST_CANDIDATES: usize = 1_000;
 
@@ -11,21 +15,47 @@ const MOST_CANDIDATES: usize = 1_000;
 const MOST_LISTED: usize = 40;
 
 /// What other tools call the words of plans.
-const ELSEWHERE: [(&str, &str); 14] = [
+const ELSEWHERE: [(&str, &str); 40] = [
     ("if", "when"),
     ("condition", "when"),
     ("depends_on", "needs"),
     ("requires", "needs"),
     ("action", "uses"),
+    ("module", "uses"),
     ("params", "with"),
     ("parameters", "with"),
     ("args", "with"),
+    ("arguments", "with"),
+    ("variables", "inputs"),
+    ("vars", "inputs"),
+    ("parameters", "inputs"),
+    ("jobs", "steps"),
+    ("tasks", "steps"),
+    ("hosts", "targets"),
+    ("children", "groups"),
+    ("tags", "groups"),
+    ("retries", "retry"),
+    ("retries", "attempts"),
+    ("max_attempts", "attempts"),
     ("interval", "every"),
     ("delay", "backoff"),
     ("organization", "org_id"),
     ("organization_id", "org_id"),
     ("env", "environment"),
     ("cwd", "directory"),
+    ("chdir", "directory"),
+    ("cn", "common_name"),
+    ("domain", "common_name"),
+    ("fqdn", "common_name"),
+    ("host", "common_name"),
+    ("hostname", "common_name"),
+    ("san", "dns_names"),
+    ("sans", "dns_names"),
+    ("alt_names", "dns_names"),
+    ("domains", "dns_names"),
+    ("subject_alternative_names", "dns_names"),
+    ("validity", "validity_days"),
+    ("days", "validity_days"),
 ];
 
 /// The candidate that is meant by a name from elsewhere, or that `name` is most likely a slip of.
@@ -34,12 +64,9 @@ pub(crate) fn nearest<'a>(
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
     let wanted = name.to_lowercase();
-    let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == wanted).map(|(_, ours)| *ours);
+    let elsewhere = |ours: &str| ELSEWHERE.contains(&(wanted.as_str(), ours));
     let mut best: Option<(f64, &str)> = None;
     for candidate in candidates.into_iter().take(MOST_CANDIDATES) {
-        if elsewhere == Some(candidate) {
-            return Some(candidate);
-        }
         let mut likeness = strsim::jaro_winkler(&wanted, &candidate.to_lowercase());
         // `products` for `regfish.list_products`: a part of the name is a good hint, too.
         if wanted.len() >= 4 && candidate.to_lowercase().contains(&wanted) {
@@ -49,6 +76,13 @@ pub(crate) fn nearest<'a>(
         let slips = strsim::osa_distance(&wanted, &candidate.to_lowercase());
         if wanted.len() >= 3 && slips <= 1 + usize::from(wanted.len() > 6) {
             likeness = likeness.max(ALIKE);
+        }
+        if elsewhere(candidate) {
+            likeness = likeness.max(KNOWN_ELSEWHERE);
+        }
+        // A letter too many or too few is the slip, even of a word that other tools have.
+        if wanted.len() >= 3 && slips == 1 {
+            likeness = likeness.max(ONE_SLIP);
         }
         if likeness >= ALIKE && best.is_none_or(|(most, _)| likeness > most) {
             best = Some((likeness, candidate));
@@ -91,6 +125,8 @@ mod tests {
         assert_eq!(nearest("if", ["id", "uses", "when"]), Some("when"));
         assert_eq!(nearest("depends_on", ["needs", "when"]), Some("needs"));
         assert_eq!(nearest("depends_on", ["every", "timeout"]), None);
+        assert_eq!(nearest("sans", ["common_name", "dns_names"]), Some("dns_names"));
+        assert_eq!(nearest("domain", ["common_name", "domains"]), Some("domains"));
     }
 
     #[test]

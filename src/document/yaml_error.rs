@@ -28,13 +28,7 @@ pub(crate) fn explain(error: &Error, file: &SourceFile, limits: FileLimits) -> D
                 .at(span, "on this value")
                 .help("leave the tag out; a secret is named under `connections` with `env`, `file` or `command`")
         }
-        Error::UnknownAnchor { .. } => {
-            Diagnostic::error("yaml-alias", "this alias names an anchor that does not exist")
-                .at(span, "no `&…` with this name stands above")
-                .help(
-                    "a text that begins with `*` must stand in quotes, such as `\"*.example.com\"`",
-                )
-        }
+        Error::UnknownAnchor { .. } => unknown_anchor(span, file),
         Error::RecursiveReferencesRequireWeakTypes { .. } => {
             Diagnostic::error("yaml-alias", "an alias stands inside its own anchor")
                 .at(span, "this would have no end")
@@ -57,6 +51,23 @@ pub(crate) fn explain(error: &Error, file: &SourceFile, limits: FileLimits) -> D
         }
         other => syntax(other, span, file),
     }
+}
+
+/// Nearly always it is no alias at all, but a wildcard name without its quotes.
+fn unknown_anchor(span: Span, file: &SourceFile) -> Diagnostic {
+    let rest = &file.text()[span.start.min(file.text().len())..];
+    let ends = |c: char| c.is_whitespace() || [',', ']', '}', '#'].contains(&c);
+    let word = rest[..rest.find(ends).unwrap_or(rest.len())].trim_end_matches(':');
+    let whole = file.clamp(Span::new(span.start, span.start + word.len()));
+    let is_name = |c: char| c.is_alphanumeric() || ['.', '-', '_'].contains(&c);
+    if word.starts_with("*.") && word[1..].chars().all(is_name) {
+        return Diagnostic::error("yaml-alias", format!("`{word}` must stand in quotes"))
+            .at(whole, "without them, a `*` in YAML refers to an anchor `&…`")
+            .suggest(whole, format!("\"{word}\""), "put it in quotes");
+    }
+    Diagnostic::error("yaml-alias", "this alias names an anchor that does not exist")
+        .at(whole, "no `&…` with this name stands above")
+        .help("a text that begins with `*` must stand in quotes, such as `\"*.example.com\"`")
 }
 
 fn budget(breach: &BudgetBreach, span: Span, limits: FileLimits) -> Diagnostic {

@@ -5,6 +5,7 @@
 //! [`Inventory`], or everything that is wrong with it; [`Limit`] picks targets out of it. All of it is
 //! pure: who has the files and the compiled plans hands them over.
 
+mod gaps;
 mod limit;
 mod list_file;
 mod model;

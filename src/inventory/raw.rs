@@ -34,6 +34,8 @@ pub struct InventoryFile {
     pub(super) defaults: Vec<(Key, Node)>,
     pub(super) groups: Vec<RawGroup>,
     pub(super) targets: Vec<RawTarget>,
+    /// The columns of a table that are inputs.
+    pub(super) columns: Vec<Key>,
     pub(super) found: Diagnostics,
 }
 
@@ -77,6 +79,7 @@ impl InventoryFile {
             defaults: Vec::new(),
             groups: Vec::new(),
             targets: Vec::new(),
+            columns: Vec::new(),
             found: Diagnostics::new(source),
         };
         match format {

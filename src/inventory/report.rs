@@ -131,14 +131,6 @@ pub(super) fn unknown_group(
     });
 }
 
-pub(super) fn no_plan(target: &Located<TargetName>, decoder: &mut Decoder<'_>) {
-    decoder.push(
-        Diagnostic::error("no-plan", format!("the target `{}` has no plan", target.value))
-            .at(target.span, "nothing says how to get it")
-            .help("name the plan on the command line, or in the inventory with `plan: dv.yaml`"),
-    );
-}
-
 pub(super) fn unknown_plan(
     written: &Located<String>,
     path: &PlanPath,
@@ -158,8 +150,16 @@ pub(super) fn unknown_plan(
     decoder.push(diagnostic.help("the path of a plan is relative to the file that names it"));
 }
 
-/// An input that none of `plans` has.
-pub(super) fn unknown_input(key: &Key, plans: &[&Plan], decoder: &mut Decoder<'_>) {
+/// The columns of a table that are no inputs.
+const COLUMNS: [&str; 3] = ["target", "plan", "groups"];
+
+/// An input that none of `plans` has; as a column it may be meant for something else.
+pub(super) fn unknown_input(
+    key: &Key,
+    plans: &[&Plan],
+    is_column: bool,
+    decoder: &mut Decoder<'_>,
+) {
     let name = shorten(&printable(&key.name), 60);
     let message = match plans {
         [plan] => format!("the plan `{}` has no input `{name}`", printable(&plan.name)),
@@ -167,46 +167,19 @@ pub(super) fn unknown_input(key: &Key, plans: &[&Plan], decoder: &mut Decoder<'_
     };
     let diagnostic = Diagnostic::error("unknown-input", message).at(key.span, "unknown input");
     let known = || plans.iter().flat_map(|plan| plan.inputs.keys()).map(String::as_str);
-    decoder.push(match nearest(&key.name, known()) {
-        Some(near) => diagnostic.suggest(key.span, near, format!("did you mean `{near}`?")),
-        None => diagnostic.help(match known().next() {
-            Some(_) => format!("inputs: {}", list(known())),
-            None => "it has no inputs at all".to_owned(),
-        }),
-    });
-}
-
-pub(super) fn missing_input(
-    target: &Located<TargetName>,
-    name: &str,
-    plan: &Plan,
-    is_common_name: bool,
-    decoder: &mut Decoder<'_>,
-) {
-    let diagnostic = Diagnostic::error(
-        "missing-input",
-        format!("the target `{}` does not say its `{name}`", target.value),
-    );
-    if is_common_name {
-        decoder.push(
-            diagnostic
-                .at(target.span, "this is no domain name that could stand in for it")
-                .help(format!("add `{name}` to its inputs, or name the target by its domain"))
-                .help("an inventory never leaves this to the default of the plan"),
-        );
+    let columns: &[&str] = if is_column { &COLUMNS } else { &[] };
+    if let Some(near) = nearest(&key.name, known().chain(columns.iter().copied())) {
+        decoder.push(diagnostic.suggest(key.span, near, format!("did you mean `{near}`?")));
         return;
     }
-    let input = plan.inputs.get(name);
-    let kind = input.map(|input| input.value_type.to_string()).unwrap_or_default();
-    let meaning = input.and_then(|input| input.description.as_deref());
-    let meaning = meaning.map(|text| format!(": {}", printable(text))).unwrap_or_default();
-    let plan = printable(&plan.name);
-    decoder.push(
-        diagnostic
-            .at(target.span, format!("the plan `{plan}` needs it"))
-            .help(format!("`{name}` ({kind}){meaning}"))
-            .help("give it to the target, to one of its groups, or under `defaults`"),
-    );
+    let diagnostic = diagnostic.help(match known().next() {
+        Some(_) => format!("inputs: {}", list(known())),
+        None => "it has no inputs at all".to_owned(),
+    });
+    decoder.push(match is_column {
+        true => diagnostic.help(format!("columns beside inputs: {}", list(COLUMNS))),
+        false => diagnostic,
+    });
 }
 
 pub(super) fn unused_group(group: &Located<GroupName>, decoder: &mut Decoder<'_>) {

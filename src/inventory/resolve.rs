@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::gaps::{self, Gaps};
 use super::model::{Inventory, PlanPath, Target};
 use super::raw::{Format, InventoryFile, RawGroup, RawTarget};
 use super::report;
 use super::scope::{Contradiction, PreparedPlan, Said, Scope, given, names};
-use super::table_file::LIST_SEPARATOR;
+use super::table_file::{LIST_SEPARATOR, other_separator_in};
 use super::validation;
 use crate::document::Diagnostics;
 use crate::document::decode::{Decoder, Located};
@@ -77,11 +78,14 @@ pub fn resolve(mut files: Vec<InventoryFile>, plans: &Plans) -> Resolution {
         scopes: HashMap::new(),
         paths: HashMap::new(),
         refused: HashSet::new(),
+        gaps: Gaps::default(),
         found,
     };
+    let unread: Vec<bool> = resolver.found.iter().map(Diagnostics::has_errors).collect();
     resolver.hide_secrets();
     resolver.collect_groups();
     let targets = resolver.targets();
+    resolver.tell_gaps(&unread);
     resolver.check_shared_inputs();
     let sources: Vec<SourceFile> = files.iter().map(|file| file.source.clone()).collect();
     let mut found = resolver.found;
@@ -110,6 +114,8 @@ struct Resolver<'f> {
     paths: HashMap<(usize, &'f str), PlanPath>,
     /// Plans that were reported as unknown, by file.
     refused: HashSet<(usize, PlanPath)>,
+    /// What targets leave out.
+    gaps: Gaps<'f>,
     found: Vec<Diagnostics>,
 }
 
@@ -262,10 +268,8 @@ impl<'f> Resolver<'f> {
                 Some(self.known(index, written, path))
             }
             None => {
-                // Once for each file, and not as a consequence of other mistakes in it.
-                let missing = self.plans.fallback.is_none() && self.plans.required;
-                if missing && !self.found[index].has_errors() {
-                    report::no_plan(&raw.name, &mut self.decoder(index));
+                if self.plans.fallback.is_none() && self.plans.required {
+                    self.gaps.plan(index, &raw.name);
                 }
                 self.plans.fallback.clone()
             }
@@ -369,13 +373,22 @@ impl<'f> Resolver<'f> {
             Decoder { file: &self.files[index].source, diagnostics: &mut self.found[index] };
         for (key, node) in &raw.inputs {
             let Some(place) = prepared.places.get(key.name.as_str()).copied() else {
-                report::unknown_input(key, &[prepared.plan], &mut decoder);
+                report::unknown_input(key, &[prepared.plan], is_table, &mut decoder);
                 continue;
             };
             let checker = &prepared.checkers[place];
             let what = || format!("`{}` of target `{}`", key.name, target.value);
             let cell = if is_table { checker.read_cell(node, LIST_SEPARATOR) } else { None };
-            let value = checker.check(cell.as_ref().unwrap_or(node), what, &mut decoder);
+            let node = cell.as_ref().unwrap_or(node);
+            let divided = is_table && checker.lists_words();
+            let other = divided.then(|| other_separator_in(node, &key.name)).flatten();
+            let value = match other {
+                Some(diagnostic) => {
+                    decoder.push(diagnostic);
+                    None
+                }
+                None => checker.check(node, what, &mut decoder),
+            };
             // A value that is wrong was reported; it is not missing as well.
             own.push((place, value.unwrap_or(Value::Null)));
         }
@@ -398,7 +411,7 @@ impl<'f> Resolver<'f> {
     fn check_complete(
         &mut self,
         index: usize,
-        raw: &RawTarget,
+        raw: &'f RawTarget,
         target: &Target,
         contradictions: &[Contradiction],
         prepared: &PreparedPlan<'f>,
@@ -409,12 +422,25 @@ impl<'f> Resolver<'f> {
             let (first, second) = (&contradiction.first, &contradiction.second);
             report::contradiction(input, &raw.name, index, first, second, &mut self.found);
         }
-        for (place, (name, value)) in target.scope.values.iter().enumerate() {
+        let Some(plan) = &target.plan else { return };
+        for (place, (_, value)) in target.scope.values.iter().enumerate() {
             if value.is_none() && !says(place) {
-                let common_name = prepared.common_names.contains(&place);
-                let plan = prepared.plan;
-                report::missing_input(&raw.name, name, plan, common_name, &mut self.decoder(index));
+                self.gaps.input(index, plan, place, &raw.name);
             }
+        }
+    }
+
+    /// Says what targets leave out; that a plan is missing could be a consequence of what could not
+    /// be read.
+    fn tell_gaps(&mut self, unread: &[bool]) {
+        let gaps = std::mem::take(&mut self.gaps);
+        for (index, targets) in gaps.without_plan().filter(|(index, _)| !unread[*index]) {
+            gaps::no_plan(targets, &self.files[index], &mut self.decoder(index));
+        }
+        for (index, plan, input, targets) in gaps.without_input() {
+            let Some(prepared) = self.ready.get(plan).cloned() else { continue };
+            let file = &self.files[index];
+            gaps::no_input(input, targets, &prepared, file, &mut self.decoder(index));
         }
     }
 
@@ -474,7 +500,7 @@ fn unknown_inputs(
     for (key, _) in inputs {
         if !plans.iter().any(|plan| plan.places.contains_key(key.name.as_str())) {
             let plans: Vec<&Plan> = plans.iter().map(|prepared| prepared.plan).collect();
-            report::unknown_input(key, &plans, decoder);
+            report::unknown_input(key, &plans, false, decoder);
         }
     }
 }

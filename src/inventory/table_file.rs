@@ -11,10 +11,14 @@ use crate::document::decode::{Decoder, Located};
 use crate::document::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::node::{Key, Kind, Node};
 use crate::document::source::{SourceFile, Span};
+use crate::document::suggest::nearest;
 use crate::types::{TargetName, printable, shorten};
 
 /// What is between the parts of a list in one cell.
 pub(super) const LIST_SEPARATOR: char = '|';
+
+/// What can be between cells.
+const MARKS: [char; 3] = [',', ';', '\t'];
 
 /// No table is wider; a row costs work for every column.
 const MOST_COLUMNS: usize = 1_000;
@@ -36,6 +40,15 @@ enum Column {
     Nothing,
 }
 
+impl Column {
+    fn input(self) -> Option<Key> {
+        match self {
+            Self::Input(key) => Some(key),
+            Self::Target | Self::Plan | Self::Groups | Self::Nothing => None,
+        }
+    }
+}
+
 /// Reads `file.source` into `file`.
 pub(super) fn read(file: &mut InventoryFile) {
     let source = file.source.clone();
@@ -47,6 +60,7 @@ pub(super) fn read(file: &mut InventoryFile) {
             while let Some(row) = rows.next(&mut decoder) {
                 file.targets.extend(target(&row, &columns, &mut decoder));
             }
+            file.columns = columns.into_iter().filter_map(Column::input).collect();
             if file.targets.is_empty() && !decoder.diagnostics.has_errors() {
                 let end = Span::new(source.text().len(), source.text().len());
                 decoder.push(
@@ -69,7 +83,15 @@ pub(super) fn read(file: &mut InventoryFile) {
 /// What the header uses: names of columns hold none of these.
 fn separator(text: &str) -> char {
     let header = text.lines().find(|line| !is_comment(line)).unwrap_or_default();
-    [',', ';', '\t'].into_iter().find(|mark| header.contains(*mark)).unwrap_or(',')
+    MARKS.into_iter().find(|mark| header.contains(*mark)).unwrap_or(',')
+}
+
+/// A mark as messages call it.
+fn mark_name(mark: char) -> String {
+    match mark {
+        '\t' => "a tab".to_owned(),
+        mark => format!("`{mark}`"),
+    }
 }
 
 fn is_comment(line: &str) -> bool {
@@ -187,17 +209,24 @@ fn columns(header: &[Cell<'_>], decoder: &mut Decoder<'_>) -> Option<Vec<Column>
     }
     let names = |name: &str| header.iter().any(|cell| cell.value == name);
     if !names("target") && !names("common_name") {
+        let diagnostic = Diagnostic::error(
+            "missing-key",
+            "the table has neither a column `target` nor a column `common_name`",
+        );
+        let meant = |cell: &Cell<'_>| {
+            let near = nearest(cell.value.trim(), ["target", "common_name"])?;
+            Some((cell.span, near))
+        };
         let place = header.first().map_or_else(Span::default, |cell| cell.span);
-        decoder.push(
-            Diagnostic::error(
-                "missing-key",
-                "the table has neither a column `target` nor a column `common_name`",
-            )
-            .at(place, "the first row names the columns")
-            .help(
+        let diagnostic = match header.iter().find_map(meant) {
+            Some((span, near)) => diagnostic
+                .at(span, "the first row names the columns, and this one is called otherwise")
+                .suggest(span, near, format!("did you mean `{near}`?")),
+            None => diagnostic.at(place, "the first row names the columns").help(
                 "for example `target,dns_names,groups,plan`; other columns are inputs of the plan",
             ),
-        );
+        };
+        decoder.push(diagnostic);
         return None;
     }
     let column = |(index, cell): (usize, &Cell<'_>)| {
@@ -237,16 +266,23 @@ fn target(row: &[Cell<'_>], columns: &[Column], decoder: &mut Decoder<'_>) -> Op
             Some(beyond) => (beyond.span, "this cell has no column"),
             None => (row.last().map_or(start, |cell| cell.span), "the row ends here"),
         };
-        decoder.push(
-            Diagnostic::error(
-                "table-syntax",
-                format!("a row has {} cells, and the header has {}", row.len(), columns.len()),
-            )
-            .at(place, remark)
-            .help(
-                "a text that holds the separator must stand in quotes; an empty cell is left empty",
-            ),
-        );
+        let count = |cells: usize| format!("{cells} cell{}", if cells == 1 { "" } else { "s" });
+        let message =
+            format!("a row has {}, and the header has {}", count(row.len()), columns.len());
+        let diagnostic = Diagnostic::error("table-syntax", message).at(place, remark);
+        let divided = |mark: &char| row.first().is_some_and(|cell| cell.value.contains(*mark));
+        let other = MARKS.iter().find(|mark| row.len() == 1 && divided(mark));
+        decoder.push(match other {
+            Some(mark) => diagnostic.help(format!(
+                "{} divides this row, and {} the header: the header tells what is between cells",
+                mark_name(*mark),
+                mark_name(separator(decoder.file.text()))
+            )),
+            None => diagnostic.help(format!(
+                "a text that holds {} must stand in quotes; an empty cell is left empty",
+                mark_name(separator(decoder.file.text()))
+            )),
+        });
         return None;
     }
     let cells = || columns.iter().zip(row).filter(|(_, cell)| !cell.value.is_empty());
@@ -291,6 +327,33 @@ fn target(row: &[Cell<'_>], columns: &[Column], decoder: &mut Decoder<'_>) -> Op
     Some(target)
 }
 
+/// The parts of a list in a cell that are divided by something else than [`LIST_SEPARATOR`]; names
+/// and numbers hold none of it.
+fn other_separator(text: &str, span: Span, what: &str) -> Option<Diagnostic> {
+    let between = |c: char| [',', ';'].contains(&c) || c.is_whitespace();
+    let parts: Vec<&str> = text.split(between).filter(|part| !part.is_empty()).collect();
+    let found = match text.chars().find(|c| between(*c) && !c.is_whitespace()) {
+        Some(mark) => format!("`{mark}`"),
+        // A text with blanks may be one that has no business here at all.
+        None if parts.len() > 1 && parts.iter().all(|part| part.contains('.')) => {
+            "blanks".to_owned()
+        }
+        None => return None,
+    };
+    let message = format!("`{LIST_SEPARATOR}` stands between the parts of `{what}` in a cell");
+    Some(
+        Diagnostic::error("table-syntax", message)
+            .at(span, format!("they are divided by {found} here"))
+            .suggest(span, parts.join(&LIST_SEPARATOR.to_string()), "write"),
+    )
+}
+
+/// The same for the first part of a list that hides several.
+pub(super) fn other_separator_in(list: &Node, what: &str) -> Option<Diagnostic> {
+    let Kind::Seq(parts) = &list.kind else { return None };
+    parts.iter().find_map(|part| other_separator(part.as_str()?, part.span, what))
+}
+
 fn groups(cell: &Cell<'_>, target: &mut RawTarget, decoder: &mut Decoder<'_>) {
     let mut start = 0;
     for part in cell.value.split(LIST_SEPARATOR) {
@@ -299,6 +362,10 @@ fn groups(cell: &Cell<'_>, target: &mut RawTarget, decoder: &mut Decoder<'_>) {
         start += part.len() + LIST_SEPARATOR.len_utf8();
         if !name.is_empty() {
             let span = cell.span.part(at..at + name.len());
+            if let Some(diagnostic) = other_separator(name, span, "groups") {
+                decoder.push(diagnostic);
+                continue;
+            }
             push_group(&mut target.groups, Located { value: name, span }, decoder);
         }
     }

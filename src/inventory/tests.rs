@@ -242,6 +242,7 @@ const ONLY_THE_PARSER: &[&str] = &[
     "input_types",
     "input_unknown",
     "plan_missing",
+    "plan_missing_for_several",
     "plan_unknown",
     "plan_with_mistakes",
     "same_names",

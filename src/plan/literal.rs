@@ -63,6 +63,12 @@ impl<'p> InputChecker<'p> {
         }
     }
 
+    /// Whether it is a list of things that hold neither blanks nor commas.
+    pub(crate) fn lists_words(&self) -> bool {
+        let ValueType::List(item) = &self.input.value_type else { return false };
+        matches!(**item, ValueType::Domain | ValueType::Email | ValueType::Integer { .. })
+    }
+
     /// A cell of a table, whose values are all texts, as a value of the input's type: the parts of a
     /// list are separated by `separator`. What a text cannot be is left to [`Self::check`].
     pub(crate) fn read_cell(&self, node: &Node, separator: char) -> Option<Node> {
