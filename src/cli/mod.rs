@@ -32,6 +32,7 @@ mod inputs;
 mod interrupt;
 mod inventory_files;
 mod list;
+mod needed_secrets;
 mod open_files;
 mod outcome;
 mod pause;

@@ -17,6 +17,7 @@ use super::error::CliError;
 use super::exit::ExitCode;
 use super::graph::costs_money;
 use super::inputs;
+use super::needed_secrets::{self, Imitated, SecretSearch};
 use super::plan_file::load_plan;
 use super::preview_asker::Asker;
 use super::preview_summary::{Foreseen, World, summary};
@@ -71,6 +72,9 @@ pub(super) async fn preview(
     let addresses = Addresses::new(&endpoints, arguments.sandbox);
     let steps = subject.evaluate(&answers)?;
     let mut view = view(&subject, &steps, &addresses, arguments.sandbox, asked, &keys);
+    let imitated = Imitated::of(arguments.sandbox, false);
+    let needed = needed_secrets::of_new_run(&plan, &inputs, &target, imitated);
+    view.warn(SecretSearch::default().look(&needed, false).await.warnings());
     let new = NewRun {
         plan: &plan,
         digest: &loaded.stored.digest,

@@ -13,6 +13,7 @@ use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::interrupt::watch_signals;
+use super::needed_secrets::{self, Imitated, SecretSearch};
 use super::outcome::{self, Ending};
 use super::plan_edits::{Replacement, compare};
 use super::same_names::{OrderedNames, Wanted, wanted as wanted_orders};
@@ -117,6 +118,17 @@ async fn go_on(
         && let Some(error) = obstacle_of_replacement(store, run, &engine, &replacement.plan).await?
     {
         return Err(error);
+    }
+    let plan = replacement.as_ref().map_or_else(|| engine.plan(), |replacement| &replacement.plan);
+    let imitated = Imitated::of(header.sandbox, arguments.really_act);
+    let needed = needed_secrets::of_recorded_run(&engine, plan, imitated);
+    let missing = SecretSearch::default().look(&needed, true).await;
+    if let Some(refusal) = missing.refusal().filter(|_| !recorded.may_have_ordered()) {
+        return Err(refusal);
+    }
+    // What is paid for is worth going on for, as far as it goes.
+    for line in missing.excused().chain(missing.needed()) {
+        console.talk(&format!("note: {line}"));
     }
     let session = Session::of_run(state, store, &engine, settings, console).await?;
     let session = session.acting(arguments.really_act);

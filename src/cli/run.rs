@@ -14,6 +14,7 @@ use super::error::CliError;
 use super::exit::ExitCode;
 use super::in_place::in_place;
 use super::interrupt::watch_signals;
+use super::needed_secrets::{self, Imitated, SecretSearch};
 use super::outcome::Ending;
 use super::plan_file::{LoadedPlan, load_plan};
 use super::sandbox_scenario::ChosenScenario;
@@ -105,6 +106,13 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
         }
     }
     header.earlier_runs = runs;
+    let imitated = Imitated::of(arguments.sandbox, arguments.really_act);
+    let needed = needed_secrets::of_new_run(&plan, &header.inputs, &header.target, imitated);
+    let missing = SecretSearch::default().look(&needed, true).await;
+    missing.excused().for_each(|line| console.talk(&format!("note: {line}")));
+    if let Some(refusal) = missing.refusal() {
+        return Err(refusal);
+    }
 
     let observer = progress(console, header.steps.iter());
     let session = if arguments.sandbox {

@@ -1,5 +1,6 @@
 //! From templates to checked parameters: what a step sees, and whether its values have their types.
 
+use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::Engine;
@@ -74,39 +75,42 @@ pub(super) fn known_parameters(step: &Step, context: &Context) -> Map<String, Va
 impl Engine {
     /// The folders that steps which are not done yet will put files into, as far as that is known.
     pub(super) fn destinations(&self) -> Vec<Destination> {
-        let header = &self.state.header;
         let destination = |step: &Step| {
             let signature = find_signature(&step.uses)?;
             let parameter = signature.installs?;
-            if let Some(StepState::Succeeded { .. } | StepState::Skipped) =
-                self.step_state(&step.id)
-            {
-                return None;
-            }
-            let context =
-                Context::before_run(&header.inputs, &header.target, self.outputs_before(step));
-            if let Some(Ok(Some(false))) =
-                step.when.as_ref().map(|when| condition_partly(when, &context))
-            {
-                return None;
-            }
-            let known = |(name, template): (&String, &Template)| {
-                // What is wrong with it is said when the step's turn has come.
-                let Ok(Partly::Known(value)) = render_partly(template, &context) else {
-                    return None;
-                };
-                Some((name.clone(), value))
-            };
-            let parameters: Map<String, Value> = step.with.iter().filter_map(known).collect();
+            let known = |(name, value): (String, Partly)| Some((name, value.known()?.clone()));
+            let parameters: Map<String, Value> =
+                self.parameters_ahead(step)?.into_iter().filter_map(known).collect();
             let folder = parameters.get(parameter)?.as_str()?.to_owned();
             Some(Destination {
                 folder,
-                target: header.target.clone(),
+                target: self.state.header.target.clone(),
                 parameters,
                 brings_pem: signature.brings_pem(),
             })
         };
         self.plan.steps.values().filter_map(destination).collect()
+    }
+
+    /// The parameters of a step that may still run, as far as they are known; none when it is done,
+    /// or will be skipped. `step` may be of a plan that the run is to follow from here on.
+    pub fn parameters_ahead(&self, step: &Step) -> Option<IndexMap<String, Partly>> {
+        if let Some(StepState::Succeeded { .. } | StepState::Skipped) = self.step_state(&step.id) {
+            return None;
+        }
+        let header = &self.state.header;
+        let outputs = self.outputs_before(step);
+        let context = Context::before_run(&header.inputs, &header.target, outputs);
+        if let Some(Ok(Some(false))) =
+            step.when.as_ref().map(|when| condition_partly(when, &context))
+        {
+            return None;
+        }
+        // What is wrong with a parameter is said when the step's turn has come.
+        let known = |(name, template): (&String, &Template)| {
+            Some((name.clone(), render_partly(template, &context).ok()?))
+        };
+        Some(step.with.iter().filter_map(known).collect())
     }
 
     /// The outputs that the step's templates can read, as far as they are settled. Whatever they

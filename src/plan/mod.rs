@@ -24,6 +24,7 @@ mod render;
 mod scan;
 mod schedule;
 mod schema;
+mod secret_parameters;
 mod signature;
 mod template;
 mod value_type;
@@ -45,6 +46,7 @@ pub use policy::{OnTimeout, PassingFailure, PollPolicy, RetryPolicy};
 pub use render::{Context, RenderError, evaluate_condition, render};
 pub use schedule::{LONGEST_SOLD_DAYS, ValidityLimit, ValiditySchedule};
 pub use schema::plan_schema;
+pub use secret_parameters::{NamedSecret, may_name_secrets, named_secrets};
 pub use signature::{
     Breach, Given, Repeat, Rule, Signature, Undoing, find as find_signature, names_differ,
     nearest_action, signatures,

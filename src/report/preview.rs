@@ -176,11 +176,22 @@ impl PreviewView {
         let texts = [&earlier.message].into_iter().chain(&earlier.hints);
         let rows: Vec<Row> =
             texts.map(|text| Row { name: name.to_owned(), text: text.clone() }).collect();
+        self.put_in(rows);
+        self.earlier = Some(earlier);
+        effect == EarlierEffect::Refused
+    }
+
+    /// Puts in what a person has to see to before the run.
+    pub fn warn(&mut self, texts: Vec<String>) {
+        let row = |text| Row { name: WARNING.to_owned(), text };
+        self.put_in(texts.into_iter().map(row).collect());
+    }
+
+    /// Puts rows behind the one that counts the orders.
+    fn put_in(&mut self, rows: Vec<Row>) {
         let at = self.summary.iter().position(|row| row.name != ORDERS);
         let at = at.unwrap_or(self.summary.len());
         self.summary.splice(at..at, rows);
-        self.earlier = Some(earlier);
-        effect == EarlierEffect::Refused
     }
 
     /// The lines for people.

@@ -182,7 +182,7 @@ steps:
         command.envs(passphrase.map(|passphrase| ("KEYSTORE_PASSPHRASE", passphrase)));
         finish(command)
     };
-    let _ = run(None).expect_code(1).expect_talk("`KEYSTORE_PASSPHRASE` is not set");
+    let _ = run(None).expect_code(2).expect_talk("`KEYSTORE_PASSPHRASE` is not set");
     let _ = run(Some("schlüssel")).expect_code(1).expect_talk("not printable ASCII");
     assert!(!project.path().join("keystores").exists());
     let done = run(Some(PASSPHRASE)).expect_code(0);

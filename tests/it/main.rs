@@ -26,6 +26,7 @@ mod interruption;
 mod inventory_manual;
 mod many_resumed;
 mod many_targets;
+mod needed_secrets;
 mod outage;
 mod pause;
 mod preview;

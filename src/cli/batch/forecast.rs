@@ -13,6 +13,7 @@ use super::super::console::Console;
 use super::super::error::CliError;
 use super::super::exit::ExitCode;
 use super::super::inventory_files::{LoadedInventory, Turns, load_inventory};
+use super::super::needed_secrets::Imitated;
 use super::super::state_directory::StateDirectory;
 use super::choice::{self, Choice, Choices};
 use super::effort::{Effort, ForeseenOrder, effort};
@@ -22,7 +23,7 @@ use super::{Request, no_effect, read_limit, read_policy, refuse_one_target};
 use crate::driver::BatchSettings;
 use crate::inventory::Target;
 use crate::report::forecast::{Forecast, ForecastLine, Weight};
-use crate::report::preview::{Count, Row};
+use crate::report::preview::{Count, Row, WARNING};
 use crate::store::Store;
 use crate::types::Timestamp;
 use crate::upkeep::{Decision, StartReason};
@@ -38,6 +39,8 @@ struct ForecastView<'a> {
     /// About how many requests, the lists of all certificates aside.
     about_requests: u32,
     turns: &'a [Turn],
+    /// What a person has to see to before the runs.
+    warnings: &'a [String],
     targets: Vec<TargetView<'a>>,
 }
 
@@ -96,8 +99,8 @@ pub(in crate::cli) async fn preview_inventory(
     let plans = choice::store_plans(&loaded, console)?;
     let state = StateDirectory::find(&arguments.state)?;
     let mut choices = Choices::of(&loaded, &plans, &request, arguments.sandbox)?;
-    let store = state.open_for_looking()?;
-    let store = store.as_deref().map(|store| store as &dyn Store);
+    let opened = state.open_for_looking()?;
+    let store = opened.as_deref().map(|store| store as &dyn Store);
     if let Some(store) = store {
         choices.decide(store, &request.policy, batch.apply_drift).await?;
     }
@@ -108,6 +111,8 @@ pub(in crate::cli) async fn preview_inventory(
     }
     let sums = Sums::of(&foreseen, &loaded);
     let endpoint = endpoint(&choices, &settings)?;
+    let imitated = Imitated::of(arguments.sandbox, false);
+    let warnings = choices.missing_secrets(opened.as_deref(), imitated, false).await?.warnings();
     match arguments.output.output {
         OutputFormat::Json => console.json(&ForecastView {
             sandbox: arguments.sandbox,
@@ -116,13 +121,14 @@ pub(in crate::cli) async fn preview_inventory(
             products: &sums.products,
             about_requests: sums.requests,
             turns: &sums.turns,
+            warnings: &warnings,
             targets: foreseen.iter().map(Foreseen::view).collect(),
         })?,
         OutputFormat::Text => {
             let forecast = Forecast {
                 headline: plan_of_work(&choices),
                 lines: lines(&foreseen),
-                sums: sums.rows(endpoint.as_deref(), arguments.sandbox),
+                sums: sums.rows(endpoint.as_deref(), arguments.sandbox, &warnings),
             };
             for line in forecast.lines(console.out_style(), batch.all) {
                 console.data(&line);
@@ -302,10 +308,11 @@ impl Sums {
         sums
     }
 
-    fn rows(&self, endpoint: Option<&str>, sandbox: bool) -> Vec<Row> {
+    fn rows(&self, endpoint: Option<&str>, sandbox: bool, warnings: &[String]) -> Vec<Row> {
         let mut rows = Vec::new();
         let mut push = |name: &str, text: String| rows.push(Row { name: name.to_owned(), text });
         push("orders", self.orders_text(sandbox));
+        warnings.iter().for_each(|warning| push(WARNING, warning.clone()));
         match endpoint {
             _ if sandbox => push("from", "the embedded sandbox, no real CA".to_owned()),
             Some(endpoint) => push("from", endpoint.to_owned()),

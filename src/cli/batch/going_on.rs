@@ -16,6 +16,7 @@ use super::super::console::Console;
 use super::super::error::CliError;
 use super::super::exit::ExitCode;
 use super::super::interrupt::watch_signals;
+use super::super::needed_secrets::SecretSearch;
 use super::super::open_files;
 use super::super::sandbox_scenario::SCENARIO;
 use super::super::session::Session;
@@ -87,6 +88,7 @@ pub(in crate::cli) async fn go_on_with_many(
 ) -> Result<ExitCode, CliError> {
     let began_at = Timestamp::now();
     open_files::allow_many(DEFAULT_JOBS.min(runs.len()), None)?;
+    let search = SecretSearch::default();
     let place = Place {
         state,
         store,
@@ -94,6 +96,8 @@ pub(in crate::cli) async fn go_on_with_many(
         use_current_plan: arguments.use_current_plan,
         // A thousand explanations of one edited file help nobody.
         explain: arguments.use_current_plan || runs.len() <= EXPLAINED,
+        really_act: arguments.really_act,
+        search: &search,
     };
     let (mut outcomes, worlds, expected) = take_up(&runs, arguments.wait.wait, &place).await?;
     let members = || worlds.values().flat_map(|party| &party.members);

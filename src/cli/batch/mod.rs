@@ -17,6 +17,7 @@ mod outcome;
 mod outlook;
 mod plan_of_work;
 mod recap;
+mod secrets;
 mod taking_up;
 mod twins;
 
@@ -29,6 +30,7 @@ use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::inventory_files::{Turns, load_inventory};
+use super::needed_secrets::Imitated;
 use super::open_files;
 use super::state_directory::StateDirectory;
 use crate::driver::{Allowance, BatchSettings, FailureLimit, WaveSize};
@@ -113,6 +115,12 @@ pub(super) async fn run_inventory(
     open_files::allow_many(jobs.min(meant), Some("--jobs"))?;
     choices.lock(&state);
     choices.decide_again(store.as_ref(), &request.policy, arguments.batch.apply_drift).await?;
+    let imitated = Imitated::of(arguments.sandbox, arguments.really_act);
+    let missing = choices.missing_secrets(Some(&store), imitated, true).await?;
+    missing.excused().for_each(|line| console.talk(&format!("note: {line}")));
+    if let Some(refusal) = missing.refusal() {
+        return Err(refusal);
+    }
     if !arguments.sandbox && !arguments.batch.yes {
         let look = "`certplan preview --inventory …` shows what would be ordered";
         confirm_orders(choices.orders(), arguments.batch.max_orders, look, console)?;

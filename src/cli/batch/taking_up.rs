@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::console::Console;
 use super::super::error::CliError;
 use super::super::exit::ExitCode;
+use super::super::needed_secrets::{Imitated, SecretSearch, of_recorded_run};
 use super::super::plan_edits::{Replacement, compare};
 use super::super::resume::{load, obstacle, obstacle_of_replacement};
 use super::super::session::{holder, lock};
@@ -26,6 +27,8 @@ pub(super) struct Place<'a> {
     pub(super) use_current_plan: bool,
     /// Whether to say what an edited plan means for each run.
     pub(super) explain: bool,
+    pub(super) really_act: bool,
+    pub(super) search: &'a SecretSearch,
 }
 
 /// A run that goes on.
@@ -93,7 +96,9 @@ impl Place<'_> {
                 if let Some(error) = obstacle(self.store, &run.id, &engine).await? {
                     return Err(error);
                 }
-                Hold::Ours(lock, self.replacement(&run.id, &engine).await?.map(Box::new))
+                let replacement = self.replacement(&run.id, &engine).await?;
+                self.refuse_without_secrets(&engine, replacement.as_ref()).await?;
+                Hold::Ours(lock, replacement.map(Box::new))
             }
             None => Hold::Busy,
         };
@@ -119,6 +124,22 @@ impl Place<'_> {
         Ok(replacement)
     }
 
+    /// A run that has not ordered goes on only when every secret is there that its steps will need.
+    async fn refuse_without_secrets(
+        &self,
+        engine: &Engine,
+        replacement: Option<&Replacement>,
+    ) -> Result<(), CliError> {
+        let state = engine.state();
+        if state.may_have_ordered() {
+            return Ok(());
+        }
+        let plan = replacement.map_or_else(|| engine.plan(), |replacement| &replacement.plan);
+        let imitated = Imitated::of(state.header.sandbox, self.really_act);
+        let needed = of_recorded_run(engine, plan, imitated);
+        self.search.look(&needed, true).await.refusal().map_or(Ok(()), Err)
+    }
+
     /// The run as the batch drives it, in a world of its own; or why it cannot go on.
     pub(super) async fn ready(&self, member: Member, driver: &Driver) -> Result<BatchRun, Outcome> {
         let Member { run, key, hold, .. } = member;
@@ -134,10 +155,20 @@ impl Place<'_> {
                 let (state, store) = (self.state.clone(), Arc::clone(self.store));
                 let (console, driver) = (self.console.clone(), driver.clone());
                 let (explain, use_current_plan) = (self.explain, self.use_current_plan);
+                let (really_act, search) = (self.really_act, self.search.clone());
                 let id = run.clone();
                 let turn = async move {
                     let (state, store, console) = (&state, &store, &console);
-                    let place = Place { state, store, console, use_current_plan, explain };
+                    let search = &search;
+                    let place = Place {
+                        state,
+                        store,
+                        console,
+                        use_current_plan,
+                        explain,
+                        really_act,
+                        search,
+                    };
                     place.turn(&id, &key, &driver).await.map_err(|error| error.message)
                 };
                 Ok(BatchRun::waiting(run, Box::pin(turn)))
@@ -158,7 +189,9 @@ impl Place<'_> {
         if let Some(error) = obstacle(self.store, run, &engine).await? {
             return Err(error);
         }
-        follow(driver, run, self.replacement(run, &engine).await?).await?;
+        let replacement = self.replacement(run, &engine).await?;
+        self.refuse_without_secrets(&engine, replacement.as_ref()).await?;
+        follow(driver, run, replacement).await?;
         Ok(lock)
     }
 }
