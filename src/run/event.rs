@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::intent::Intent;
 use super::outcome::{Candidate, Observation, ParkReason, StepError};
+use super::tagged::tagged_enum;
 use crate::types::{CertificateId, RunId, StepId, Timestamp};
 
 /// Parameters or outputs of a step. They go from event to state to command and are never changed, so
@@ -28,159 +29,160 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// What can happen in a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum EventKind {
-    /// The run was created. Always the first event, and only the first.
-    RunStarted(RunHeader),
-    /// A later program took the run up again.
-    RunResumed {
-        /// Name and version of the program.
-        program: String,
-    },
-    /// What has not begun follows another plan from here on.
-    PlanReplaced {
-        /// The plan.
-        plan: PlanReference,
-        /// Its steps, in its order; the steps that have begun are among them.
-        steps: Vec<StepId>,
-        /// The values of its inputs, defaults included.
-        inputs: Map<String, Value>,
-    },
-    /// The condition of a step is false; its dependents go on without it.
-    StepSkipped {
-        /// The step.
-        step: StepId,
-    },
-    /// An attempt began: its parameters are known, nothing was sent yet.
-    StepStarted {
-        /// The step.
-        step: StepId,
-        /// The attempt, counted from 1 over the whole run.
-        attempt: u32,
-        /// The rendered parameters, without secrets.
-        parameters: Values,
-        /// For a waiting step: when it stops waiting.
-        deadline: Option<Timestamp>,
-    },
-    /// What a step is about to send exactly once. From here on its outcome may be unknown.
-    IntentRecorded {
-        /// The step.
-        step: StepId,
-        /// What will be sent, and what was there before.
-        intent: Intent,
-    },
-    /// The server refused what was sent, for certain: nothing came of it.
-    IntentWithdrawn {
-        /// The step.
-        step: StepId,
-    },
-    /// What was sent is there, and is no certificate: it is found again by what it is, and nothing
-    /// is in question any more.
-    IntentSettled {
-        /// The step.
-        step: StepId,
-    },
-    /// A waiting step looked, and it is not there yet. Recorded when what it saw is new.
-    StepWaiting {
-        /// The step.
-        step: StepId,
-        /// What it saw.
-        observation: Observation,
-        /// When it looks again.
-        next_look: Timestamp,
-    },
-    /// An attempt failed for a passing reason.
-    AttemptFailed {
-        /// The step.
-        step: StepId,
-        /// Why.
-        error: StepError,
-        /// When the next attempt begins.
-        retry_at: Timestamp,
-    },
-    /// What was sent may or may not have been carried out; the server will be asked.
-    OutcomeUnknown {
-        /// The step.
-        step: StepId,
-        /// Why nothing is known.
-        error: StepError,
-        /// When the server is asked.
-        look_at: Timestamp,
-        /// How many looks in a row have found nothing.
-        looks_without_finding: u32,
-    },
-    /// The run has its certificate id, for good.
-    CertificateBound {
-        /// The step that ordered or found it.
-        step: StepId,
-        /// The id.
-        certificate_id: CertificateId,
-        /// How it came to the run.
-        binding: BindingKind,
-    },
-    /// A step is done.
-    StepSucceeded {
-        /// The step.
-        step: StepId,
-        /// What other steps read.
-        output: Values,
-    },
-    /// A step failed, and is not tried again by itself.
-    StepFailed {
-        /// The step.
-        step: StepId,
-        /// Why.
-        error: StepError,
-    },
-    /// A step waits for something outside; `resume` goes on.
-    StepParked {
-        /// The step.
-        step: StepId,
-        /// For what, and what to do.
-        reason: ParkReason,
-    },
-    /// A step sent something, and what became of it cannot be decided by a program.
-    StepInDoubt {
-        /// The step.
-        step: StepId,
-        /// Why.
-        message: String,
-        /// The certificates that it could be.
-        candidates: Vec<Candidate>,
-    },
-    /// A step cannot start because one that it needs failed.
-    StepBlocked {
-        /// The step.
-        step: StepId,
-        /// The step that failed or is blocked itself.
-        by: StepId,
-    },
-    /// A step will be done again from its beginning.
-    StepReopened {
-        /// The step.
-        step: StepId,
-        /// Why.
-        reason: ReopenReason,
-    },
-    /// Nothing is left to do for now; `resume` goes on.
-    RunPaused {
-        /// Why.
-        reason: PauseReason,
-    },
-    /// Nothing is left to do.
-    RunFinished {
-        /// How it ended.
-        result: RunResult,
-    },
-    /// A person ended the run on our side. Always the last event: nothing is done for it any more.
-    RunCancelled {
-        /// Name and version of the program.
-        program: String,
-        /// Why, in the person's words.
-        reason: Option<String>,
-    },
+tagged_enum! {
+    /// What can happen in a run.
+    #[derive(Debug, Clone, PartialEq)]
+    pub enum EventKind {
+        /// The run was created. Always the first event, and only the first.
+        RunStarted(RunHeader),
+        /// A later program took the run up again.
+        RunResumed {
+            /// Name and version of the program.
+            program: String,
+        },
+        /// What has not begun follows another plan from here on.
+        PlanReplaced {
+            /// The plan.
+            plan: PlanReference,
+            /// Its steps, in its order; the steps that have begun are among them.
+            steps: Vec<StepId>,
+            /// The values of its inputs, defaults included.
+            inputs: Map<String, Value>,
+        },
+        /// The condition of a step is false; its dependents go on without it.
+        StepSkipped {
+            /// The step.
+            step: StepId,
+        },
+        /// An attempt began: its parameters are known, nothing was sent yet.
+        StepStarted {
+            /// The step.
+            step: StepId,
+            /// The attempt, counted from 1 over the whole run.
+            attempt: u32,
+            /// The rendered parameters, without secrets.
+            parameters: Values,
+            /// For a waiting step: when it stops waiting.
+            deadline: Option<Timestamp>,
+        },
+        /// What a step is about to send exactly once. From here on its outcome may be unknown.
+        IntentRecorded {
+            /// The step.
+            step: StepId,
+            /// What will be sent, and what was there before.
+            intent: Intent,
+        },
+        /// The server refused what was sent, for certain: nothing came of it.
+        IntentWithdrawn {
+            /// The step.
+            step: StepId,
+        },
+        /// What was sent is there, and is no certificate: it is found again by what it is, and nothing
+        /// is in question any more.
+        IntentSettled {
+            /// The step.
+            step: StepId,
+        },
+        /// A waiting step looked, and it is not there yet. Recorded when what it saw is new.
+        StepWaiting {
+            /// The step.
+            step: StepId,
+            /// What it saw.
+            observation: Observation,
+            /// When it looks again.
+            next_look: Timestamp,
+        },
+        /// An attempt failed for a passing reason.
+        AttemptFailed {
+            /// The step.
+            step: StepId,
+            /// Why.
+            error: StepError,
+            /// When the next attempt begins.
+            retry_at: Timestamp,
+        },
+        /// What was sent may or may not have been carried out; the server will be asked.
+        OutcomeUnknown {
+            /// The step.
+            step: StepId,
+            /// Why nothing is known.
+            error: StepError,
+            /// When the server is asked.
+            look_at: Timestamp,
+            /// How many looks in a row have found nothing.
+            looks_without_finding: u32,
+        },
+        /// The run has its certificate id, for good.
+        CertificateBound {
+            /// The step that ordered or found it.
+            step: StepId,
+            /// The id.
+            certificate_id: CertificateId,
+            /// How it came to the run.
+            binding: BindingKind,
+        },
+        /// A step is done.
+        StepSucceeded {
+            /// The step.
+            step: StepId,
+            /// What other steps read.
+            output: Values,
+        },
+        /// A step failed, and is not tried again by itself.
+        StepFailed {
+            /// The step.
+            step: StepId,
+            /// Why.
+            error: StepError,
+        },
+        /// A step waits for something outside; `resume` goes on.
+        StepParked {
+            /// The step.
+            step: StepId,
+            /// For what, and what to do.
+            reason: ParkReason,
+        },
+        /// A step sent something, and what became of it cannot be decided by a program.
+        StepInDoubt {
+            /// The step.
+            step: StepId,
+            /// Why.
+            message: String,
+            /// The certificates that it could be.
+            candidates: Vec<Candidate>,
+        },
+        /// A step cannot start because one that it needs failed.
+        StepBlocked {
+            /// The step.
+            step: StepId,
+            /// The step that failed or is blocked itself.
+            by: StepId,
+        },
+        /// A step will be done again from its beginning.
+        StepReopened {
+            /// The step.
+            step: StepId,
+            /// Why.
+            reason: ReopenReason,
+        },
+        /// Nothing is left to do for now; `resume` goes on.
+        RunPaused {
+            /// Why.
+            reason: PauseReason,
+        },
+        /// Nothing is left to do.
+        RunFinished {
+            /// How it ended.
+            result: RunResult,
+        },
+        /// A person ended the run on our side. Always the last event: nothing is done for it any more.
+        RunCancelled {
+            /// Name and version of the program.
+            program: String,
+            /// Why, in the person's words.
+            reason: Option<String>,
+        },
+    }
 }
 
 /// What a run is: fixed by its first event.

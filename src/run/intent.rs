@@ -6,21 +6,23 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::tagged::tagged_enum;
 use crate::types::{CertificateId, DomainName, OrganizationId, Timestamp};
 
 /// What the key of an organization begins with. No name of a certificate has a space in it.
 const AN_ORGANIZATION: &str = "the organization ";
 
-/// What is about to be sent exactly once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Intent {
-    /// An order of a certificate (contract A.13, row 1).
-    Order(OrderIntent),
-    /// Another certificate of an order that is there (contract A.13, row 4).
-    Reissue(ReissueIntent),
-    /// A new organization (contract A.13, row 9).
-    Organization(OrganizationIntent),
+tagged_enum! {
+    /// What is about to be sent exactly once.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub enum Intent {
+        /// An order of a certificate (contract A.13, row 1).
+        Order(OrderIntent),
+        /// Another certificate of an order that is there (contract A.13, row 4).
+        Reissue(ReissueIntent),
+        /// A new organization (contract A.13, row 9).
+        Organization(OrganizationIntent),
+    }
 }
 
 /// An order, and which certificates there were before it.

@@ -7,6 +7,7 @@ mod intent;
 mod outcome;
 mod put_back;
 mod state;
+mod tagged;
 mod transition;
 
 pub use event::{
