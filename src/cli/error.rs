@@ -47,6 +47,9 @@ impl From<StoreError> for CliError {
         let hint = match &error {
             StoreError::NoSuchRun(_) => Some("`certplan status` lists all runs"),
             StoreError::Newer { .. } => Some("use the newer certplan that wrote it"),
+            StoreError::Older { .. } => {
+                Some("any command does so where it may write, or on a copy of the folder")
+            }
             StoreError::Foreign { .. } => {
                 Some("name another folder with `--state-dir`; the file was left as it is")
             }

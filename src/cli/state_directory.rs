@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::arguments::StateArguments;
 use super::error::CliError;
 use crate::api::budget::PauseFile;
-use crate::store::{RunSummary, SqliteStore, Store, TargetLocks};
+use crate::store::{RunSummary, SqliteStore, Store, StoreError, TargetLocks};
 
 /// The folder's name when none is given.
 const NAME: &str = ".certplan";
@@ -61,7 +61,10 @@ impl StateDirectory {
         self.open_existing().or_else(|error| {
             // Whatever else is wrong with the file, the first reason is the better one.
             let looked = SqliteStore::open_read_only(&self.path.join("state.db"));
-            looked.map(|store| Some(Arc::new(store))).map_err(|_| error)
+            looked.map(|store| Some(Arc::new(store))).map_err(|second| match second {
+                StoreError::Older { .. } => second.into(),
+                _ => error,
+            })
         })
     }
 

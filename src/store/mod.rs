@@ -249,6 +249,16 @@ pub enum StoreError {
         /// The newest number that this program knows.
         known: i64,
     },
+    /// The file is of an older program, and cannot be read before it is brought up to date.
+    #[error("`{path}` has format {found} and has to be brought up to format {known}, which needs leave to write", path = path.display())]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its format number.
+        found: i64,
+        /// The number that it would get.
+        known: i64,
+    },
     /// The file is not ours.
     #[error("`{path}` is not a certplan state file", path = path.display())]
     Foreign {

@@ -23,7 +23,7 @@ fn database(project: &Project) -> rusqlite::Connection {
 fn a_damaged_run_stops_its_own_target_alone_and_is_shown_as_damaged() {
     let (world, project) = (World::live(), project());
     let damaged = run_for(&project, &world, "a.example.com");
-    let damage = "UPDATE events SET body = '{}' WHERE run = ?1 AND sequence = 3";
+    let damage = "UPDATE events SET body = '{}' WHERE sequence = 3 AND run = (SELECT number FROM runs WHERE id = ?1)";
     assert_eq!(database(&project).execute(damage, [&damaged]).unwrap(), 1);
 
     project.write("names.txt", "a.example.com\nb.example.net\n");

@@ -157,8 +157,10 @@ impl Slots {
     /// writing it is not done, or never will be.
     fn read_on(&mut self) -> io::Result<()> {
         let line = usize::try_from(LINE).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; line * LINES_READ];
+        let mut bytes = Vec::new();
         while self.file.metadata()?.len() / LINE > self.lines {
+            // Mostly there is nothing to read, and making room costs more than looking.
+            bytes.resize(line * LINES_READ, 0);
             let read = self.file.read_at(&mut bytes, self.lines.saturating_mul(LINE))?;
             for text in bytes.get(..read).unwrap_or_default().chunks_exact(line) {
                 if let Some(key) = text.first_chunk::<CHECKSUM>() {

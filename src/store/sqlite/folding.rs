@@ -1,12 +1,11 @@
-//! Reads many runs at once. All of them: one query, in the order of the file, and as many threads that fold as
-//! there are processors.
+//! Reads many runs at once. All of them: one query, in the order of the file, and as many threads
+//! that fold as there are processors; each has some of the runs, and all their events.
 //!
 //! One query for each run costs more than reading its events, and decoding them costs more than
 //! both.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use rusqlite::Connection;
@@ -17,37 +16,87 @@ use crate::run::{Event, RunState};
 use crate::store::{FoldedRun, StoreError};
 use crate::types::RunId;
 
-/// So many runs are handed over at a time.
-const RUNS_IN_A_BUNDLE: usize = 64;
+/// So many bytes of events are handed over at a time.
+const BUNDLE: usize = 256 * 1024;
 
 /// More threads than this wait for the file.
 const MOST_THREADS: usize = 8;
 
-/// The stored events of one run, as texts one behind the other.
-struct Story {
-    run: String,
+/// Stored events, as texts one behind the other, each with the number of its run.
+#[derive(Default)]
+struct Bundle {
     text: String,
-    ends: Vec<usize>,
+    ends: Vec<(i64, usize)>,
 }
 
-impl Story {
-    fn push(&mut self, body: &str) {
+impl Bundle {
+    fn push(&mut self, run: i64, body: &str) {
         self.text.push_str(body);
-        self.ends.push(self.text.len());
+        self.ends.push((run, self.text.len()));
+    }
+
+    fn events(&self) -> impl Iterator<Item = (i64, &str)> {
+        let mut start = 0;
+        self.ends.iter().map(move |(run, end)| {
+            let body = self.text.get(start..*end).unwrap_or_default();
+            start = *end;
+            (*run, body)
+        })
+    }
+}
+
+/// What is known of a run so far. Whatever is wrong with it is said once, and what comes behind is
+/// not looked at.
+#[derive(Default)]
+struct Folding(Option<Result<RunState, StoreError>>);
+
+impl Folding {
+    fn take_in(&mut self, run: &str, body: &str) {
+        let state = match self.0.take() {
+            Some(Err(error)) => Err(error),
+            Some(Ok(state)) => next(run, Some(state), body),
+            None => next(run, None, body),
+        };
+        self.0 = Some(state);
+    }
+
+    fn end(self, run: &str) -> FoldedRun {
+        let id = RunId::parse(run)?;
+        self.0.unwrap_or(Err(StoreError::NoSuchRun(id)))
+    }
+}
+
+fn next(run: &str, state: Option<RunState>, body: &str) -> FoldedRun {
+    let corrupt =
+        |error: &dyn ToString| StoreError::corrupt(format!("run `{run}`"), error.to_string());
+    let event: Event = serde_json::from_str(body).map_err(|error| corrupt(&error))?;
+    match state {
+        None => RunState::begin(&event).map_err(|error| corrupt(&error)),
+        Some(mut state) => {
+            state.apply(&event).map_err(|error| corrupt(&error))?;
+            Ok(state)
+        }
     }
 }
 
 /// The state of every run, or why it has none, by the run's id.
 pub(super) fn fold_all(connection: &Connection) -> Result<HashMap<String, FoldedRun>, ReadError> {
     let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
-    let (sender, receiver) = sync_channel(threads * 2);
-    let receiver = Mutex::new(receiver);
+    let mut statement = connection.prepare("SELECT number, id FROM runs")?;
+    let ids = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let ids: HashMap<i64, String> = ids.collect::<Result<_, _>>()?;
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(&receiver))).collect();
-        let read = read_stories(connection, &sender);
-        // Without the sender the workers come to their end.
-        drop(sender);
-        let mut folded = HashMap::new();
+        let (mut senders, mut workers) = (Vec::new(), Vec::new());
+        for _ in 0..threads {
+            let (sender, bundles) = sync_channel(2);
+            senders.push(sender);
+            let ids = &ids;
+            workers.push(scope.spawn(move || work(ids, &bundles)));
+        }
+        let read = read_events(connection, &senders);
+        // Without the senders the workers come to their end.
+        drop(senders);
+        let mut folded = HashMap::with_capacity(ids.len());
         for worker in workers {
             match worker.join() {
                 Ok(part) => folded.extend(part),
@@ -64,82 +113,65 @@ pub(super) fn fold_for(
     first: &str,
     folded: &mut BTreeMap<String, FoldedRun>,
 ) -> Result<(), ReadError> {
-    let runs = format!("SELECT run FROM events WHERE {IS_INTENT} AND {FIRST_NAME} = ?1");
+    let runs = format!(
+        "SELECT runs.id FROM events JOIN runs ON runs.number = events.run \
+         WHERE {IS_INTENT} AND {FIRST_NAME} = ?1"
+    );
     let mut runs = connection.prepare_cached(&runs)?;
     let runs = runs.query_map([first], |row| row.get::<_, String>(0))?;
-    let mut events =
-        connection.prepare_cached("SELECT body FROM events WHERE run = ?1 ORDER BY sequence")?;
+    let mut events = connection.prepare_cached(
+        "SELECT body FROM events WHERE run = (SELECT number FROM runs WHERE id = ?1) \
+         ORDER BY sequence",
+    )?;
     for run in runs.collect::<Result<BTreeSet<String>, _>>()? {
         if folded.contains_key(&run) {
             continue;
         }
-        let mut story = Story { run, text: String::new(), ends: Vec::new() };
-        let mut bodies = events.query([&story.run])?;
+        let mut folding = Folding::default();
+        let mut bodies = events.query([&run])?;
         while let Some(row) = bodies.next()? {
-            story.push(
-                row.get_ref(0)?.as_str().map_err(|error| StoreError::corrupt("an event", error))?,
-            );
+            let body = row.get_ref(0)?.as_str();
+            folding.take_in(&run, body.map_err(|error| StoreError::corrupt("an event", error))?);
         }
-        let state = fold(&story);
-        folded.insert(story.run, state);
+        let state = folding.end(&run);
+        folded.insert(run, state);
     }
     Ok(())
 }
 
-fn read_stories(connection: &Connection, sender: &SyncSender<Vec<Story>>) -> Result<(), ReadError> {
-    let mut statement =
-        connection.prepare("SELECT run, body FROM events ORDER BY run, sequence")?;
+/// Hands every event to the worker that has its run.
+fn read_events(connection: &Connection, senders: &[SyncSender<Bundle>]) -> Result<(), ReadError> {
+    let mut statement = connection.prepare("SELECT run, body FROM events ORDER BY number")?;
     let mut rows = statement.query([])?;
-    let mut bundle: Vec<Story> = Vec::with_capacity(RUNS_IN_A_BUNDLE);
+    let mut bundles: Vec<Bundle> = senders.iter().map(|_| Bundle::default()).collect();
+    // A worker ends before its sender only when it has broken off.
+    let closed = |_| StoreError::Closed;
     while let Some(row) = rows.next()? {
-        let text = |column: usize| -> Result<&str, ReadError> {
-            let value = row.get_ref(column)?;
-            value.as_str().map_err(|error| StoreError::corrupt("an event", error).into())
+        let run: i64 = row.get(0)?;
+        let body = row.get_ref(1)?.as_str();
+        let body = body.map_err(|error| StoreError::corrupt("an event", error))?;
+        let worker = usize::try_from(run).unwrap_or_default() % senders.len().max(1);
+        let (Some(bundle), Some(sender)) = (bundles.get_mut(worker), senders.get(worker)) else {
+            continue;
         };
-        let (run, body) = (text(0)?, text(1)?);
-        if bundle.last().is_none_or(|story| story.run != run) {
-            if bundle.len() == RUNS_IN_A_BUNDLE {
-                let full = std::mem::replace(&mut bundle, Vec::with_capacity(RUNS_IN_A_BUNDLE));
-                // The workers end before the sender only when one of them has broken off.
-                sender.send(full).map_err(|_| StoreError::Closed)?;
-            }
-            let (run, text) = (run.to_owned(), String::new());
-            bundle.push(Story { run, text, ends: Vec::new() });
-        }
-        if let Some(story) = bundle.last_mut() {
-            story.push(body);
+        bundle.push(run, body);
+        if bundle.text.len() >= BUNDLE {
+            sender.send(std::mem::take(bundle)).map_err(closed)?;
         }
     }
-    sender.send(bundle).map_err(|_| StoreError::Closed)?;
+    for (bundle, sender) in bundles.into_iter().zip(senders) {
+        sender.send(bundle).map_err(closed)?;
+    }
     Ok(())
 }
 
-fn work(receiver: &Mutex<Receiver<Vec<Story>>>) -> Vec<(String, FoldedRun)> {
-    let mut folded = Vec::new();
-    loop {
-        let bundle = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(bundle) = bundle else { return folded };
-        for story in bundle {
-            let state = fold(&story);
-            folded.push((story.run, state));
+fn work(ids: &HashMap<i64, String>, bundles: &Receiver<Bundle>) -> Vec<(String, FoldedRun)> {
+    let mut runs: HashMap<i64, Folding> = HashMap::new();
+    let id = |run: &i64| ids.get(run).map_or("", String::as_str);
+    while let Ok(bundle) = bundles.recv() {
+        for (run, body) in bundle.events() {
+            runs.entry(run).or_default().take_in(id(&run), body);
         }
     }
-}
-
-fn fold(story: &Story) -> FoldedRun {
-    let id = RunId::parse(&story.run)?;
-    let mut state: Option<RunState> = None;
-    let mut start = 0;
-    for end in &story.ends {
-        let body = story.text.get(start..*end).unwrap_or_default();
-        start = *end;
-        let corrupt =
-            |error: &dyn ToString| StoreError::corrupt(format!("run `{id}`"), error.to_string());
-        let event: Event = serde_json::from_str(body).map_err(|error| corrupt(&error))?;
-        match &mut state {
-            None => state = Some(RunState::begin(&event).map_err(|error| corrupt(&error))?),
-            Some(state) => state.apply(&event).map_err(|error| corrupt(&error))?,
-        }
-    }
-    state.ok_or(StoreError::NoSuchRun(id))
+    runs.into_iter().map(|(run, folding)| (id(&run).to_owned(), folding.end(id(&run)))).collect()
 }

@@ -84,7 +84,8 @@ impl Journal {
         };
         let mut known = connection
             .prepare_cached(
-                "SELECT 1 FROM events WHERE run = ?1 AND sequence = ?2 \
+                "SELECT 1 FROM events JOIN runs ON runs.number = events.run \
+                 WHERE runs.id = ?1 AND sequence = ?2 \
                  AND json_extract(body, '$.at') = ?3 \
                  AND json_extract(body, '$.kind.type') = 'intent_recorded'",
             )

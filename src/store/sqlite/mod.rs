@@ -7,7 +7,10 @@
 mod batches;
 mod folding;
 mod journal;
+mod orders;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +25,7 @@ use super::{
     BatchSummary, FoldedRun, LostOrder, NewBatch, NewRun, RecordedOrder, RunSummary, Store,
     StoreError, StoreFuture, StoredPlan, StoredRun,
 };
-use crate::run::Event;
+use crate::run::{Event, RunPhase};
 use crate::types::{BatchId, CertificateId, DomainName, RunId, Timestamp};
 use journal::{Entry, Journal};
 use writer::{Job, Writer};
@@ -171,8 +174,10 @@ impl Store for SqliteStore {
                 )
                 .optional()?
                 .ok_or_else(|| StoreError::NoSuchRun(run.clone()))?;
-            let mut statement = connection
-                .prepare("SELECT sequence, body FROM events WHERE run = ?1 ORDER BY sequence")?;
+            let mut statement = connection.prepare(
+                "SELECT sequence, body FROM events \
+                     WHERE run = (SELECT number FROM runs WHERE id = ?1) ORDER BY sequence",
+            )?;
             let rows = statement.query_map([run.as_str()], |row| {
                 Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?))
             })?;
@@ -305,10 +310,12 @@ fn numbers_orders(connection: &Connection) -> rusqlite::Result<bool> {
 /// A line for each run, the newest first.
 fn summaries(connection: &Connection) -> Result<Vec<RunSummary>, ReadError> {
     let mut statement = connection.prepare(
-        "SELECT id, plan_name, target, sandbox, phase, certificate_id, started_at, updated_at \
-         FROM runs ORDER BY started_at DESC, id",
+        "SELECT id, plan_name, target, sandbox, phase, certificate_id, started_at, \
+         CASE WHEN phase = ?1 THEN coalesce((SELECT json_extract(body, '$.at') FROM events \
+         WHERE run = runs.number AND json_valid(body) ORDER BY sequence DESC LIMIT 1), updated_at) \
+         ELSE updated_at END FROM runs ORDER BY started_at DESC, id",
     )?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query([RunPhase::Running.name()])?;
     let mut summaries = Vec::new();
     while let Some(row) = rows.next()? {
         summaries.push(summary(row)?);
@@ -332,185 +339,4 @@ fn summary(row: &Row<'_>) -> Result<RunSummary, ReadError> {
         started_at: time(6)?,
         updated_at: time(7)?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn the_sqlite_store_keeps_the_contract() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&directory.path().join("state.db")).unwrap();
-        super::super::contract::keeps_the_contract(&store).await;
-    }
-
-    #[test]
-    fn runs_that_have_ordered_for_a_name_are_found_without_reading_all_events() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state.db");
-        drop(SqliteStore::open(&path).unwrap());
-        let connection = Connection::open(&path).unwrap();
-        let query = format!(
-            "EXPLAIN QUERY PLAN SELECT run FROM events WHERE {} AND {} = 'www.example.com'",
-            schema::IS_INTENT,
-            schema::FIRST_NAME
-        );
-        let plan: String = connection.query_row(&query, [], |row| row.get(3)).unwrap();
-        assert!(plan.contains("events_by_first_name"), "{plan}");
-    }
-
-    #[tokio::test]
-    async fn what_was_written_is_there_for_another_program_at_once() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state.db");
-        let (first, second) =
-            (SqliteStore::open(&path).unwrap(), SqliteStore::open(&path).unwrap());
-        let run = super::super::contract::new_run(7);
-        let id = run.id.clone();
-        first.create_run(run).await.unwrap();
-        assert_eq!(second.load_run(&id).await.unwrap().events.len(), 1);
-        assert_eq!(second.list_runs().await.unwrap().len(), 1);
-    }
-
-    #[tokio::test]
-    async fn an_older_copy_of_the_file_orders_nothing_for_names_that_it_has_forgotten() {
-        use super::super::contract::{intent, new_run, started};
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state.db");
-        let (early, late) = (new_run(1), new_run(2));
-        let (one, two) = (early.id.clone(), late.id.clone());
-        let store = SqliteStore::open(&path).unwrap();
-        store.create_run(early).await.unwrap();
-        drop(store);
-        let copy = directory.path().join("copy.db");
-        std::fs::copy(&path, &copy).unwrap();
-
-        let store = SqliteStore::open(&path).unwrap();
-        store.append(&one, vec![started(2), intent(3)]).await.unwrap();
-        assert_eq!(store.lost_orders().await.unwrap(), []);
-        drop(store);
-        std::fs::copy(&copy, &path).unwrap();
-
-        // The run that had ordered has not, as far as it knows; neither has anybody else.
-        for _ in 0..2 {
-            let store = SqliteStore::open(&path).unwrap();
-            let [lost] = store.lost_orders().await.unwrap().try_into().unwrap();
-            assert_eq!((&lost.run, lost.names.as_str()), (&one, "www.example.com"));
-            let refused = store.append(&one, vec![started(2), intent(3)]).await.unwrap_err();
-            assert!(matches!(refused, StoreError::OrderForgotten(_)), "{refused}");
-            assert_eq!(store.load_run(&one).await.unwrap().events.len(), 1);
-            if store.list_runs().await.unwrap().len() == 1 {
-                store.create_run(late.clone()).await.unwrap();
-            }
-            let refused = store.append(&two, vec![started(2), intent(3)]).await.unwrap_err();
-            assert!(matches!(refused, StoreError::OrderForgotten(_)), "{refused}");
-        }
-        SqliteStore::open(&path).unwrap().settle_lost(&one).unwrap();
-        let store = SqliteStore::open(&path).unwrap();
-        store.append(&two, vec![started(2), intent(3)]).await.unwrap();
-        assert_eq!(store.lost_orders().await.unwrap(), []);
-    }
-
-    #[tokio::test]
-    async fn a_closed_store_is_one_file_that_holds_everything() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state.db");
-        let run = super::super::contract::new_run(7);
-        let id = run.id.clone();
-        let store = SqliteStore::open(&path).unwrap();
-        store.create_run(run).await.unwrap();
-        store.load_run(&id).await.unwrap();
-        drop(store);
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
-        let copy = directory.path().join("copy.db");
-        std::fs::copy(&path, &copy).unwrap();
-        let copy = SqliteStore::open(&copy).unwrap();
-        assert_eq!(copy.load_run(&id).await.unwrap().events.len(), 1);
-    }
-
-    #[test]
-    fn many_programs_may_make_the_file_at_the_same_time() {
-        for _ in 0..20 {
-            let directory = tempfile::tempdir().unwrap();
-            let path = directory.path().join("state.db");
-            let barrier = std::sync::Barrier::new(16);
-            std::thread::scope(|scope| {
-                for _ in 0..16 {
-                    scope.spawn(|| {
-                        barrier.wait();
-                        SqliteStore::open(&path).unwrap();
-                    });
-                }
-            });
-        }
-    }
-
-    #[test]
-    fn what_can_only_be_read_can_be_read_and_refuses_to_store() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a # b%20c?.db");
-        let run = super::super::contract::new_run(7);
-        let id = run.id.clone();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let store = SqliteStore::open(&path).unwrap();
-        runtime.block_on(store.create_run(run)).unwrap();
-        drop(store);
-        let store = SqliteStore::open_read_only(&path).unwrap();
-        assert_eq!(runtime.block_on(store.load_run(&id)).unwrap().events.len(), 1);
-        let refused = runtime.block_on(store.append(&id, Vec::new()));
-        assert!(matches!(refused, Err(StoreError::Closed)), "{refused:?}");
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_file_of_an_older_program_is_brought_up_to_date_and_can_be_looked_at_before() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state.db");
-        let run = super::super::contract::new_run(7);
-        let id = run.id.clone();
-        let store = SqliteStore::open(&path).unwrap();
-        store.create_run(run).await.unwrap();
-        drop(store);
-        let old =
-            "DROP TABLE batch_runs; DROP TABLE batches; DROP TABLE orders; PRAGMA user_version = 1";
-        Connection::open(&path).unwrap().execute_batch(old).unwrap();
-        let looking = SqliteStore::open_read_only(&path).unwrap();
-        assert!(looking.list_batches().await.unwrap().is_empty());
-        assert_eq!(looking.newest_order().await.unwrap(), 0);
-        assert!(looking.orders().await.unwrap().is_empty());
-        drop(looking);
-        let store = SqliteStore::open(&path).unwrap();
-        assert!(store.list_batches().await.unwrap().is_empty());
-        assert_eq!(store.load_run(&id).await.unwrap().events.len(), 1);
-    }
-
-    #[test]
-    fn a_file_that_is_not_ours_is_refused_and_left_alone() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state.db");
-        std::fs::write(&path, "this is a letter to my aunt, not a database").unwrap();
-        let error = SqliteStore::open(&path).unwrap_err();
-        assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
-        assert!(std::fs::read_to_string(&path).unwrap().starts_with("this is a letter"));
-    }
-
-    #[test]
-    fn a_database_of_somebody_else_is_refused() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state.db");
-        Connection::open(&path).unwrap().execute_batch("CREATE TABLE recipes (cake TEXT)").unwrap();
-        let error = SqliteStore::open(&path).unwrap_err();
-        assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
-    }
-
-    #[test]
-    fn a_file_of_a_newer_program_is_refused_with_both_numbers() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state.db");
-        drop(SqliteStore::open(&path).unwrap());
-        Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
-        let error = SqliteStore::open(&path).unwrap_err().to_string();
-        assert!(error.ends_with("has format 99; this program knows formats up to 4"), "{error}");
-    }
 }

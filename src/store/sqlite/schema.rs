@@ -18,8 +18,12 @@ const APPLICATION_ID: i64 = 0x4345_5254;
 /// The newest format that this program knows, and the one that it writes.
 ///
 /// Format 2 added batches. Format 3 changed no table, but how targets are locked: a program that
-/// locks in the former way would not see who works on what. Format 4 numbers the orders.
-const FORMAT: i64 = 4;
+/// locks in the former way would not see who works on what. Format 4 numbers the orders. Format 5
+/// puts events one behind the other, as they come.
+const FORMAT: i64 = 5;
+
+/// The oldest format that can be read as it is.
+const READABLE: i64 = 5;
 
 /// Another program may be in the middle of a large transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,9 +39,16 @@ const TABLES: &str = "
         compiled  TEXT    NOT NULL,
         PRIMARY KEY (digest, semantics)
     ) WITHOUT ROWID;
+";
+
+/// Runs and their events are numbered as they come. A run's id is random, and so is which of a
+/// thousand runs goes on next: kept by run, each event would change a page of its own, and each page
+/// is written twice, here the events of a thousand runs stand on few pages.
+const RUN_TABLES: &str = "
     -- Everything but the plan's key repeats what the events say, for listings.
     CREATE TABLE runs (
-        id             TEXT    NOT NULL PRIMARY KEY,
+        number         INTEGER NOT NULL PRIMARY KEY,
+        id             TEXT    NOT NULL UNIQUE,
         plan_digest    TEXT    NOT NULL,
         semantics      INTEGER NOT NULL,
         plan_name      TEXT    NOT NULL,
@@ -49,17 +60,44 @@ const TABLES: &str = "
         -- While an order is sent and unanswered: for which names, and where.
         ordering       TEXT,
         started_at     TEXT    NOT NULL,
+        -- Of a running run the last event knows better.
         updated_at     TEXT    NOT NULL
-    ) WITHOUT ROWID;
+    );
+    CREATE TABLE events (
+        number   INTEGER NOT NULL PRIMARY KEY,
+        run      INTEGER NOT NULL REFERENCES runs (number),
+        sequence INTEGER NOT NULL,
+        body     TEXT    NOT NULL,
+        UNIQUE (run, sequence)
+    );
+";
+
+/// What formats 1 to 4 have kept by run moves into the tables of format 5. The indexes of the former
+/// tables go with them. Whoever refers to the runs does so by their name and id, which stay.
+const MOVE_RUNS: &str = "
+    ALTER TABLE runs RENAME TO former_runs;
+    ALTER TABLE events RENAME TO former_events;
+";
+const MOVE_EVENTS: &str = "
+    INSERT INTO runs (
+        id, plan_digest, semantics, plan_name, target, sandbox, place, phase, certificate_id,
+        ordering, started_at, updated_at
+    ) SELECT
+        id, plan_digest, semantics, plan_name, target, sandbox, place, phase, certificate_id,
+        ordering, started_at, updated_at
+    FROM former_runs ORDER BY started_at, id;
+    INSERT INTO events (run, sequence, body)
+        SELECT runs.number, former_events.sequence, former_events.body
+        FROM runs JOIN former_events ON former_events.run = runs.id
+        ORDER BY runs.number, former_events.sequence;
+    DROP TABLE former_events;
+    DROP TABLE former_runs;
+";
+
+const RUN_INDEXES: &str = "
     CREATE UNIQUE INDEX runs_by_certificate ON runs (certificate_id)
         WHERE certificate_id IS NOT NULL;
     CREATE UNIQUE INDEX runs_by_ordering ON runs (ordering) WHERE ordering IS NOT NULL;
-    CREATE TABLE events (
-        run      TEXT    NOT NULL REFERENCES runs (id),
-        sequence INTEGER NOT NULL,
-        body     TEXT    NOT NULL,
-        PRIMARY KEY (run, sequence)
-    ) WITHOUT ROWID;
 ";
 
 /// Format 2 adds batches.
@@ -131,9 +169,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT).map_err(database("open"))?;
     check(path, &connection)?;
     write_ahead(&connection).map_err(database("prepare"))?;
-    connection
-        .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
-        .map_err(database("prepare"))?;
+    connection.execute_batch("PRAGMA synchronous = FULL").map_err(database("prepare"))?;
     connection
         .pragma_update(None, "wal_autocheckpoint", PAGES_IN_LOG)
         .map_err(database("prepare"))?;
@@ -142,7 +178,14 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map_err(database("prepare"))?;
+    // Tables that are renamed keep those that refer to them by name, as long as nobody enforces it.
+    connection
+        .execute_batch("PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON;")
+        .map_err(database("prepare"))?;
     create(&mut connection).map_err(database("prepare"))?;
+    connection
+        .execute_batch("PRAGMA legacy_alter_table = OFF; PRAGMA foreign_keys = ON;")
+        .map_err(database("prepare"))?;
     Ok(connection)
 }
 
@@ -166,8 +209,8 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// Fails when the file is not ours, or of a newer program.
-fn check(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+/// The format of the file. Fails when it is not ours, or of a newer program.
+fn check(path: &Path, connection: &Connection) -> Result<i64, StoreError> {
     let (application, tables, format) =
         marks(connection).map_err(|error| translate(path, "open", &error))?;
     if application != APPLICATION_ID && (application != 0 || tables != 0) {
@@ -176,7 +219,7 @@ fn check(path: &Path, connection: &Connection) -> Result<(), StoreError> {
     if format > FORMAT {
         return Err(StoreError::Newer { path: path.to_owned(), found: format, known: FORMAT });
     }
-    Ok(())
+    Ok(format)
 }
 
 /// Opens the file where nothing beside it can be made.
@@ -195,7 +238,10 @@ pub(super) fn open_unwritable(path: &Path) -> Result<Connection, StoreError> {
         }
         _ => open_reader(path)?,
     };
-    check(path, &connection)?;
+    let format = check(path, &connection)?;
+    if format < READABLE {
+        return Err(StoreError::Older { path: path.to_owned(), found: format, known: FORMAT });
+    }
     Ok(connection)
 }
 
@@ -215,6 +261,8 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     let format: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if format == 0 {
         transaction.execute_batch(TABLES)?;
+        transaction.execute_batch(RUN_TABLES)?;
+        transaction.execute_batch(RUN_INDEXES)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
     if format < 2 {
@@ -222,6 +270,12 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     }
     if format < 4 {
         transaction.execute_batch(ORDERS_TABLE)?;
+    }
+    if format != 0 && format < 5 {
+        transaction.execute_batch(MOVE_RUNS)?;
+        transaction.execute_batch(RUN_TABLES)?;
+        transaction.execute_batch(MOVE_EVENTS)?;
+        transaction.execute_batch(RUN_INDEXES)?;
     }
     transaction.execute_batch(NAMES_INDEX)?;
     transaction.execute_batch(&first_names_index())?;

@@ -1,22 +1,22 @@
 //! `Writer`: the one thread that writes, with group commit.
 //!
-//! It takes whatever waits in its queue, carries each job out in a savepoint of its own, commits
-//! once, and answers only then. A job that fails does not touch the others; a commit that fails is
-//! the answer to all.
+//! It takes whatever waits in its queue, carries it out in one transaction, commits once, and answers
+//! only then. A job that fails does not touch the others; a commit that fails is the answer to all.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 use tokio::sync::oneshot;
 
 use super::batches;
 use super::journal::{Entry, Journal};
+use super::orders::{bind, give_up, place, release, reserve, strike_out};
 use super::schema::translate;
 use crate::run::{BindingKind, Event, EventKind, Intent, ReopenReason, RunHeader, RunPhase};
 use crate::store::{LostOrder, NewBatch, NewRun, StoreError, StoreFuture, StoredPlan};
-use crate::types::{CertificateId, RunId};
+use crate::types::RunId;
 
 /// More jobs than this are not put into one transaction, so that the first need not wait long.
 const LARGEST_GROUP: usize = 256;
@@ -109,23 +109,46 @@ fn serve(path: &std::path::Path, mut connection: Connection, jobs: &Receiver<Job
     }
 }
 
+/// How the jobs of a group are kept from one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// Not at all: what all of them have written is taken back when one fails, which is rare.
+    Together,
+    /// What a job has written is taken back alone. SQLite copies every page for that, which costs
+    /// more than the jobs.
+    Apart,
+}
+
 fn commit(path: &std::path::Path, connection: &mut Connection, notes: &mut Notes, group: Vec<Job>) {
     let mut answers = Vec::with_capacity(group.len());
     let mut entries = Vec::new();
-    let committed = (|| {
+    let mut write = |care: Care| {
+        answers.clear();
+        entries.clear();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for job in &group {
-            answers.push(match apart(&transaction, notes, job)? {
+            let written = match care {
+                Care::Together => carry_out(&transaction, notes, job),
+                Care::Apart => apart(&transaction, notes, job)?,
+            };
+            answers.push(match written {
                 Ok(()) => {
                     entries.extend(to_note(&transaction, job)?);
                     Ok(())
                 }
+                // What is not committed is taken back.
+                Err(_) if care == Care::Together => return Ok(false),
                 Err(WriteError::Store(error)) => Err(error),
                 Err(WriteError::Database(error)) => Err(translate(path, "write to", &error)),
             });
         }
-        transaction.commit()
-    })();
+        transaction.commit().map(|()| true)
+    };
+    let committed: rusqlite::Result<()> = match write(Care::Together) {
+        Ok(true) => Ok(()),
+        Ok(false) => write(Care::Apart).map(|_| ()),
+        Err(error) => Err(error),
+    };
     // An order whose second note is not there is not sent: its run asks what became of it, and
     // finds nothing.
     let noted = match &committed {
@@ -176,12 +199,6 @@ fn to_note(connection: &Connection, job: &Job) -> rusqlite::Result<Vec<Entry>> {
     Ok(events.iter().filter_map(|event| Entry::of(run, &place, event)).collect())
 }
 
-fn place(connection: &Connection, run: &RunId) -> rusqlite::Result<String> {
-    connection
-        .prepare_cached("SELECT place FROM runs WHERE id = ?1")?
-        .query_row([run.as_str()], |row| row.get(0))
-}
-
 /// Carries a job out, and takes all of it back when it fails. The statements are kept, as all others
 /// are: to read them anew for every job costs as much as the job.
 fn apart(
@@ -191,17 +208,21 @@ fn apart(
 ) -> rusqlite::Result<Result<(), WriteError>> {
     let run = |statement: &str| connection.prepare_cached(statement)?.execute([]);
     run("SAVEPOINT job")?;
-    let result = match job {
-        Job::Create { run, .. } => create(connection, run),
-        Job::Keep { plan, .. } => keep(connection, plan),
-        Job::Append { run, events, .. } => append(connection, notes, run, events),
-        Job::Batch { batch, .. } => batches::create(connection, batch),
-    };
+    let result = carry_out(connection, notes, job);
     if result.is_err() {
         run("ROLLBACK TO job")?;
     }
     run("RELEASE job")?;
     Ok(result)
+}
+
+fn carry_out(connection: &Connection, notes: &mut Notes, job: &Job) -> Result<(), WriteError> {
+    match job {
+        Job::Create { run, .. } => create(connection, run),
+        Job::Keep { plan, .. } => keep(connection, plan),
+        Job::Append { run, events, .. } => append(connection, notes, run, events),
+        Job::Batch { batch, .. } => batches::create(connection, batch),
+    }
 }
 
 pub(super) enum WriteError {
@@ -241,7 +262,8 @@ pub(super) fn insert_run(
     let RunHeader { target, sandbox, plan, semantics, .. } = header;
     let inserted = connection
         .prepare_cached(
-            "INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL, ?9, ?9)",
+            "INSERT INTO runs (id, plan_digest, semantics, plan_name, target, sandbox, place, \
+             phase, started_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",
         )?
         .execute(params![
             run.as_str(),
@@ -255,7 +277,7 @@ pub(super) fn insert_run(
             at.to_string(),
         ]);
     conflict(inserted, run)?;
-    insert(connection, run, events)
+    insert(connection, run, connection.last_insert_rowid(), events)
 }
 
 pub(super) fn keep(connection: &Connection, plan: &StoredPlan) -> Result<(), WriteError> {
@@ -290,17 +312,18 @@ fn append(
 ) -> Result<(), WriteError> {
     let Some(first) = events.first() else { return Ok(()) };
     refuse_forgotten(connection, notes, run, events)?;
-    let last: Option<u32> = connection
-        .prepare_cached("SELECT max(sequence) FROM events WHERE run = ?1")?
-        .query_row([run.as_str()], |row| row.get(0))?;
-    match last {
-        None => return Err(StoreError::NoSuchRun(run.clone()).into()),
-        Some(last) if last + 1 != first.sequence => {
-            return Err(StoreError::Conflict(run.clone()).into());
-        }
-        Some(_) => {}
+    let (number, last): (i64, Option<u32>) = connection
+        .prepare_cached(
+            "SELECT number, (SELECT max(sequence) FROM events WHERE run = runs.number) \
+             FROM runs WHERE id = ?1",
+        )?
+        .query_row([run.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?
+        .ok_or_else(|| StoreError::NoSuchRun(run.clone()))?;
+    if last.map(|last| last + 1) != Some(first.sequence) {
+        return Err(StoreError::Conflict(run.clone()).into());
     }
-    insert(connection, run, events)
+    insert(connection, run, number, events)
 }
 
 /// Nobody orders for names for which the database has forgotten an order.
@@ -323,13 +346,19 @@ fn refuse_forgotten(
     Ok(())
 }
 
-fn insert(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), WriteError> {
+/// Writes the events of a run that has this number, and what follows from them for listings.
+fn insert(
+    connection: &Connection,
+    run: &RunId,
+    number: i64,
+    events: &[Event],
+) -> Result<(), WriteError> {
     for event in events {
         let body =
             serde_json::to_string(event).map_err(|error| StoreError::corrupt("an event", error))?;
         let inserted = connection
-            .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3)")?
-            .execute(params![run.as_str(), event.sequence, body]);
+            .prepare_cached("INSERT INTO events (run, sequence, body) VALUES (?1, ?2, ?3)")?
+            .execute(params![number, event.sequence, body]);
         conflict(inserted, run)?;
         match &event.kind {
             EventKind::IntentRecorded { intent, .. } => reserve(connection, run, intent)?,
@@ -356,9 +385,15 @@ fn insert(connection: &Connection, run: &RunId, events: &[Event]) -> Result<(), 
     let phase = events.iter().rev().find_map(|event| phase_after(&event.kind));
     connection
         .prepare_cached(
-            "UPDATE runs SET updated_at = ?2, phase = coalesce(?3, phase) WHERE id = ?1",
+            "UPDATE runs SET updated_at = ?2, phase = coalesce(?3, phase) \
+             WHERE number = ?1 AND (?3 IS NOT NULL OR phase <> ?4)",
         )?
-        .execute(params![run.as_str(), last.at.to_string(), phase.map(RunPhase::name)])?;
+        .execute(params![
+            number,
+            last.at.to_string(),
+            phase.map(RunPhase::name),
+            RunPhase::Running.name()
+        ])?;
     Ok(())
 }
 
@@ -370,118 +405,6 @@ fn phase_after(event: &EventKind) -> Option<RunPhase> {
         EventKind::RunFinished { result } => Some(RunPhase::Finished(*result)),
         EventKind::RunCancelled { .. } => Some(RunPhase::Cancelled),
         _ => None,
-    }
-}
-
-/// From here on no other run may order the same names at the same place: whose order a certificate
-/// is could not be told apart any more.
-fn reserve(connection: &Connection, run: &RunId, intent: &Intent) -> Result<(), WriteError> {
-    let place = place(connection, run)?;
-    let key = format!("{place} {}", intent.names_key());
-    // Runs of older programs have an address in place of the place.
-    let owner: Option<String> = connection
-        .prepare_cached(
-            "SELECT id FROM runs WHERE ordering IS NOT NULL AND sandbox = ?1 \
-             AND substr(ordering, instr(ordering, ' ') + 1) = ?2 ORDER BY id = ?3 LIMIT 1",
-        )?
-        .query(params![place == "sandbox", intent.names_key(), run.as_str()])?
-        .next()?
-        .map(|row| row.get(0))
-        .transpose()?;
-    if let Some(owner) = owner.filter(|owner| owner != run.as_str()) {
-        return Err(StoreError::NamesBeingOrdered { names: intent.names_key(), owner }.into());
-    }
-    // One thing at a time: what is unanswered must not lose its place to what comes after it.
-    let open: Option<String> = connection
-        .prepare_cached("SELECT ordering FROM runs WHERE id = ?1")?
-        .query_row([run.as_str()], |row| row.get(0))?;
-    if let Some(open) = open.filter(|open| *open != key) {
-        let names = open.strip_prefix(&format!("{place} ")).unwrap_or(&open).to_owned();
-        return Err(StoreError::NamesBeingOrdered { names, owner: run.to_string() }.into());
-    }
-    if intent.obtains_certificate() {
-        number(connection, run, place == "sandbox", intent)?;
-    }
-    connection
-        .prepare_cached("UPDATE runs SET ordering = ?2 WHERE id = ?1")?
-        .execute([run.as_str(), &key])?;
-    Ok(())
-}
-
-/// Gives an order or a reissue its number. Whoever decided to begin the run did not know of those
-/// with a higher number than the run's header names: an order for the same names would be one too
-/// many. A sandbox forgets what was ordered in it, so nothing is compared there.
-fn number(
-    connection: &Connection,
-    run: &RunId,
-    sandbox: bool,
-    intent: &Intent,
-) -> Result<(), WriteError> {
-    let names = intent.names_key();
-    if let (false, Intent::Order(_)) = (sandbox, intent) {
-        let newer: Option<String> = connection
-            .prepare_cached(
-                "SELECT run FROM orders WHERE NOT sandbox AND names = ?1 AND run <> ?2 \
-                 AND number > (SELECT json_extract(body, '$.kind.orders_known') FROM events \
-                 WHERE run = ?2 AND sequence = 1) LIMIT 1",
-            )?
-            .query(params![names, run.as_str()])?
-            .next()?
-            .map(|row| row.get(0))
-            .transpose()?;
-        if let Some(owner) = newer {
-            return Err(StoreError::OrderedMeanwhile { names, owner }.into());
-        }
-    }
-    connection
-        .prepare_cached("INSERT OR IGNORE INTO orders (run, sandbox, names) VALUES (?1, ?2, ?3)")?
-        .execute(params![run.as_str(), sandbox, names])?;
-    Ok(())
-}
-
-/// Nothing came of what the run was ordering.
-fn strike_out(connection: &Connection, run: &RunId) -> Result<(), WriteError> {
-    connection
-        .prepare_cached(
-            "DELETE FROM orders WHERE run = ?1 AND names = (SELECT \
-             substr(ordering, instr(ordering, ' ') + 1) FROM runs WHERE id = ?1)",
-        )?
-        .execute([run.as_str()])?;
-    Ok(())
-}
-
-fn release(connection: &Connection, run: &RunId) -> Result<(), WriteError> {
-    connection
-        .prepare_cached("UPDATE runs SET ordering = NULL WHERE id = ?1")?
-        .execute([run.as_str()])?;
-    Ok(())
-}
-
-/// Whoever ordered the certificate hands it on to the run that has it issued anew.
-fn give_up(connection: &Connection, id: &CertificateId) -> Result<(), WriteError> {
-    connection
-        .prepare_cached("UPDATE runs SET certificate_id = NULL WHERE certificate_id = ?1")?
-        .execute([id.as_str()])?;
-    Ok(())
-}
-
-fn bind(connection: &Connection, run: &RunId, id: &CertificateId) -> Result<(), WriteError> {
-    let owner: Option<String> = connection
-        .prepare_cached("SELECT id FROM runs WHERE certificate_id = ?1")?
-        .query([id.as_str()])?
-        .next()?
-        .map(|row| row.get(0))
-        .transpose()?;
-    match owner {
-        Some(owner) if owner != run.as_str() => {
-            Err(StoreError::CertificateOwned { certificate_id: id.clone(), owner }.into())
-        }
-        _ => {
-            connection
-                .prepare_cached("UPDATE runs SET certificate_id = ?2 WHERE id = ?1")?
-                .execute([run.as_str(), id.as_str()])?;
-            Ok(())
-        }
     }
 }
 
