@@ -55,7 +55,7 @@ pub(super) enum Command {
     Actions(ActionsArguments),
     /// Print the JSON Schema of plans or inventories, for editors
     Schema(SchemaArguments),
-    /// Look whether state file, runs, keys and certificates are whole; changes nothing
+    /// Look whether state file, runs, keys and certificates are whole
     Doctor(DoctorArguments),
     /// Make the former set of certificate files in a folder the current one again
     Rollback(RollbackArguments),
@@ -440,6 +440,10 @@ pub(super) struct DoctorArguments {
     /// Compare the runs with the certificates of the account, too; sends requests that only look
     #[arg(long)]
     pub(super) api: bool,
+
+    /// Note orders a second time in `state.orders` where the note was lost
+    #[arg(long)]
+    pub(super) mend: bool,
 
     #[command(flatten)]
     pub(super) settings: SettingArguments,

@@ -1,6 +1,6 @@
 //! `certplan doctor`: whether what is kept is whole: state file, runs, keys, certificates.
 //!
-//! It looks and changes nothing. With `--api` it also compares the runs with the certificates that
+//! It looks and changes nothing, unless `--mend` tells it to. With `--api` it also compares the runs with the certificates that
 //! the account has.
 
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use super::budget::shared_usage;
 use super::connections::Settings;
 use super::console::Console;
 use super::doctor_account;
+use super::doctor_state::{closed, forgotten, second_note, state_file};
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::pause::pause_line;
@@ -20,7 +21,7 @@ use super::state_directory::{StateDirectory, nothing_here};
 use crate::api::budget::{Standing, Usage};
 use crate::pki::PrivateKey;
 use crate::run::{RunState, StepState};
-use crate::store::{LostOrder, RunSummary, SqliteStore, Store};
+use crate::store::{RunSummary, SqliteStore, Store};
 use crate::types::{RunId, Timestamp};
 use crate::upkeep::DuePolicy;
 
@@ -41,7 +42,11 @@ pub(super) async fn doctor(
         return Err(CliError::usage("`--set` has no effect without `--api`"));
     }
     let state = StateDirectory::find(&arguments.state)?;
-    let Some(store) = state.open_for_looking()? else { return Err(nothing_here(&state)) };
+    let store = match state.open_for_looking() {
+        Ok(Some(store)) => store,
+        Ok(None) => return Err(nothing_here(&state)),
+        Err(error) => return Ok(tell(closed(&state, error)?, console)),
+    };
     let mut findings = vec![state_file(&store).await];
     // What is damaged is a finding, not the end of the search.
     let runs = match store.list_runs().await {
@@ -64,6 +69,7 @@ pub(super) async fn doctor(
     findings.push(Finding::Good(format!("{whole} of {} runs are whole", runs.len())));
     findings.extend(put_back(&store).await);
     findings.extend(forgotten(&store).await);
+    findings.extend(second_note(&state, &store, &arguments).await);
     findings.push(secrecy(&state));
     findings.extend(pause_line(&state).map(Finding::Odd));
     findings.extend(requests(&state)?);
@@ -73,7 +79,10 @@ pub(super) async fn doctor(
             vec![Finding::Bad(format!("the account is not compared: {}", error.message))]
         }));
     }
+    Ok(tell(findings, console))
+}
 
+fn tell(findings: Vec<Finding>, console: &Console) -> ExitCode {
     let style = console.out_style();
     let mut sick = false;
     for finding in findings {
@@ -86,17 +95,7 @@ pub(super) async fn doctor(
             }
         }
     }
-    Ok(if sick { ExitCode::Failed } else { ExitCode::Success })
-}
-
-async fn state_file(store: &SqliteStore) -> Finding {
-    let faults = store.integrity().await.unwrap_or_else(|error| vec![error.to_string()]);
-    match faults.first() {
-        None => Finding::Good("the state file is whole".to_owned()),
-        Some(first) => {
-            Finding::Bad(format!("the state file has {} faults, such as: {first}", faults.len()))
-        }
-    }
+    if sick { ExitCode::Failed } else { ExitCode::Success }
 }
 
 /// The runs whose line in the listing says something else than their events do. Whoever lists runs
@@ -142,25 +141,6 @@ async fn put_back(store: &SqliteStore) -> Vec<Finding> {
         }
     }
     findings
-}
-
-/// The orders that an older copy of the state file has forgotten.
-async fn forgotten(store: &SqliteStore) -> Vec<Finding> {
-    let lost = match store.lost_orders().await {
-        Ok(lost) => lost,
-        Err(error) => return vec![Finding::Bad(format!("the notes of orders: {error}"))],
-    };
-    let finding = |LostOrder { run, at, names, .. }: LostOrder| {
-        Finding::Bad(format!(
-            "the state file is an older copy: it has forgotten that run {run} ordered for {names} \
-             on {}. Nobody orders for these names before that is settled. `certplan doctor --api` \
-             finds the certificate, and a plan with `regfish.reissue` takes it over by its id, free \
-             within its contract. After that, or when the names may be ordered anew: \
-             `certplan adopt {run} --none`",
-            at.strftime("%Y-%m-%d %H:%M UTC")
-        ))
-    };
-    lost.into_iter().map(finding).collect()
 }
 
 /// What is wrong with a run and with what it left on disk.

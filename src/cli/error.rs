@@ -55,6 +55,9 @@ impl From<StoreError> for CliError {
             }
             StoreError::Conflict(_) => Some("look at it with `certplan show`, then resume it"),
             StoreError::OrderForgotten(_) => Some("`certplan doctor` says what can be done"),
+            _ if error.is_damage() => {
+                Some("`certplan doctor` says what it comes of and what to do")
+            }
             StoreError::CertificateOwned { .. }
             | StoreError::NoSuchPlan(_)
             | StoreError::NoSuchBatch(_)

@@ -6,6 +6,7 @@ use super::arguments::OutputFormat;
 use super::batch::outlook;
 use super::batch_arguments::ListArguments;
 use super::console::Console;
+use super::doctor_state::forgotten_line;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::state_directory::StateDirectory;
@@ -44,7 +45,12 @@ pub(super) async fn list(
     let state = StateDirectory::find(&arguments.state)?;
     let now = Timestamp::now();
     let lines = match state.open_for_looking()? {
-        Some(store) => outlook(store.as_ref(), arguments.sandbox, &policy, now).await?,
+        Some(store) => {
+            if let Some(line) = forgotten_line(&store).await {
+                console.talk(&console.talk_style().bad(&line));
+            }
+            outlook(store.as_ref(), arguments.sandbox, &policy, now).await?
+        }
         None => Vec::new(),
     };
     let views: Vec<View> = lines

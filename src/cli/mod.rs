@@ -17,6 +17,7 @@ mod connections;
 mod console;
 mod doctor;
 mod doctor_account;
+mod doctor_state;
 mod earlier;
 mod endpoints;
 mod error;

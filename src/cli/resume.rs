@@ -256,7 +256,7 @@ pub(super) async fn obstacle_of_replacement(
     if new.is_empty() {
         return Ok(None);
     }
-    let ordered = OrderedNames::read(store, header.sandbox).await?;
+    let ordered = OrderedNames::read_for_orders(store, header.sandbox, &new).await?;
     let elsewhere = ordered.elsewhere_for(&new, &header.plan.name, &header.target, now);
     let found = elsewhere.into_iter().find(|other| other.problem.is_some());
     Ok(found.map(|other| second_order(run, &other.run, "exactly the names of the current plan")))

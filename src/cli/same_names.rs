@@ -25,7 +25,7 @@ pub(super) struct Ordered {
 }
 
 /// An order that a plan would place.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Wanted {
     /// The first one for these names.
     First(BTreeSet<DomainName>),
@@ -69,9 +69,17 @@ impl OrderedNames {
         (plan, target, inputs): (&Plan, &str, &Map<String, Value>),
         now: Timestamp,
     ) -> Result<Self, CliError> {
-        let wanted = wanted(plan, target, inputs, now);
+        Self::read_for_orders(store, sandbox, &wanted(plan, target, inputs, now)).await
+    }
+
+    /// Reads those that can matter to such orders.
+    pub(super) async fn read_for_orders(
+        store: &dyn Store,
+        sandbox: bool,
+        wanted: &BTreeSet<Wanted>,
+    ) -> Result<Self, CliError> {
         let mut names = BTreeSet::new();
-        for wanted in &wanted {
+        for wanted in wanted {
             match wanted {
                 // What is the first of the names in one order is a further one in the other.
                 Wanted::First(all) => names.extend(all.iter().cloned()),

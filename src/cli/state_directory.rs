@@ -39,15 +39,25 @@ impl StateDirectory {
 
     /// Opens the store; makes it when this is the first run.
     pub(super) fn open(&self) -> Result<Arc<SqliteStore>, CliError> {
-        Ok(Arc::new(SqliteStore::open(&self.path.join("state.db"))?))
+        Ok(Arc::new(SqliteStore::open(&self.file())?))
     }
 
-    /// Opens the store for looking; nothing is made where nothing is.
+    /// Opens the store for looking; nothing is made where nothing is. A file that is gone is not the
+    /// same as a folder without runs.
     pub(super) fn open_existing(&self) -> Result<Option<Arc<SqliteStore>>, CliError> {
-        let file = self.path.join("state.db");
+        let file = self.file();
         // What may not be looked at is not the same as what is not there.
         match file.try_exists() {
             Ok(true) => self.open().map(Some),
+            Ok(false) if self.has_lost_its_file() => {
+                let notes = file.with_extension("orders");
+                let message = format!(
+                    "`{}` is gone; by `{}` runs have ordered",
+                    file.display(),
+                    notes.display()
+                );
+                Err(CliError::usage(message).hint("`certplan doctor` says which, and what to do"))
+            }
             Ok(false) => Ok(None),
             Err(error) => {
                 let message = format!("cannot look for `{}`: {error}", file.display());
@@ -60,12 +70,23 @@ impl StateDirectory {
     pub(super) fn open_for_looking(&self) -> Result<Option<Arc<SqliteStore>>, CliError> {
         self.open_existing().or_else(|error| {
             // Whatever else is wrong with the file, the first reason is the better one.
-            let looked = SqliteStore::open_read_only(&self.path.join("state.db"));
+            let looked = SqliteStore::open_read_only(&self.file());
             looked.map(|store| Some(Arc::new(store))).map_err(|second| match second {
                 StoreError::Older { .. } => second.into(),
                 _ => error,
             })
         })
+    }
+
+    /// The state file.
+    pub(super) fn file(&self) -> PathBuf {
+        self.path.join("state.db")
+    }
+
+    /// Whether there is no state file although orders were noted.
+    pub(super) fn has_lost_its_file(&self) -> bool {
+        let is_gone = self.file().try_exists().is_ok_and(|is_there| !is_there);
+        is_gone && SqliteStore::order_notes(&self.file()).is_ok_and(|notes| !notes.noted.is_empty())
     }
 
     /// Where private keys are kept.

@@ -3,6 +3,7 @@
 use super::arguments::{OutputFormat, StatusArguments};
 use super::batch::{DAMAGED, runs_of_batch};
 use super::console::Console;
+use super::doctor_state::forgotten_line;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::pause::pause_line;
@@ -33,6 +34,11 @@ pub(super) async fn status(
             && arguments.plan.as_ref().is_none_or(|plan| *plan == run.plan)
             && arguments.target.as_ref().is_none_or(|text| run.target.contains(text.as_str()))
     });
+    if let Some(store) = &store
+        && let Some(line) = forgotten_line(store).await
+    {
+        console.talk(&console.talk_style().bad(&line));
+    }
     if let Some(line) = pause_line(&state) {
         console.talk(&console.talk_style().waiting(&line));
     }

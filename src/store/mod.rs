@@ -186,6 +186,22 @@ pub struct LostOrder {
     pub names: String,
 }
 
+/// The second note of the orders, which lies beside the state file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderNotes {
+    /// Its file.
+    pub path: PathBuf,
+    /// Whether the file is there.
+    pub is_there: bool,
+    /// Every order that stands in it: the run and its names, as [`Intent::names_key`] writes them.
+    pub noted: BTreeSet<(RunId, String)>,
+    /// Those of which nobody has said that they came to nothing.
+    pub open: Vec<LostOrder>,
+    /// Lines that were damaged. What a crash has cut off is not among them: nothing was sent because
+    /// of it.
+    pub unreadable_lines: usize,
+}
+
 /// Why a store cannot do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -289,6 +305,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the file itself is damaged, beyond what one run says.
+    pub fn is_damage(&self) -> bool {
+        // The database has no other word for it, and says it wherever it meets a page that cannot be.
+        matches!(self, Self::Database { reason, .. } if reason.contains("is malformed"))
+    }
+
     fn corrupt(what: impl Into<String>, reason: impl ToString) -> Self {
         Self::Corrupt { what: what.into(), reason: reason.to_string() }
     }

@@ -110,3 +110,106 @@ fn data_that_cannot_be_written_is_no_success_and_a_reader_that_has_gone_away_is_
         assert!(quiet.stderr.is_empty(), "{}", String::from_utf8_lossy(&quiet.stderr));
     }
 }
+
+/// A project with three runs, a copy of the state file after the first, and the log in which the third
+/// one still stood when its program was killed.
+fn three_runs(world: &World) -> (Project, Vec<u8>, Vec<u8>) {
+    let project = project();
+    let file = |name: &str| project.path().join(".certplan").join(name);
+    let _ = run_for(&project, world, "a.example.com");
+    let copy = std::fs::read(file("state.db")).unwrap();
+    let _ = run_for(&project, world, "b.example.com");
+    // Who reads meanwhile keeps the log from being put into the file.
+    let reader = database(&project);
+    let _: i64 = reader.query_row("SELECT count(*) FROM runs", [], |row| row.get(0)).unwrap();
+    let _ = run_for(&project, world, "c.example.com");
+    let log = std::fs::read(file("state.db-wal")).unwrap();
+    drop(reader);
+    (project, copy, log)
+}
+
+#[test]
+fn a_copy_that_was_put_back_beside_the_log_of_another_file_is_told_with_its_cure() {
+    let world = World::live();
+    let (project, copy, log) = three_runs(&world);
+    let file = |name: &str| project.path().join(".certplan").join(name);
+    std::fs::write(file("state.db"), &copy).unwrap();
+    std::fs::write(file("state.db-wal"), &log).unwrap();
+    let sick = project.run(&["doctor"]).expect_code(1);
+    let _ = sick.expect_data("put back while `state.db-wal`").expect_data("leave `state.orders`");
+
+    // The cure, word by word.
+    for name in ["state.db", "state.db-wal", "state.db-shm"] {
+        let _ = std::fs::remove_file(file(name));
+    }
+    std::fs::write(file("state.db"), &copy).unwrap();
+    let forgotten = project.run(&["doctor"]).expect_code(1).expect_data("the state file is whole");
+    let _ = forgotten.expect_data("for b.example.com").expect_data("for c.example.com");
+    for name in ["b.example.com", "c.example.com"] {
+        let arguments = ["run", "dv.yaml", "-i", &format!("common_name={name}")];
+        let _ = project.run_for(&world.base_url(), &arguments).expect_code(1);
+    }
+    assert_eq!(world.orders().len(), 3);
+}
+
+#[test]
+fn a_state_file_that_cannot_be_opened_or_is_gone_is_no_folder_without_runs() {
+    let world = World::live();
+    let (project, copy, _) = three_runs(&world);
+    let file = project.path().join(".certplan/state.db");
+    let looking = [&["status"][..], &["list"], &["resume"], &["status", "--output", "json"]];
+    let refused = |reason: &str, found: &str| {
+        for command in looking {
+            let said = project.run(command).expect_code(2).expect_no_data();
+            let _ = said.expect_talk(reason).expect_talk("`certplan doctor`");
+        }
+        let sick = project.run(&["doctor"]).expect_code(1).expect_data(found);
+        let _ = sick.expect_data("a.example.com").expect_data("c.example.com");
+    };
+    std::fs::write(&file, &copy[..copy.len() / 2]).unwrap();
+    refused("is malformed", "BAD  cannot open");
+    std::fs::remove_file(&file).unwrap();
+    refused("is gone", "is gone; by");
+    assert!(!file.exists(), "who looks makes nothing");
+    let arguments = ["run", "dv.yaml", "-i", "common_name=c.example.com"];
+    let _ = project.run_for(&world.base_url(), &arguments).expect_code(1);
+    assert_eq!(world.orders().len(), 3);
+}
+
+#[test]
+fn orders_that_lost_their_second_note_are_told_and_noted_again_on_demand() {
+    let (world, project) = (World::live(), project());
+    let notes = project.path().join(".certplan/state.orders");
+    let first = run_for(&project, &world, "a.example.com");
+    let copy = std::fs::read(project.path().join(".certplan/state.db")).unwrap();
+    let second = run_for(&project, &world, "b.example.com");
+    let doctor = |code| project.run(&["doctor"]).expect_code(code);
+    let _ = doctor(0).expect_data("every order is noted a second time, in `state.orders`");
+
+    std::fs::remove_file(&notes).unwrap();
+    let _ = doctor(1).expect_data("is gone; it would hold 2 orders").expect_data("--mend");
+    assert!(!notes.exists(), "the doctor changes nothing by itself");
+    let _ = project.run(&["doctor", "--mend"]).expect_code(0).expect_data("2 orders noted again");
+    let _ = doctor(0).expect_data("every order is noted");
+
+    let text = std::fs::read_to_string(&notes).unwrap();
+    std::fs::write(&notes, text.replace(&second, "?")).unwrap();
+    let sick = doctor(1).expect_data("lacks 1 order").expect_data("has a line that is damaged");
+    assert!(sick.stdout.contains(&second) && !sick.stdout.contains(&first), "{sick}");
+    let _ = project.run(&["doctor", "--mend"]).expect_code(0);
+
+    // What was noted again does what the first note was for.
+    std::fs::write(project.path().join(".certplan/state.db"), copy).unwrap();
+    let _ = doctor(1).expect_data(&format!("it has forgotten that run {second}"));
+    let arguments = ["run", "dv.yaml", "-i", "common_name=b.example.com"];
+    let _ = project.run_for(&world.base_url(), &arguments).expect_code(1);
+    assert_eq!(world.orders().len(), 2);
+
+    // Notes that cannot be read keep everybody from ordering.
+    std::fs::remove_file(&notes).unwrap();
+    std::fs::create_dir(&notes).unwrap();
+    let _ = doctor(1).expect_data("nothing is ordered until it can be read");
+    let arguments = ["run", "dv.yaml", "-i", "common_name=d.example.com"];
+    let _ = project.run_for(&world.base_url(), &arguments).expect_code(1);
+    assert_eq!(world.orders().len(), 2);
+}

@@ -38,6 +38,9 @@ fn an_older_copy_of_the_state_file_orders_nothing_that_it_has_forgotten() {
     let third = ["run", "plan.yaml", "-i", "common_name=third.example.com"];
     let _ = project.run_for(&world.base_url(), &third).expect_code(0);
 
+    for command in ["status", "list"] {
+        let _ = project.run(&[command]).expect_code(0).expect_talk("it has forgotten 1 order;");
+    }
     let sick = project.run(&["doctor"]).expect_code(1);
     let _ = sick.expect_data("the state file is an older copy").expect_data(&run);
     let looked = project.run_for(&world.base_url(), &["doctor", "--api"]).expect_code(1);

@@ -12,7 +12,7 @@ use super::super::console::Console;
 use super::super::error::CliError;
 use super::super::inventory_files::LoadedInventory;
 use super::super::plan_file::{LoadedPlan, load_plan};
-use super::super::same_names::OrderedNames;
+use super::super::same_names::{OrderedNames, wanted};
 use super::super::session::holder;
 use super::super::state_directory::StateDirectory;
 use super::Request;
@@ -130,25 +130,36 @@ impl Choices {
             choice.past = history.seen(&choice.plan.plan.name, &choice.target);
             choice.decide(&mut history, store, policy, apply_drift, now).await?;
         }
-        self.mind_the_same_names(store, now).await
+        self.mind_the_same_names(&history, store, now).await
     }
 
     /// Leaves to a person what another plan, or another target, has ordered already.
     async fn mind_the_same_names(
         &mut self,
+        history: &History,
         store: &dyn Store,
         now: Timestamp,
     ) -> Result<(), CliError> {
         let is_first = |choice: &Choice| {
             matches!(choice.decision, Decision::Start { reason: StartReason::First })
         };
-        if self.sandbox || !self.choices.iter().any(is_first) {
+        let nobody_has_ordered = history.latest().is_none();
+        if self.sandbox || nobody_has_ordered || !self.choices.iter().any(is_first) {
             return Ok(());
         }
-        let ordered = OrderedNames::read(store, self.sandbox).await?;
-        for choice in self.choices.iter_mut().filter(|choice| is_first(choice)) {
-            let (plan, target) = (&choice.plan.plan, &choice.target);
-            let elsewhere = ordered.elsewhere(plan, target, &choice.inputs, now);
+        let wanted: Vec<_> = self
+            .choices
+            .iter()
+            .filter(|choice| is_first(choice))
+            .map(|choice| wanted(&choice.plan.plan, &choice.target, &choice.inputs, now))
+            .collect();
+        // A few targets need not wait for the runs of thousands of others.
+        let all = wanted.iter().flatten().cloned().collect();
+        let ordered = OrderedNames::read_for_orders(store, self.sandbox, &all).await?;
+        let firsts = self.choices.iter_mut().filter(|choice| is_first(choice));
+        for (choice, wanted) in firsts.zip(wanted) {
+            let plan = &choice.plan.plan.name;
+            let elsewhere = ordered.elsewhere_for(&wanted, plan, &choice.target, now);
             let found = elsewhere.into_iter().find_map(|other| Some((other.run, other.problem?)));
             if let Some((run, problem)) = found {
                 let problem = format!(
@@ -198,7 +209,7 @@ impl Choices {
                 choice.decide(&mut history, store, policy, apply_drift, now).await?;
             }
         }
-        self.mind_the_same_names(store, now).await?;
+        self.mind_the_same_names(&history, store, now).await?;
         // What has become somebody else's work meanwhile was never locked by us, and what has been
         // done meanwhile needs no lock any more.
         for choice in &mut self.choices {

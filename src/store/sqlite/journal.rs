@@ -4,6 +4,7 @@
 //! that. So each order is noted here after it is recorded and before it is sent. The file only tells
 //! what the database lacks; it never takes its place.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,7 +14,7 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::run::{Event, EventKind, Intent, ReopenReason};
-use crate::store::{LostOrder, StoreError};
+use crate::store::{LostOrder, OrderNotes, StoreError};
 use crate::types::{RunId, StepId, Timestamp};
 
 #[derive(Debug, Clone)]
@@ -77,11 +78,7 @@ impl Journal {
 
     /// The orders that were noted and that the database does not know.
     pub(super) fn lost(&self, connection: &Connection) -> Result<Vec<LostOrder>, StoreError> {
-        let database = |reason: String| StoreError::Database {
-            action: "read",
-            path: self.path.clone(),
-            reason,
-        };
+        let database = |reason: String| self.unreadable(reason);
         let mut known = connection
             .prepare_cached(
                 "SELECT 1 FROM events JOIN runs ON runs.number = events.run \
@@ -104,15 +101,49 @@ impl Journal {
         Ok(lost)
     }
 
+    /// What stands in the file, whether the database knows of it or not.
+    pub(super) fn notes(&self) -> Result<OrderNotes, StoreError> {
+        let fail = |error: io::Error| self.unreadable(error.to_string());
+        let (mut noted, mut unreadable_lines) = (BTreeSet::new(), 0);
+        let text = self.text().map_err(fail)?;
+        for line in text.iter().flat_map(|text| text.lines()).filter(|line| !line.is_empty()) {
+            match serde_json::from_str(line) {
+                Ok(Entry::Ordering { run, names, .. }) => {
+                    noted.insert((run, names));
+                }
+                Ok(Entry::Withdrawn { .. } | Entry::Settled { .. }) => {}
+                Err(error) if error.is_eof() || line.trim_matches('\0').is_empty() => {}
+                Err(_) => unreadable_lines += 1,
+            }
+        }
+        let open = self.open_entries().map_err(fail)?.into_iter();
+        let open = open.filter_map(|entry| match entry {
+            Entry::Ordering { run, at, place, names, .. } => {
+                Some(LostOrder { run, at, place, names })
+            }
+            Entry::Withdrawn { .. } | Entry::Settled { .. } => None,
+        });
+        let (path, is_there) = (self.path.clone(), text.is_some());
+        Ok(OrderNotes { path, is_there, noted, open: open.collect(), unreadable_lines })
+    }
+
+    fn unreadable(&self, reason: String) -> StoreError {
+        StoreError::Database { action: "read", path: self.path.clone(), reason }
+    }
+
+    /// None when there is no file.
+    fn text(&self) -> io::Result<Option<String>> {
+        match std::fs::read(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            bytes => Ok(Some(String::from_utf8_lossy(&bytes?).into_owned())),
+        }
+    }
+
     /// What was noted and is not settled. A line that cannot be read was cut off by a crash: nothing
     /// was sent because of it.
     fn open_entries(&self) -> io::Result<Vec<Entry>> {
-        let bytes = match std::fs::read(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            bytes => bytes?,
-        };
+        let text = self.text()?.unwrap_or_default();
         let mut open: Vec<Entry> = Vec::new();
-        let text = String::from_utf8_lossy(&bytes);
         for entry in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
             match entry {
                 Entry::Ordering { .. } => open.push(entry),
@@ -192,5 +223,23 @@ mod tests {
         assert_eq!(open(), [ordering(2, 7), ordering(3, 7)]);
         journal.append(&[Entry::Settled { run: RunId::from_random(2) }]).unwrap();
         assert_eq!(open(), [ordering(3, 7)]);
+    }
+
+    #[test]
+    fn a_line_that_was_damaged_is_told_from_one_that_a_crash_has_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::beside(&folder.path().join("state.db"));
+        assert!(!journal.notes().unwrap().is_there);
+        journal.append(&[ordering(1, 7), ordering(2, 7)]).unwrap();
+        let cut = OpenOptions::new().append(true).open(&journal.path).unwrap();
+        (&cut).write_all(b"{\"type\":\"ordering\",\"run\":\"\n\0\0\0").unwrap();
+        journal.append(&[Entry::Settled { run: RunId::from_random(1) }]).unwrap();
+        let notes = journal.notes().unwrap();
+        assert!(notes.is_there && notes.unreadable_lines == 0 && notes.noted.len() == 2);
+        assert_eq!(notes.open.len(), 1);
+        let text = std::fs::read_to_string(&journal.path).unwrap();
+        std::fs::write(&journal.path, text.replacen("ordering", "orde\u{fffd}", 1)).unwrap();
+        let notes = journal.notes().unwrap();
+        assert_eq!((notes.unreadable_lines, notes.noted.len()), (1, 1));
     }
 }

@@ -22,10 +22,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
-    BatchSummary, FoldedRun, LostOrder, NewBatch, NewRun, RecordedOrder, RunSummary, Store,
-    StoreError, StoreFuture, StoredPlan, StoredRun,
+    BatchSummary, FoldedRun, LostOrder, NewBatch, NewRun, OrderNotes, RecordedOrder, RunSummary,
+    Store, StoreError, StoreFuture, StoredPlan, StoredRun,
 };
-use crate::run::{Event, RunPhase};
+use crate::run::{Event, RunPhase, RunState};
 use crate::types::{BatchId, CertificateId, DomainName, RunId, Timestamp};
 use journal::{Entry, Journal};
 use writer::{Job, Writer};
@@ -91,6 +91,22 @@ impl SqliteStore {
     pub async fn lost_orders(&self) -> Result<Vec<LostOrder>, StoreError> {
         let journal = Journal::beside(&self.path);
         self.read(move |connection| Ok(journal.lost(connection)?)).await
+    }
+
+    /// What the second note of the orders of a state file says, also when the state file is gone.
+    pub fn order_notes(path: &Path) -> Result<OrderNotes, StoreError> {
+        Journal::beside(path).notes()
+    }
+
+    /// Notes the orders of a run a second time, where the note was lost. Durable when it returns.
+    pub async fn note_again(&self, run: &RunId) -> Result<(), StoreError> {
+        let events = self.load_run(run).await?.events;
+        let state = RunState::fold(&events)
+            .map_err(|error| StoreError::corrupt(format!("run `{run}`"), error))?;
+        let place = state.header.place();
+        let entries: Vec<Entry> =
+            events.iter().filter_map(|event| Entry::of(run, place, event)).collect();
+        Journal::beside(&self.path).append(&entries)
     }
 
     /// A person has looked after the lost orders of a run: they count no more. Durable when it
