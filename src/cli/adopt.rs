@@ -10,6 +10,8 @@ use super::exit::ExitCode;
 use super::resume::load;
 use super::session::{Session, holder, target_key};
 use super::state_directory::{StateDirectory, find_run, nothing_here};
+use crate::engine::Engine;
+use crate::run::StepState;
 use crate::store::{LostOrder, SqliteStore, Store};
 use crate::types::{CertificateId, RunId};
 
@@ -34,6 +36,10 @@ pub(super) async fn adopt(
     let _lock = state.locks().lock(&key, &holder(&format!("run {run}")))?;
     let engine = load(&store, &run).await?;
     if certificate.is_none() {
+        // Nobody is asked about an order that is in no doubt.
+        if engine.disowned(PROGRAM).is_none() {
+            return Err(not_adopted(&run, "no order of this run is in doubt", &engine));
+        }
         confirm_none(&run, arguments.yes, console)?;
     }
     let session = Session::of_run(&state, &store, &engine, &settings, console).await?;
@@ -44,8 +50,7 @@ pub(super) async fn adopt(
     };
     session.end().await;
     if let Err(error) = settled {
-        return Err(CliError::usage(format!("not adopted: {error}"))
-            .hint(format!("`certplan show {run}` says where the run stands")));
+        return Err(not_adopted(&run, &error, &engine));
     }
     match certificate {
         Some(id) => console.talk(&format!("run {run} owns certificate {id} from now on")),
@@ -90,6 +95,17 @@ async fn settle_lost(
     store.settle_lost(&run)?;
     console.talk(&format!("what run {run} ordered for {names} stands in nobody's way any more"));
     Ok(Some(ExitCode::Success))
+}
+
+fn not_adopted(run: &RunId, reason: impl std::fmt::Display, engine: &Engine) -> CliError {
+    let error = CliError::usage(format!("not adopted: {reason}"));
+    let mut steps = engine.state().steps.values();
+    let is_open = steps
+        .any(|record| matches!(record.state, StepState::Sent { .. } | StepState::Unknown { .. }));
+    match is_open {
+        true => error.hint(format!("`certplan resume {run}` asks what became of its order first")),
+        false => error.hint(format!("`certplan show {run}` says where the run stands")),
+    }
 }
 
 /// Ordering anew can cost a second time, so somebody has to mean it.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::batch_arguments::{BatchArguments, ForecastArguments, ListArguments};
 use super::sandbox_arguments::SandboxArguments;
@@ -168,16 +168,17 @@ pub(super) struct ResumeArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("settlement").required(true).args(["certificate_id", "none"])))]
 pub(super) struct AdoptArguments {
     /// The run, or the beginning of its id
     pub(super) run: String,
 
     /// The certificate that the order became
-    #[arg(long, value_name = "ID", required_unless_present = "none")]
+    #[arg(long, value_name = "ID")]
     pub(super) certificate_id: Option<String>,
 
     /// The order never came to be: a resumed run orders anew
-    #[arg(long, conflicts_with = "certificate_id")]
+    #[arg(long)]
     pub(super) none: bool,
 
     /// Do not ask for confirmation

@@ -102,7 +102,9 @@ async fn of_the_same_target(
     now: Timestamp,
 ) -> Result<Verdict, CliError> {
     for id in runs {
-        let earlier = read_state(store, id).await?;
+        let earlier = read_state(store, id).await.map_err(|error| {
+            error.hint("it may have ordered; `--again` starts a new run all the same")
+        })?;
         let phase = earlier.phase.name();
         match earlier.phase {
             // What has ordered nothing is in nobody's way; it cannot order later (`resume`).

@@ -58,13 +58,15 @@ impl From<StoreError> for CliError {
             _ if error.is_damage() => {
                 Some("`certplan doctor` says what it comes of and what to do")
             }
+            StoreError::Corrupt { .. } => {
+                Some("`certplan doctor` says what else is damaged; an older copy may still have it")
+            }
             StoreError::CertificateOwned { .. }
             | StoreError::NoSuchPlan(_)
             | StoreError::NoSuchBatch(_)
             | StoreError::BatchExists(_)
             | StoreError::NamesBeingOrdered { .. }
             | StoreError::OrderedMeanwhile { .. }
-            | StoreError::Corrupt { .. }
             | StoreError::Database { .. }
             | StoreError::Closed => None,
         };

@@ -36,6 +36,11 @@ fn a_damaged_run_stops_its_own_target_alone_and_is_shown_as_damaged() {
     assert!(reason.contains(&format!("run {damaged} cannot be read")), "{reason}");
     assert_eq!(world.orders().len(), 2);
 
+    let alone = ["run", "dv.yaml", "-i", "common_name=a.example.com"];
+    let alone = project.run_for(&world.base_url(), &alone).expect_code(1);
+    let _ = alone.expect_talk("`--again` starts a new run").expect_talk("`certplan doctor`");
+    assert_eq!(world.orders().len(), 2);
+
     for command in ["list", "status"] {
         let shown = project.run(&[command]).expect_code(0);
         let line = shown.stdout.lines().find(|line| line.contains("a.example.com")).unwrap();

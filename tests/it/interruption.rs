@@ -250,6 +250,27 @@ fn a_target_is_worked_on_by_one_program_at_a_time() {
 }
 
 #[test]
+fn nobody_is_asked_about_an_order_that_is_in_no_doubt() {
+    let (world, project) = (World::live(), project_with("dv.yaml"));
+    let done = project.run_for(&world.base_url(), &["run", "plan.yaml"]).expect_code(0);
+    let adopt = |run: &str| project.run(&["adopt", run, "--none"]).expect_code(2);
+    let refused = adopt(&done.value("run")).expect_talk("no order of this run is in doubt");
+    let refused = refused.expect_talk("`certplan show");
+    assert!(!refused.stderr.contains("confirm"), "{refused}");
+
+    // What was sent without an answer is looked for first.
+    let gate = Gate::holding(&world.base_url(), "POST /tls/certificate ");
+    let other = ["run", "plan.yaml", "-i", "common_name=b.example.com"];
+    let running = Running::start(project.command_for(gate.base_url(), &other));
+    gate.wait_until_held();
+    running.kill();
+    let run = project.runs()[0]["id"].as_str().unwrap().to_owned();
+    let _ = adopt(&run).expect_talk(&format!("`certplan resume {run}` asks what became of its"));
+    let _ =
+        project.run(&["adopt", &run]).expect_code(2).expect_talk("<--certificate-id <ID>|--none>");
+}
+
+#[test]
 fn a_run_in_the_embedded_sandbox_waits_for_nobody_but_says_who_is_in_it() {
     let project = Project::new();
     let plan = shipped_plan("dv.yaml");
