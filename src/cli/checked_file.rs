@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::inventory_files::plans_of;
+use super::inventory_files::{plans_of, unreadable};
 use super::plan_file::read;
 use super::test::Beside;
-use crate::document::{Diagnostic, Diagnostics, Entry, Severity, SourceFile};
+use crate::document::{Diagnostics, Entry, Severity, SourceFile};
 use crate::inventory::{InventoryFile, Resolution, resolve};
 use crate::plan::{Plan, ValidityLimit, check_plan};
 use crate::sandbox::{SCENARIO_VERSION_KEY, Scenario};
@@ -81,8 +81,7 @@ impl CheckedFile {
             Ok(bytes) => SourceFile::from_bytes(&name, &bytes),
             Err(error) => {
                 let mut found = Diagnostics::new(&SourceFile::new(&name, ""));
-                let message = format!("cannot read the file: {error}");
-                found.push(Diagnostic::error("unreadable-file", message));
+                found.push(unreadable(path, &error));
                 Err(found)
             }
         };

@@ -40,6 +40,12 @@ impl CliError {
         self.hints.push(hint.into());
         self
     }
+
+    /// Adds the hints that there are.
+    pub(super) fn hints(mut self, hints: impl IntoIterator<Item = String>) -> Self {
+        self.hints.extend(hints);
+        self
+    }
 }
 
 impl From<StoreError> for CliError {
@@ -133,8 +139,72 @@ impl From<ConnectionError> for CliError {
     }
 }
 
-/// What may help after a step failed in this way.
-pub(super) fn step_hint(kind: ErrorKind) -> Option<&'static str> {
+/// Whether the mistake may be in the plan itself: in a value of it, or in what it runs and asks.
+pub(super) fn may_be_the_plan(uses: &str, kind: ErrorKind) -> bool {
+    match uses {
+        WEB | COMMAND => !matches!(kind, ErrorKind::RateLimited | ErrorKind::Interrupted),
+        "assert" => true,
+        _ => kind == ErrorKind::Value,
+    }
+}
+
+/// The actions that reach out to what this program knows nothing of.
+const WEB: &str = "http.request";
+const COMMAND: &str = "command.run";
+
+/// What may help after a step with this action failed in this way.
+pub(super) fn step_hint(uses: &str, kind: ErrorKind) -> Option<&'static str> {
+    match uses {
+        WEB => web_hint(kind),
+        COMMAND => command_hint(kind),
+        _ => api_hint(kind),
+    }
+}
+
+/// After a request to any server; it has nothing to do with the keys of the API.
+fn web_hint(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::Unauthorized => Some(
+            "the server wants to know who asks: `secret_headers` sends a token without showing it",
+        ),
+        ErrorKind::NotFound => Some("the server has nothing at the path of `url`"),
+        ErrorKind::Refused => Some(
+            "`expect_status` lists the answers that are right; `until` and `fail_if` judge what is in them",
+        ),
+        ErrorKind::Unreachable => {
+            Some("is the server of `url` up, and reachable from this machine or through its proxy?")
+        }
+        ErrorKind::Interrupted => Some(
+            "look at the server whether the request was carried out; with `repeat: safe` it is \
+             simply sent again",
+        ),
+        ErrorKind::Unreadable => {
+            Some("`captures` and `until` need an answer that is as they expect it, such as JSON")
+        }
+        _ => None,
+    }
+}
+
+/// After a program.
+fn command_hint(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::Refused => Some(
+            "the program ran and was not content; `expect_exit` lists the exit codes that are right",
+        ),
+        ErrorKind::File => Some(
+            "`argv` is started without a shell and with few variables: name the program by its whole \
+             path, and give what it needs under `environment`",
+        ),
+        ErrorKind::Timeout => Some("`time_limit` says how long the program may take"),
+        ErrorKind::Interrupted => Some(
+            "whether the program did its work is not known; with `repeat: safe` it is simply run again",
+        ),
+        _ => None,
+    }
+}
+
+/// After a step that talks to an API, to DNS, or to this machine.
+fn api_hint(kind: ErrorKind) -> Option<&'static str> {
     match kind {
         ErrorKind::Unauthorized => Some(
             "the API does not accept the key; check `REGFISH_API_KEY` (for DigiCert \

@@ -4,6 +4,7 @@ use super::arguments::{DrawingFormat, GraphArguments};
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
+use super::nearby::{self, Sought};
 use super::plan_file::load_plan;
 use super::state_directory::{StateDirectory, find_run};
 use crate::files::{FileMode, write_replace};
@@ -54,11 +55,12 @@ async fn recorded(arguments: &GraphArguments) -> Result<(Plan, String, RunState)
     let subject = arguments.subject.to_string_lossy();
     let neither = |error: CliError| {
         let shown = crate::types::shorten(&crate::types::printable(&subject), 120);
+        let hint = nearby::hint_at(&arguments.subject, Sought::Plan);
         // What looks like a path is one that is not there.
-        if subject.contains(['/', '\\', '.']) {
-            return CliError::usage(format!("there is no plan `{shown}`"));
+        if subject.contains(['/', '\\', '.']) || arguments.subject.is_dir() {
+            return CliError::usage(format!("there is no plan `{shown}`")).hints(hint);
         }
-        error
+        error.hints(hint)
     };
     let state = StateDirectory::find(&arguments.state)?;
     let Some(store) = state.open_existing()? else {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::console::Console;
 use super::error::CliError;
+use super::nearby::{self, Sought};
 use super::plan_file::{read, read_within};
 use super::plan_search::files_below;
 use crate::document::{Diagnostic, Diagnostics, FileLimits, SourceFile};
@@ -41,10 +42,13 @@ pub(super) fn load_inventory(
 ) -> Result<LoadedInventory, CliError> {
     let files = inventory_files(paths)?;
     let plans = plans_of(&files, plan, true);
-    if let (Some(path), Some(KnownPlan::Refused(reason))) =
+    if let (Some(path), Some(KnownPlan::Refused { reason, meant })) =
         (plan, plans.fallback.as_ref().and_then(|path| plans.known.get(path)))
     {
-        return Err(CliError::usage(format!("the plan `{}`: {reason}", path.display())));
+        let meant = meant.as_ref().map(|meant| path.with_file_name(meant));
+        let hint = meant.map(|meant| format!("did you mean `{}`?", meant.display()));
+        let message = format!("the plan `{}`: {reason}", path.display());
+        return Err(CliError::usage(message).hints(hint));
     }
     let Resolution { inventory, mut found } = resolve(files, &plans);
     for diagnostics in found.iter_mut().filter(|_| turns == Turns::ToldLater) {
@@ -60,7 +64,7 @@ pub(super) fn load_inventory(
     }
     let ready = plans.known.into_iter().filter_map(|(path, plan)| match plan {
         KnownPlan::Ready(plan) => Some((path, plan)),
-        KnownPlan::Refused(_) => None,
+        KnownPlan::Refused { .. } => None,
     });
     Ok(LoadedInventory { inventory, plans: ready.collect() })
 }
@@ -100,8 +104,7 @@ pub(super) fn inventory_file(path: &Path) -> InventoryFile {
         Ok(bytes) => SourceFile::from_bytes_within(&name, &bytes, FileLimits::INVENTORY),
         Err(error) => {
             let mut found = Diagnostics::new(&SourceFile::new(&name, ""));
-            let message = format!("cannot read the file: {error}");
-            found.push(Diagnostic::error("unreadable-file", message));
+            found.push(unreadable(path, &error));
             Err(found)
         }
     };
@@ -109,6 +112,13 @@ pub(super) fn inventory_file(path: &Path) -> InventoryFile {
         Ok(source) => InventoryFile::parse(&source, Format::of(path)),
         Err(found) => InventoryFile::unreadable(found),
     }
+}
+
+/// That a file cannot be read, and which one was probably meant.
+pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
+    let message = format!("cannot read the file: {error}");
+    let hint = nearby::hint(path, error, Sought::Inventory);
+    hint.into_iter().fold(Diagnostic::error("unreadable-file", message), Diagnostic::help)
 }
 
 /// Whether a YAML file is meant as an inventory.
@@ -131,12 +141,19 @@ fn known_plan(path: &Path) -> KnownPlan {
     let name = path.display().to_string();
     let bytes = match read(path) {
         Ok(bytes) => bytes,
-        Err(error) => return KnownPlan::Refused(format!("it cannot be read: {error}")),
+        Err(error) => {
+            let meant = match error.kind() {
+                std::io::ErrorKind::NotFound => nearby::meant(path, Sought::Plan),
+                _ => None,
+            };
+            return KnownPlan::Refused { reason: format!("it cannot be read: {error}"), meant };
+        }
     };
     match SourceFile::from_bytes(&name, &bytes).and_then(|source| parse_plan(&source)) {
         Ok((plan, _)) => KnownPlan::Ready(Arc::new(plan)),
-        Err(_) => KnownPlan::Refused(format!(
-            "it has mistakes of its own; `certplan check {name}` shows them"
-        )),
+        Err(_) => KnownPlan::Refused {
+            reason: format!("it has mistakes of its own; `certplan check {name}` shows them"),
+            meant: None,
+        },
     }
 }

@@ -33,6 +33,7 @@ mod inputs;
 mod interrupt;
 mod inventory_files;
 mod list;
+mod nearby;
 mod needed_secrets;
 mod open_files;
 mod outcome;

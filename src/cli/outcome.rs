@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::arguments::OutputFormat;
 use super::console::Console;
-use super::error::{CliError, step_hint};
+use super::error::{CliError, may_be_the_plan, step_hint};
 use super::exit::ExitCode;
+use crate::plan::Plan;
 use crate::report::RunResultView;
 use crate::run::{PauseReason, RunPhase, RunResult, RunState, StepRecord, StepState, WaitsFor};
 use crate::types::RunId;
@@ -18,10 +19,15 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    pub(super) fn new(run: &RunId, state: &RunState, sandbox_root: Option<String>) -> Self {
+    pub(super) fn new(
+        run: &RunId,
+        plan: &Plan,
+        state: &RunState,
+        sandbox_root: Option<String>,
+    ) -> Self {
         Self {
             view: RunResultView::new(run, state, sandbox_root),
-            hints: hints(run, state),
+            hints: hints(run, plan, state),
             code: exit_code(state.phase),
         }
     }
@@ -61,11 +67,14 @@ fn exit_code(phase: RunPhase) -> ExitCode {
     }
 }
 
-fn hints(run: &RunId, state: &RunState) -> Vec<String> {
+fn hints(run: &RunId, plan: &Plan, state: &RunState) -> Vec<String> {
     let mut hints: Vec<String> = Vec::new();
-    for record in state.steps.values() {
-        if let StepState::Failed { error } = &record.state
-            && let Some(hint) = step_hint(error.kind)
+    let mut by_the_plan = false;
+    for (id, record) in &state.steps {
+        let StepState::Failed { error } = &record.state else { continue };
+        let uses = plan.steps.get(id).map_or("", |step| step.uses.as_str());
+        by_the_plan |= may_be_the_plan(uses, error.kind);
+        if let Some(hint) = step_hint(uses, error.kind)
             && !hints.iter().any(|known| known == hint)
         {
             hints.push(hint.to_owned());
@@ -79,6 +88,12 @@ fn hints(run: &RunId, state: &RunState) -> Vec<String> {
         RunPhase::Finished(RunResult::Succeeded) | RunPhase::Cancelled => {}
         RunPhase::Finished(RunResult::Failed) => {
             hints.push(format!("`certplan resume {run}` tries what failed again{certificate}"));
+            if by_the_plan {
+                hints.push(format!(
+                    "when the plan was wrong, mend its file: `certplan resume {run} \
+                     --use-current-plan` goes on with the mended one"
+                ));
+            }
         }
         RunPhase::Paused(PauseReason::InDoubt) => {
             hints.push(format!(
@@ -105,4 +120,33 @@ fn hints(run: &RunId, state: &RunState) -> Vec<String> {
         }
     }
     hints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::error::{may_be_the_plan, step_hint};
+    use crate::run::ErrorKind;
+
+    #[test]
+    fn a_server_that_wants_a_token_is_not_taken_for_the_api() {
+        let hint = step_hint("http.request", ErrorKind::Unauthorized).unwrap();
+        assert!(hint.contains("secret_headers") && !hint.contains("REGFISH_API_KEY"), "{hint}");
+        let hint = step_hint("regfish.create_order", ErrorKind::Unauthorized).unwrap();
+        assert!(hint.contains("REGFISH_API_KEY"), "{hint}");
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_started_gets_a_hint_of_its_own() {
+        let hint = step_hint("command.run", ErrorKind::File).unwrap();
+        assert!(hint.contains("without a shell"), "{hint}");
+        assert_eq!(step_hint("regfish.download", ErrorKind::File), None);
+    }
+
+    #[test]
+    fn the_plan_is_doubted_only_where_it_can_be_wrong() {
+        assert!(may_be_the_plan("command.run", ErrorKind::Refused));
+        assert!(may_be_the_plan("regfish.create_order", ErrorKind::Value));
+        assert!(!may_be_the_plan("regfish.create_order", ErrorKind::Unreachable));
+        assert!(!may_be_the_plan("http.request", ErrorKind::RateLimited));
+    }
 }

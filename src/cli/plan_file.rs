@@ -5,11 +5,16 @@ use std::sync::Arc;
 
 use super::console::Console;
 use super::error::CliError;
+use super::nearby::{self, Sought};
 use crate::document::{Diagnostics, FileLimits, SourceFile};
 use crate::engine::SEMANTICS;
+use crate::inventory::{Format, InventoryFile};
 use crate::plan::{Plan, ValiditySchedule, check_plan};
 use crate::store::StoredPlan;
-use crate::types::Timestamp;
+use crate::types::{Timestamp, printable};
+
+/// So many plans of an inventory are named.
+const MOST_PLANS: usize = 5;
 
 /// A plan that can be run, in the form in which it is stored too.
 #[derive(Debug)]
@@ -34,8 +39,10 @@ pub(super) fn load_plan(path: &Path, console: &Console) -> Result<LoadedPlan, Cl
 /// Reads and compiles a plan, and shows errors and warnings.
 pub(super) fn compile(path: &Path, console: &Console) -> Result<(Plan, SourceFile), CliError> {
     let name = path.display().to_string();
-    let bytes = read(path)
-        .map_err(|error| CliError::usage(format!("cannot read the plan `{name}`: {error}")))?;
+    let bytes = read(path).map_err(|error| {
+        let hint = nearby::hint(path, &error, Sought::Plan);
+        CliError::usage(format!("cannot read the plan `{name}`: {error}")).hints(hint)
+    })?;
     let show = |diagnostics: &Diagnostics| {
         for line in diagnostics.render(console.talk_style().is_coloured()).lines() {
             console.talk(line);
@@ -53,7 +60,26 @@ pub(super) fn compile(path: &Path, console: &Console) -> Result<(Plan, SourceFil
             show(&warnings);
             Ok((plan, source))
         }
-        Err(wrong) => Err(refused(&wrong)),
+        Err(wrong) => Err(refused(&wrong).hints(named_plans(&source))),
+    }
+}
+
+/// What the plans of an inventory are, when the file is one.
+fn named_plans(source: &SourceFile) -> Option<String> {
+    if !InventoryFile::is_meant_by(source.text()) {
+        return None;
+    }
+    let plans = InventoryFile::parse(source, Format::Yaml).plans();
+    let named = plans.iter().map(|plan| format!("`{}`", printable(&plan.to_string())));
+    let shown: Vec<String> = named.take(MOST_PLANS).collect();
+    let more = match plans.len().saturating_sub(MOST_PLANS) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match shown.as_slice() {
+        [] => Some("the inventory names no plan; one stands beside it on the command line".into()),
+        [plan] => Some(format!("the plan of this inventory is {plan}")),
+        plans => Some(format!("the plans of this inventory are {}{more}", plans.join(", "))),
     }
 }
 

@@ -22,7 +22,7 @@ use super::plan_file::load_plan;
 use super::preview_asker::Asker;
 use super::preview_summary::{Foreseen, World, summary};
 use super::state_directory::{StateDirectory, working_directory};
-use crate::action::preview::{Fact, facts, may_be_asked, requests};
+use crate::action::preview::{Fact, Term, facts, may_be_asked, requests, term};
 use crate::api::http::{BaseUrl, Method};
 use crate::engine::{Answer, Prospect, StepPreview, preview as evaluate};
 use crate::plan::{OnTimeout, Partly, Plan, Step, find_signature};
@@ -207,9 +207,14 @@ fn view(
 ) -> PreviewView {
     let plan = subject.plan;
     let endpoint = addresses.main();
+    let now = Timestamp::now();
+    let term = |step: &Step, preview: &StepPreview| term(&step.uses, &preview.parameters, now);
     let steps: Vec<PreviewStepView> = previews
         .iter()
-        .filter_map(|preview| Some(step_view(plan.steps.get(&preview.id)?, preview, addresses)))
+        .filter_map(|preview| {
+            let step = plan.steps.get(&preview.id)?;
+            Some(step_view(step, preview, term(step, preview).as_ref(), addresses))
+        })
         .collect();
     let certain = |step: &&PreviewStepView| {
         matches!(step.prospect, ProspectView::Runs | ProspectView::Answered)
@@ -235,7 +240,8 @@ fn view(
         .filter_map(|preview| {
             let step = plan.steps.get(&preview.id)?;
             let fact = facts(&step.uses, &preview.parameters)?;
-            Some(Foreseen { step, prospect: &preview.prospect, fact })
+            let term = term(step, preview);
+            Some(Foreseen { step, prospect: &preview.prospect, fact, term })
         })
         .collect();
     let fails = |preview: &&StepPreview| matches!(preview.prospect, Prospect::Fails(_));
@@ -260,11 +266,20 @@ fn view(
     }
 }
 
-fn step_view(step: &Step, preview: &StepPreview, addresses: &Addresses) -> PreviewStepView {
+fn step_view(
+    step: &Step,
+    preview: &StepPreview,
+    term: Option<&Term>,
+    addresses: &Addresses,
+) -> PreviewStepView {
     let base = addresses.of(&step.uses);
     let would_run =
         matches!(preview.prospect, Prospect::Runs | Prospect::Perhaps | Prospect::Answered(_));
-    let planned = if would_run { requests(&step.uses, &preview.parameters) } else { Vec::new() };
+    let planned = match term {
+        _ if !would_run => Vec::new(),
+        Some(term) => requests(&step.uses, &term.applied(&preview.parameters)),
+        None => requests(&step.uses, &preview.parameters),
+    };
     let requests = planned.into_iter().map(|request| RequestView {
         method: request.method.to_string(),
         url: format!("{base}{}", request.path),
@@ -293,7 +308,7 @@ fn step_view(step: &Step, preview: &StepPreview, addresses: &Addresses) -> Previ
         reason,
         paid: costs_money(&step.uses),
         requests: requests.collect(),
-        notes: if would_run { notes(step, preview) } else { Vec::new() },
+        notes: if would_run { notes(step, preview, term) } else { Vec::new() },
         parameters: preview
             .parameters
             .iter()
@@ -309,8 +324,8 @@ fn step_view(step: &Step, preview: &StepPreview, addresses: &Addresses) -> Previ
 }
 
 /// How a step waits, and what it does beside requests.
-fn notes(step: &Step, preview: &StepPreview) -> Vec<String> {
-    let mut notes = Vec::new();
+fn notes(step: &Step, preview: &StepPreview, term: Option<&Term>) -> Vec<String> {
+    let mut notes: Vec<String> = term.map(told).into_iter().collect();
     if step.finally {
         notes.push("runs at the end of the run, whether it succeeded or failed".to_owned());
     }
@@ -329,7 +344,7 @@ fn notes(step: &Step, preview: &StepPreview) -> Vec<String> {
         _ => {}
     }
     if let Some(poll) = &step.poll
-        && !looks_once(preview)
+        && !looks_once(step, preview)
     {
         let end = match poll.on_timeout {
             OnTimeout::Park => "then the run is parked",
@@ -345,7 +360,20 @@ fn notes(step: &Step, preview: &StepPreview) -> Vec<String> {
 }
 
 /// Whether a step that could wait was told not to.
-fn looks_once(preview: &StepPreview) -> bool {
+fn looks_once(step: &Step, preview: &StepPreview) -> bool {
     let until = preview.parameters.get("until").and_then(Partly::known);
-    until.is_some_and(|until| until == "answered")
+    match step.uses.as_str() {
+        "http.request" => !preview.parameters.contains_key("until"),
+        _ => until.is_some_and(|until| until == "answered"),
+    }
+}
+
+/// What is done about the term that is asked for.
+fn told(term: &Term) -> String {
+    match term {
+        Term::Clamped { days, from } => {
+            format!("orders {days} days: the plan asks for {from}, and no more are allowed")
+        }
+        Term::Refused(reason) => format!("would order nothing: {reason}"),
+    }
 }

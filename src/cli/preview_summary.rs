@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::action::preview::Fact;
+use crate::action::preview::{Fact, Term};
 use crate::engine::Prospect;
 use crate::plan::{OnFailure, Step, placeholder};
 use crate::report::preview::{Count, ORDERS, REQUESTS, RequestCount, Row, WARNING};
@@ -13,6 +13,7 @@ pub(super) struct Foreseen<'a> {
     pub(super) step: &'a Step,
     pub(super) prospect: &'a Prospect,
     pub(super) fact: Fact,
+    pub(super) term: Option<Term>,
 }
 
 impl Foreseen<'_> {
@@ -160,7 +161,16 @@ fn fact_rows(seen: &Foreseen<'_>, all: &[Foreseen<'_>], keys: &Path) -> Vec<Row>
                 || "the longest that the product has".to_owned(),
                 |days| format!("{days} days"),
             );
-            rows.push(row("term", term));
+            match &seen.term {
+                None => rows.push(row("term", term)),
+                Some(Term::Clamped { days, from }) => {
+                    rows.push(row("term", format!("{days} days, clamped from {from}")));
+                }
+                Some(Term::Refused(reason)) => {
+                    rows.push(row("term", term));
+                    rows.push(row(WARNING, format!("nothing would be ordered: {reason}")));
+                }
+            }
             if !all.iter().any(|seen| matches!(seen.fact, Fact::Product { .. })) {
                 rows.push(row("product", sku.clone()));
             }

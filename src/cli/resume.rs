@@ -105,7 +105,7 @@ async fn go_on(
     if recorded.phase == RunPhase::Finished(RunResult::Succeeded) {
         console.talk(&format!("run {run} has succeeded; there is nothing to go on with"));
         let root = recorded.header.sandbox.then(|| state.sandbox_root().display().to_string());
-        return Ok(Ending::new(run, recorded, root));
+        return Ok(Ending::new(run, engine.plan(), recorded, root));
     }
     if let Some(error) = obstacle(store, run, &engine).await? {
         return Err(error);
@@ -142,7 +142,7 @@ async fn go_on(
     }
     session.driver.resume(run, &mut engine, PROGRAM).await?;
     let engine = session.driver.drive(run, engine, stop).await?;
-    let ending = Ending::new(run, engine.state(), session.sandbox_root());
+    let ending = Ending::new(run, engine.plan(), engine.state(), session.sandbox_root());
     session.end().await;
     Ok(ending)
 }

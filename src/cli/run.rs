@@ -101,7 +101,7 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
             if let Some(in_place) = Issued::of(&state).as_ref().and_then(in_place) {
                 console.talk(&format!("note: {in_place}"));
             }
-            let ending = Ending::new(&run, &state, root);
+            let ending = Ending::new(&run, &plan, &state, root);
             return outcome::conclude(ending, arguments.output.output, console);
         }
     }
@@ -133,7 +133,7 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     let LoadedPlan { plan, stored, .. } = loaded;
     let engine = session.driver.start(id.clone(), plan, stored, header).await?;
     let engine = session.driver.drive(&id, engine, stop).await?;
-    let ending = Ending::new(&id, engine.state(), session.sandbox_root());
+    let ending = Ending::new(&id, engine.plan(), engine.state(), session.sandbox_root());
     session.end().await;
     outcome::conclude(ending, arguments.output.output, console)
 }

@@ -123,7 +123,12 @@ impl<'a> Decoder<'a> {
     }
 
     /// Suggests `near` for what stands at `span`, in its quotes: where JSON is read, it stays JSON.
-    fn suggest_near(&self, diagnostic: Diagnostic, span: Span, near: &str) -> Diagnostic {
+    pub(crate) fn suggest_near(
+        &self,
+        diagnostic: Diagnostic,
+        span: Span,
+        near: &str,
+    ) -> Diagnostic {
         let written = self.file.slice(span);
         let quote = ["\"", "'"].into_iter().find(|quote| written.starts_with(quote));
         let quote = quote.unwrap_or_default();

@@ -67,13 +67,13 @@ pub(super) fn no_plan(targets: &Names<'_>, file: &InventoryFile, decoder: &mut D
     };
     let diagnostic = Diagnostic::error("no-plan", message).at(first.span, remark);
     let in_the_file = match file.format {
-        Format::Yaml => "or in the inventory with `plan: dv.yaml`",
-        Format::Table => "or in a column `plan`",
-        Format::List => "such as `--plan dv.yaml`: a list has no place for it",
+        Format::Yaml => ", or in the inventory with `plan: dv.yaml`",
+        Format::Table => ", or in a column `plan`",
+        Format::List => "; a list of domains has no place for it",
     };
     decoder.push(
         named(diagnostic, targets, decoder)
-            .help(format!("name the plan on the command line, {in_the_file}")),
+            .help(format!("name the plan on the command line{in_the_file}")),
     );
 }
 

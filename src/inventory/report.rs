@@ -1,6 +1,7 @@
 //! What can be wrong between targets, groups, files and plans, in words.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use super::model::{PlanPath, Target};
 use super::scope::Said;
@@ -135,6 +136,7 @@ pub(super) fn unknown_plan(
     written: &Located<String>,
     path: &PlanPath,
     reason: &str,
+    meant: Option<&Path>,
     others: &[String],
     decoder: &mut Decoder<'_>,
 ) {
@@ -142,6 +144,11 @@ pub(super) fn unknown_plan(
     let diagnostic =
         Diagnostic::error("unknown-plan", format!("the plan `{shown}` cannot be used"))
             .at(written.span, printable(reason));
+    if let Some(meant) = meant {
+        let meant = printable(&meant.display().to_string());
+        decoder.push(decoder.suggest_near(diagnostic, written.span, &meant));
+        return;
+    }
     let near = nearest(&path.to_string(), others.iter().map(String::as_str));
     let diagnostic = match near {
         Some(near) => diagnostic.help(format!("another plan of this inventory is `{near}`")),

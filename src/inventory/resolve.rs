@@ -5,6 +5,7 @@
 //! groups, and nothing else.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -29,8 +30,13 @@ use crate::types::DomainName;
 pub enum KnownPlan {
     /// It can be run.
     Ready(Arc<Plan>),
-    /// It cannot be read, or it has mistakes: why, as a fragment.
-    Refused(String),
+    /// It cannot be read, or it has mistakes.
+    Refused {
+        /// Why, as a fragment.
+        reason: String,
+        /// The file that was probably meant, from the folder of the plan's path on.
+        meant: Option<PathBuf>,
+    },
 }
 
 /// The plans of an inventory.
@@ -68,7 +74,7 @@ pub fn resolve(mut files: Vec<InventoryFile>, plans: &Plans) -> Resolution {
         .collect();
     let ready = plans.known.iter().filter_map(|(path, plan)| match plan {
         KnownPlan::Ready(plan) => Some((path.clone(), Rc::new(PreparedPlan::new(plan)))),
-        KnownPlan::Refused(_) => None,
+        KnownPlan::Refused { .. } => None,
     });
     let mut resolver = Resolver {
         files: &files,
@@ -280,14 +286,16 @@ impl<'f> Resolver<'f> {
     fn known(&mut self, index: usize, written: &Located<String>, path: PlanPath) -> PlanPath {
         let refused = match self.plans.known.get(&path) {
             Some(KnownPlan::Ready(_)) => None,
-            Some(KnownPlan::Refused(reason)) => Some(reason.as_str()),
-            None => Some("it was not read"),
+            Some(KnownPlan::Refused { reason, meant }) => Some((reason.as_str(), meant.as_deref())),
+            None => Some(("it was not read", None)),
         };
-        if let Some(reason) = refused
+        if let Some((reason, meant)) = refused
             && self.refused.insert((index, path.clone()))
         {
             let others: Vec<String> = self.ready.keys().map(ToString::to_string).collect();
-            report::unknown_plan(written, &path, reason, &others, &mut self.decoder(index));
+            let meant = meant.map(|meant| Path::new(&written.value).with_file_name(meant));
+            let decoder = &mut self.decoder(index);
+            report::unknown_plan(written, &path, reason, meant.as_deref(), &others, decoder);
         }
         path
     }

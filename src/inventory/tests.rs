@@ -26,10 +26,15 @@ fn compiled_plans() -> Plans {
         Ok((plan, _)) => KnownPlan::Ready(plan.into()),
         Err(wrong) => panic!("{}", wrong.render(false)),
     };
+    let refused = |reason: &str, meant: Option<&str>| KnownPlan::Refused {
+        reason: reason.to_owned(),
+        meant: meant.map(Into::into),
+    };
     let known = [
         ("shop.yaml", ready(SHOP)),
         ("dv.yaml", ready(DV)),
-        ("broken.yaml", KnownPlan::Refused("it has mistakes of its own".to_owned())),
+        ("broken.yaml", refused("it has mistakes of its own", None)),
+        ("ov.yml", refused("it cannot be read: not found", Some("plans/ov.yaml"))),
     ];
     let known = known.map(|(path, plan)| (PlanPath::new(Path::new(path)), plan)).into();
     Plans { known, fallback: None, required: true }
@@ -241,6 +246,7 @@ const ONLY_THE_PARSER: &[&str] = &[
     "input_missing",
     "input_types",
     "input_unknown",
+    "plan_ending",
     "plan_missing",
     "plan_missing_for_several",
     "plan_unknown",

@@ -50,7 +50,7 @@ pub(super) fn warn(targets: &[Target], plans: &Plans, found: &mut [Diagnostics])
         .iter()
         .map(|(path, plan)| match plan {
             KnownPlan::Ready(plan) => (path, proves_by_dns(plan)),
-            KnownPlan::Refused(_) => (path, false),
+            KnownPlan::Refused { .. } => (path, false),
         })
         .collect();
     let mut order: Vec<&str> = Vec::new();

@@ -87,7 +87,7 @@ pub(super) fn decode<'n>(root: &'n Node, decoder: &mut Decoder<'_>) -> Option<Ra
         decoder.push(
             Diagnostic::error("not-a-plan", "the file is an inventory, not a plan")
                 .at(key.span, "an inventory begins like this, a plan with `certplan: 1`")
-                .help("name it with `--inventory`, and its plan beside it or in it"),
+                .help("`check`, `preview` and `run` take it with `--inventory`"),
         );
         return None;
     }

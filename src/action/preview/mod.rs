@@ -6,6 +6,7 @@
 mod facts;
 mod in_batch;
 mod requests;
+mod term;
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -13,6 +14,7 @@ use serde_json::Value;
 pub use facts::{Fact, PlannedRecord, facts};
 pub use in_batch::requests_in_batch;
 pub use requests::{PlannedRequest, requests};
+pub use term::{Term, term};
 
 use crate::plan::Partly;
 

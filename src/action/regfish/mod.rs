@@ -12,7 +12,7 @@ mod recognition;
 pub(super) mod records;
 pub(super) mod reissue;
 mod snapshot;
-mod validity;
+pub(super) mod validity;
 pub(super) mod watch;
 
 use super::api_error::{api_failure, give_up, step_error};

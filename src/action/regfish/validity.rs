@@ -13,7 +13,7 @@ use crate::types::Timestamp;
 /// What happens to a term that is longer than the CA allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Policy {
+pub(in crate::action) enum Policy {
     /// The longest term that is allowed is ordered instead, and recorded.
     Clamp,
     /// Nothing is ordered.
@@ -23,14 +23,14 @@ pub(super) enum Policy {
 /// A limit of the plan's own schedule.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Limit {
+pub(in crate::action) struct Limit {
     from: String,
     days: i64,
 }
 
 /// The term to order; none when the plan leaves it to the vendor. Fails when the plan asks for more
 /// than is allowed and does not want less.
-pub(super) fn days(
+pub(in crate::action) fn days(
     wanted: Option<i64>,
     policy: Policy,
     schedule: Option<&[Limit]>,

@@ -94,6 +94,11 @@ fn constant(template: &Template) -> Partly {
 
 /// The breach as it is told, and what must not be shown hidden.
 fn report(raw: &RawStep<'_>, breach: Breach, decoder: &mut Decoder<'_>) {
+    let entries = raw.with.map(|(_, entries)| entries).unwrap_or_default();
+    let is_written = |name: &str| entries.iter().any(|(key, _)| key.name == name);
+    if breach.unless_written.is_some_and(is_written) {
+        return;
+    }
     let Place { name, value } = place(raw, &breach.at);
     if let (true, Some(node)) = (breach.is_secret, value) {
         decoder.mask(node);

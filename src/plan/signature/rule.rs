@@ -49,6 +49,8 @@ pub struct Breach {
     pub is_secret: bool,
     /// Whether the action does it nevertheless, and it is only hardly what was meant.
     pub is_doubt: bool,
+    /// The parameter that, written out, shows that a doubt was meant.
+    pub unless_written: Option<&'static str>,
 }
 
 impl fmt::Display for Breach {
@@ -70,6 +72,7 @@ impl Breach {
             is_name: false,
             is_secret: false,
             is_doubt: false,
+            unless_written: None,
         }
     }
 
@@ -101,6 +104,11 @@ impl Breach {
     pub(super) fn doubt(mut self) -> Self {
         self.is_doubt = true;
         self
+    }
+
+    /// A doubt that is none when `parameter` is written out.
+    pub(super) fn doubt_unless_written(self, parameter: &'static str) -> Self {
+        Self { unless_written: Some(parameter), ..self.doubt() }
     }
 }
 

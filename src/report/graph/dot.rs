@@ -10,6 +10,9 @@ impl Drawing {
         if self.caption.is_some() {
             title = format!("{title}\\n{}", escape(&self.subheading()));
         }
+        if let Some(left_out) = self.left_out() {
+            title = format!("{title}\\n({left_out})");
+        }
         let mut text = String::from("digraph plan {\n");
         text.push_str(&format!(
             "  graph [label=\"{title}\", labelloc=t, fontname=\"Helvetica\"];\n"

@@ -8,11 +8,12 @@ impl Drawing {
         self.edges.iter().any(|edge| edge.kind == kind)
     }
 
-    /// That edges are left out, in words.
-    pub(super) fn left_out(&self) -> String {
+    /// That edges are left out, in words, when some are.
+    pub(super) fn left_out(&self) -> Option<String> {
         match self.implied {
-            1 => "one edge that a longer path implies is left out".to_owned(),
-            many => format!("{many} edges that longer paths imply are left out"),
+            0 => None,
+            1 => Some("one edge that a longer path implies is left out".to_owned()),
+            many => Some(format!("{many} edges that longer paths imply are left out")),
         }
     }
 

@@ -7,7 +7,12 @@ impl Drawing {
     /// The drawing as a Mermaid flowchart.
     pub fn mermaid(&self) -> String {
         let mut text = String::from("---\n");
-        text.push_str(&format!("title: {}\n---\nflowchart TB\n", yaml(&self.heading())));
+        // A title is all the text that Mermaid has outside of boxes.
+        let title = match self.left_out() {
+            Some(left_out) => format!("{} ({left_out})", self.heading()),
+            None => self.heading(),
+        };
+        text.push_str(&format!("title: {}\n---\nflowchart TB\n", yaml(&title)));
         for node in &self.nodes {
             text.push_str(&format!("  {}{}\n", name(node), shape(node)));
         }

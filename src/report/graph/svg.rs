@@ -120,6 +120,12 @@ impl Drawing {
             let text = format!("{} {}", state.mark(), state.word());
             item(&|x, y| swatch(x, y, palette.fill, palette.line, false), &text);
         }
+        if let Some(left_out) = self.left_out() {
+            row += if x > 0.0 { 1.0 } else { 0.0 };
+            legend.push_str(&text_at(0.0, row * LEGEND_ROW + 15.0, "caption", &left_out));
+            legend.push('\n');
+            width = width.max(left_out.chars().count() as f64 * CAPTION_CHARACTER);
+        }
         (legend, Size { width, height: (row + 1.0) * LEGEND_ROW })
     }
 }

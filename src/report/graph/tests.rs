@@ -118,3 +118,25 @@ fn a_plan_of_a_thousand_steps_is_drawn() {
     assert!(drawing.dot().lines().count() > 1900);
     assert!(drawing.text(crate::report::Style::new(false)).len() > 1000);
 }
+
+#[test]
+fn every_picture_says_how_many_edges_it_leaves_out() {
+    let mut drawing = Drawing {
+        title: "release".to_owned(),
+        caption: None,
+        nodes: vec![node("a", None), node("b", None)],
+        edges: vec![edge("a", "b", EdgeKind::Needs)],
+        implied: 0,
+    };
+    let pictures = |drawing: &Drawing| {
+        let text = drawing.text(crate::report::Style::new(false)).join("\n");
+        [text, drawing.mermaid(), drawing.dot(), drawing.svg()]
+    };
+    for picture in pictures(&drawing) {
+        assert!(!picture.contains("left out"), "{picture}");
+    }
+    drawing.implied = 2;
+    for picture in pictures(&drawing) {
+        assert!(picture.contains("2 edges that longer paths imply are left out"), "{picture}");
+    }
+}

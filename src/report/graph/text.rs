@@ -114,8 +114,8 @@ impl Drawing {
             parts.push(format!("{PAID} costs money, once"));
         }
         let mut lines = vec![style.faint(&parts.join("   "))];
-        if self.implied > 0 {
-            lines.push(style.faint(&format!("{}; `--all-edges` draws them", self.left_out())));
+        if let Some(left_out) = self.left_out() {
+            lines.push(style.faint(&format!("{left_out}; `--all-edges` draws them")));
         }
         if self.shows_states() {
             let states = self.states().into_iter().map(|state| {

@@ -47,17 +47,20 @@ pub(in crate::plan::signature) fn one_body(given: &Given<'_>) -> Option<Breach> 
     })
 }
 
-/// Most servers do not look at the body of a request that only asks (RFC 9110, 9.3.1).
+/// Most servers do not look at the body of a request that only asks (RFC 9110, 9.3.1). Some want one
+/// with GET, such as Elasticsearch: who writes `method: GET` means it. HEAD has no use for it.
 pub(in crate::plan::signature) fn method_has_a_body(given: &Given<'_>) -> Option<Breach> {
     let method = given.text("method").filter(|method| matches!(*method, "GET" | "HEAD"))?;
     let body = ["json", "text"].into_iter().find(|body| given.has(body))?;
-    let remark = "most servers ignore this";
-    Some(
-        Breach::at(&[body], format!("a body is sent with the method {method}"), remark)
-            .code("body-without-method")
-            .help("was `method: POST` forgotten?")
-            .doubt(),
-    )
+    let message = format!("a body is sent with the method {method}");
+    let breach = Breach::at(&[body], message, "most servers ignore this");
+    let breach = breach.code("body-without-method");
+    Some(match method {
+        "GET" => breach
+            .help("no `method` is written: say `method: POST`, or `method: GET` if that is meant")
+            .doubt_unless_written("method"),
+        _ => breach.help("was `method: POST` meant?").doubt(),
+    })
 }
 
 pub(in crate::plan::signature) fn headers(given: &Given<'_>) -> Option<Breach> {
