@@ -24,6 +24,7 @@ mod error;
 mod events;
 mod exit;
 mod explain;
+mod foresight;
 mod gc;
 mod gc_account;
 mod graph;

@@ -8,17 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
 use super::error::CliError;
-use crate::engine::{Engine, Prospect, preview};
+use crate::engine::{Engine, Prospect, StepPreview};
 use crate::plan::{
     NamedSecret, OnFailure, Partly, Plan, SecretSource, Step, find_signature, may_name_secrets,
     named_secrets,
 };
 use crate::secrets::{SecretError, read_secret};
-use crate::types::{StepId, Timestamp};
+use crate::types::StepId;
 
 /// Who stands for programs, other servers and passphrases, and so needs no secrets of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,19 +55,15 @@ pub(super) struct NeededSecret {
 /// The secrets that a new run of the plan may need.
 pub(super) fn of_new_run(
     plan: &Plan,
-    inputs: &Map<String, Value>,
-    target: &str,
+    steps: &[StepPreview],
     imitated: Imitated,
 ) -> Vec<NeededSecret> {
-    if imitated == Imitated::Everything || !may_name_secrets(plan) {
+    if imitated == Imitated::Everything {
         return Vec::new();
     }
-    // A plan with a cycle is refused elsewhere.
-    let previews = preview(plan, inputs, target, &BTreeMap::new(), Timestamp::now());
     let may_run = |prospect: &Prospect| matches!(prospect, Prospect::Runs | Prospect::Perhaps);
-    let steps = previews.unwrap_or_default().into_iter();
-    let steps = steps.filter(|step| may_run(&step.prospect));
-    needed(plan, steps.map(|step| (step.id, step.parameters)), imitated)
+    let steps = steps.iter().filter(|step| may_run(&step.prospect));
+    needed(plan, steps.map(|step| (step.id.clone(), step.parameters.clone())), imitated)
 }
 
 /// The secrets that a recorded run may still need when it follows `plan` from here on.

@@ -15,6 +15,7 @@ use super::earlier::{NewRun, Verdict, weigh};
 use super::endpoints::Endpoints;
 use super::error::CliError;
 use super::exit::ExitCode;
+use super::foresight::doubts;
 use super::graph::costs_money;
 use super::inputs;
 use super::needed_secrets::{self, Imitated, SecretSearch};
@@ -73,8 +74,10 @@ pub(super) async fn preview(
     let steps = subject.evaluate(&answers)?;
     let mut view = view(&subject, &steps, &addresses, arguments.sandbox, asked, &keys);
     let imitated = Imitated::of(arguments.sandbox, false);
-    let needed = needed_secrets::of_new_run(&plan, &inputs, &target, imitated);
-    view.warn(SecretSearch::default().look(&needed, false).await.warnings());
+    let needed = needed_secrets::of_new_run(&plan, &steps, imitated);
+    let mut warnings = doubts(&plan, &steps);
+    warnings.extend(SecretSearch::default().look(&needed, false).await.warnings());
+    view.warn(warnings);
     let new = NewRun {
         plan: &plan,
         digest: &loaded.stored.digest,

@@ -12,6 +12,7 @@ use super::earlier::{Earlier, NewRun, Verdict, weigh};
 use super::endpoints::Endpoints;
 use super::error::CliError;
 use super::exit::ExitCode;
+use super::foresight::{doubts, fails_after_order, foresee};
 use super::in_place::in_place;
 use super::interrupt::watch_signals;
 use super::needed_secrets::{self, Imitated, SecretSearch};
@@ -107,7 +108,12 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     }
     header.earlier_runs = runs;
     let imitated = Imitated::of(arguments.sandbox, arguments.really_act);
-    let needed = needed_secrets::of_new_run(&plan, &header.inputs, &header.target, imitated);
+    let foreseen = foresee(&plan, &header.inputs, &header.target);
+    if let Some(reason) = fails_after_order(&plan, &foreseen) {
+        return Err(CliError::usage(reason).hint("nothing was sent; `certplan preview` shows all"));
+    }
+    doubts(&plan, &foreseen).iter().for_each(|doubt| console.talk(&format!("note: {doubt}")));
+    let needed = needed_secrets::of_new_run(&plan, &foreseen, imitated);
     let missing = SecretSearch::default().look(&needed, true).await;
     missing.excused().for_each(|line| console.talk(&format!("note: {line}")));
     if let Some(refusal) = missing.refusal() {

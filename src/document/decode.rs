@@ -149,6 +149,7 @@ impl<'a> Decoder<'a> {
     /// `node` as text.
     pub(crate) fn text_of(&mut self, node: &Node, what: &str) -> Option<Located<String>> {
         if let Some(text) = node.as_str() {
+            self.doubt_digits(node);
             return Some(Located { value: text.to_owned(), span: node.span });
         }
         if matches!(node.kind, Kind::Bool(_) | Kind::Integer(_) | Kind::Float(_)) {
@@ -162,6 +163,21 @@ impl<'a> Decoder<'a> {
         }
         self.wrong_kind(node, what, "text");
         None
+    }
+
+    /// Warns of a text of digits without quotes. Editors that know the schema call it a mistake, and
+    /// other programs write it back as another number.
+    pub(crate) fn doubt_digits(&mut self, node: &Node) {
+        if node.is_number_elsewhere(self.file) {
+            let written = self.file.slice(node.span);
+            let title =
+                format!("`{written}` is a text here, and a number to other readers of YAML");
+            self.push(
+                Diagnostic::warning("unquoted-digits", title)
+                    .at(node.span, "this is taken for a text")
+                    .suggest(node.span, format!("\"{written}\""), "put it in quotes"),
+            );
+        }
     }
 
     /// The value of `name` as the text of a duration.

@@ -66,6 +66,16 @@ impl Node {
         matches!(self.kind, Kind::Map(_)) && file.text()[self.span.start..].starts_with("{{")
     }
 
+    /// Whether this text stands without quotes and is made of digits, such as `0600`: a text here, and
+    /// a number to other readers of YAML.
+    pub(crate) fn is_number_elsewhere(&self, file: &SourceFile) -> bool {
+        let Some(text) = self.as_str() else { return false };
+        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+        digits.starts_with(|c: char| c.is_ascii_digit())
+            && digits.chars().all(|c| c.is_ascii_digit() || c == '_')
+            && file.slice(self.span) == text
+    }
+
     /// Where the part `range` of this text stands in the file.
     ///
     /// Exact when the text is written as it is (plain, or quoted without escapes); otherwise the

@@ -13,7 +13,7 @@ use super::rendering::{misfit, visible};
 use crate::graph::{CycleError, StepGraph};
 use crate::plan::{
     Context, Given, OnFailure, Partly, Plan, Step, Template, check_fields, condition_partly,
-    find_signature, names_differ, render_partly,
+    find_signature, missing_name, names_differ, order_of, render_partly,
 };
 use crate::types::{StepId, Timestamp, printable};
 
@@ -41,6 +41,19 @@ pub enum Prospect {
     Fails(String),
     /// It would not be reached: this step would fail.
     Blocked(StepId),
+}
+
+/// How the reason begins of a step that fails unless it is skipped.
+const IF_IT_RUNS: &str = "if it runs: ";
+
+impl Prospect {
+    /// Why the step will fail, whatever is answered.
+    pub fn fails_for_certain(&self) -> Option<&str> {
+        match self {
+            Self::Fails(reason) if !reason.starts_with(IF_IT_RUNS) => Some(reason),
+            _ => None,
+        }
+    }
 }
 
 /// A step as far as it can be told.
@@ -103,7 +116,8 @@ impl Evaluation<'_> {
             return result(Prospect::Skipped, IndexMap::new());
         }
         let parameters = parameters(step, &context).and_then(|parameters| {
-            match self.other_names(step, &parameters) {
+            let reason = self.other_names(step, &parameters);
+            match reason.or_else(|| self.not_ordered(step, &parameters)) {
                 Some(reason) => Err(reason),
                 None => Ok(parameters),
             }
@@ -115,7 +129,7 @@ impl Evaluation<'_> {
         let parameters = match parameters {
             Ok(parameters) => parameters,
             // A step that may be skipped fails only if it is not; saying so early is no invention.
-            Err(reason) if holds.is_none() => return fails(format!("if it runs: {reason}")),
+            Err(reason) if holds.is_none() => return fails(format!("{IF_IT_RUNS}{reason}")),
             Err(reason) => return fails(reason),
         };
         let prospect = match (self.answers.get(&step.id), holds) {
@@ -125,6 +139,17 @@ impl Evaluation<'_> {
             (None, None) => Prospect::Perhaps,
         };
         result(prospect, parameters)
+    }
+
+    /// Why a download will not be proved: it expects what the order does not hold.
+    fn not_ordered(&self, step: &Step, parameters: &IndexMap<String, Partly>) -> Option<String> {
+        if step.uses != "regfish.download" {
+            return None;
+        }
+        let order = order_of(&self.plan.steps, step)?;
+        let order = self.done.iter().find(|preview| preview.id == order.id)?;
+        let (_, name) = missing_name(&order.parameters, parameters)?;
+        Some(format!("`{name}` is expected, and step `{}` does not order it", order.id))
     }
 
     /// Why an order does not fit the request that another step makes for it.

@@ -5,10 +5,12 @@
 //! [`Inventory`], or everything that is wrong with it; [`Limit`] picks targets out of it. All of it is
 //! pure: who has the files and the compiled plans hands them over.
 
+mod folders;
 mod gaps;
 mod limit;
 mod list_file;
 mod model;
+mod orders;
 mod raw;
 mod report;
 mod resolve;

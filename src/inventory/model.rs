@@ -90,6 +90,17 @@ impl Target {
         });
         values.collect()
     }
+
+    /// The value of an input, by its place in the plan.
+    pub(super) fn value(&self, place: usize) -> Option<&Value> {
+        let own = self.own.iter().find(|(at, _)| *at == place).map(|(_, value)| value);
+        own.or_else(|| self.scope.values.get(place)?.1.as_ref())
+    }
+
+    /// The value of an input, by its name.
+    pub(super) fn value_of(&self, name: &str) -> Option<&Value> {
+        self.value(self.scope.values.iter().position(|(other, _)| other == name)?)
+    }
 }
 
 impl Target {

@@ -11,8 +11,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::folders;
 use super::gaps::{self, Gaps};
 use super::model::{Inventory, PlanPath, Target};
+use super::orders;
 use super::raw::{Format, InventoryFile, RawGroup, RawTarget};
 use super::report;
 use super::scope::{Contradiction, PreparedPlan, Said, Scope, given, names};
@@ -96,6 +98,10 @@ pub fn resolve(mut files: Vec<InventoryFile>, plans: &Plans) -> Resolution {
     let sources: Vec<SourceFile> = files.iter().map(|file| file.source.clone()).collect();
     let mut found = resolver.found;
     report::same_names(&targets, &mut found);
+    orders::check(&targets, &files, plans, &mut found);
+    if !found.iter().any(Diagnostics::has_errors) {
+        folders::check(&targets, plans, &mut found);
+    }
     if !found.iter().any(Diagnostics::has_errors) {
         validation::warn(&targets, plans, &mut found);
     }

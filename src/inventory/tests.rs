@@ -14,6 +14,7 @@ use crate::plan::parse_plan;
 
 /// A plan with inputs of many kinds.
 const SHOP: &str = include_str!("../../tests/fixtures/inventories_valid/shop.yaml");
+const WILDCARD: &str = include_str!("../../plans/dv-wildcard.yaml");
 const DV: &str = include_str!("../../plans/dv.yaml");
 
 fn plans() -> Plans {
@@ -33,6 +34,7 @@ fn compiled_plans() -> Plans {
     let known = [
         ("shop.yaml", ready(SHOP)),
         ("dv.yaml", ready(DV)),
+        ("wildcard.yaml", ready(WILDCARD)),
         ("broken.yaml", refused("it has mistakes of its own", None)),
         ("ov.yml", refused("it cannot be read: not found", Some("plans/ov.yaml"))),
     ];
@@ -237,6 +239,7 @@ fn more_mistakes_than_anybody_reads_are_counted() {
 const ONLY_THE_PARSER: &[&str] = &[
     "common_name_missing",
     "default_unknown",
+    "folder_shared",
     "group_contradiction",
     "group_contradiction_plan",
     "group_named_like_a_target",
@@ -246,11 +249,14 @@ const ONLY_THE_PARSER: &[&str] = &[
     "input_missing",
     "input_types",
     "input_unknown",
+    "names_hardly_meant",
+    "names_of_no_ca",
     "plan_ending",
     "plan_missing",
     "plan_missing_for_several",
     "plan_unknown",
     "plan_with_mistakes",
+    "product_misspelt",
     "same_names",
 ];
 
@@ -300,6 +306,7 @@ fn what_the_schema_overlooks_is_known() {
 fn targets_that_prove_their_names_at_one_place_are_told_to_take_turns() {
     let text = "certplan_inventory: 1
 plan: dv.yaml
+defaults: { product: RapidSSLWildcard }
 targets:
   www.example.com:
   other.example.net:

@@ -5,11 +5,13 @@
 //! it is pure: text in, values or diagnostics out; no file, no clock, no environment.
 
 mod address;
+mod certificate_origin;
 mod compile;
 mod file_format;
 mod filter_functions;
 mod filters;
 mod inputs;
+mod issuable;
 mod limits;
 pub(crate) mod literal;
 mod manual;
@@ -17,6 +19,7 @@ mod model;
 mod partial;
 mod partial_check;
 mod policy;
+mod product;
 mod raw;
 mod raw_policy;
 mod references;
@@ -34,22 +37,25 @@ mod tests;
 
 use crate::document::decode::Decoder;
 use crate::document::{Diagnostics, SourceFile, yaml};
+pub use certificate_origin::order_of;
 pub(crate) use compile::value::explain_mismatches;
 pub use file_format::{FileFormat, PEM_FILES, file_name_fault};
 pub use filters::{FilterDoc, builtin_filters, own_filters};
 pub use inputs::{GivenValue, InputError, resolve_inputs};
+pub use issuable::{NameFault, name_fault};
 pub use manual::{ActionDoc, FieldDoc, VariableDoc, actions_markdown, filters_markdown};
 pub use model::{Connection, Input, OnFailure, Plan, SecretSource, Share, Step, Template};
 pub use partial::{Partly, condition_partly, placeholder, render_partly};
 pub use partial_check::check_fields;
 pub use policy::{OnTimeout, PassingFailure, PollPolicy, RetryPolicy};
+pub use product::{PRODUCTS, documented_product, is_for_single_names, nearest_product};
 pub use render::{Context, RenderError, evaluate_condition, render};
 pub use schedule::{LONGEST_SOLD_DAYS, ValidityLimit, ValiditySchedule};
 pub use schema::plan_schema;
 pub use secret_parameters::{NamedSecret, may_name_secrets, named_secrets};
 pub use signature::{
-    Breach, Given, Repeat, Rule, Signature, Undoing, find as find_signature, names_differ,
-    nearest_action, signatures,
+    Breach, Given, Repeat, Rule, Signature, Undoing, find as find_signature, missing_name,
+    names_differ, nearest_action, signatures,
 };
 pub use value_type::{Field, Mismatch, Presence, ValueType, check_record};
 

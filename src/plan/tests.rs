@@ -68,7 +68,7 @@ fn references_and_needs_become_edges() {
 #[test]
 fn what_is_not_said_has_its_default() {
     let text = with_key_step(
-        "  - id: product\n    uses: regfish.list_products\n    with: { sku: x }\n  - id: wait\n    \
+        "  - id: product\n    uses: regfish.list_products\n    with: { sku: RapidSSL }\n  - id: wait\n    \
          uses: regfish.wait_issued\n    with: { certificate_id: x }\n    poll: { every: 1m }\n    \
          retry: { attempts: 3 }\n    timeout: 30s\n",
     );
@@ -119,7 +119,7 @@ fn a_plan_survives_being_stored() {
 
 #[test]
 fn a_field_of_a_skipped_step_may_be_read_behind_a_guard() {
-    let order = "  - id: order\n    uses: regfish.create_order\n    with: { sku: x, common_name: \
+    let order = "  - id: order\n    uses: regfish.create_order\n    with: { sku: RapidSSL, common_name: \
                  a.example, csr: \"{{ steps.key.csr }}\" }\n  - id: complete\n    uses: \
                  regfish.complete_order\n    when: steps.order.action_required\n    with: { \
                  certificate_id: \"{{ steps.order.certificate_id }}\", org_id: x }\n";

@@ -34,6 +34,9 @@ impl DomainName {
         if host.is_empty() {
             return Err(refuse("it is empty"));
         }
+        if host.parse::<std::net::Ipv6Addr>().is_ok() {
+            return Err(refuse("it looks like an IP address"));
+        }
         if host.contains('/') {
             return Err(refuse("it is a URL or a path"));
         }
@@ -151,6 +154,7 @@ mod tests {
             (".a.example", "a label is empty"),
             ("a.example..", "a label is empty"),
             ("192.0.2.1", "it looks like an IP address"),
+            ("2001:db8::1", "it looks like an IP address"),
             ("www.*.example", "`*` may only stand alone as the first label"),
         ] {
             assert_eq!(DomainName::parse(text).unwrap_err().reason, reason, "{text}");

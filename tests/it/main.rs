@@ -18,6 +18,7 @@ mod end_to_end;
 mod event_schema;
 mod every_fault;
 mod failure_matrix;
+mod foreseen;
 mod forgotten;
 mod golden;
 mod graph;

@@ -20,6 +20,7 @@ use crate::action::{ActionCall, Result, fail, output_map, parameters};
 use crate::api::http::Effect;
 use crate::api::regfish::{Certificate, CertificateList, DcvMethod, OrderRequest, RegfishClient};
 use crate::pki::CertificateRequest;
+use crate::plan::{NameFault, name_fault};
 use crate::run::{
     BindingKind, BoundCertificate, Call, Candidate, ErrorKind, Intent, OrderIntent, Outcome,
     StepError,
@@ -97,6 +98,12 @@ async fn prepare(
     let csr = CertificateRequest::from_pem(&wanted.csr)
         .or_else(|error| fail(ErrorKind::Value, format!("the certificate request: {error}")))?;
     let names = names(wanted);
+    for name in &names {
+        if let Some(NameFault::Never(reason)) = name_fault(name) {
+            let message = format!("no certificate can be had for `{name}`: {reason}");
+            return fail(ErrorKind::Value, message);
+        }
+    }
     let in_csr: BTreeSet<DomainName> = csr.names().iter().cloned().collect();
     if in_csr != names {
         let message = format!(

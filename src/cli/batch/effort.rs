@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::super::error::CliError;
+use super::super::foresight::looked_up_product;
 use super::super::graph::costs_money;
 use super::choice::Choice;
 use crate::action::preview::{Fact, facts, requests_in_batch};
@@ -113,18 +114,6 @@ fn foresee(
         }
     }
     Ok(effort)
-}
-
-/// The product as the plan looks it up: what the order is sent with is the answer to that.
-fn looked_up_product(plan: &Plan, steps: &[StepPreview]) -> Option<String> {
-    let mut products = steps.iter().filter_map(|preview| {
-        match facts(&plan.steps.get(&preview.id)?.uses, &preview.parameters)? {
-            Fact::Product { sku, .. } => Some(sku),
-            _ => None,
-        }
-    });
-    // With several of them nobody can say which one is ordered.
-    products.next().filter(|_| products.next().is_none())
 }
 
 /// What runs of a batch ask together, as text: equal texts are one question.

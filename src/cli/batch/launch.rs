@@ -10,6 +10,7 @@ use super::super::connections::{self, Settings};
 use super::super::console::Console;
 use super::super::endpoints::Endpoints;
 use super::super::error::CliError;
+use super::super::foresight::{fails_after_order, foresee};
 use super::super::interrupt::watch_signals;
 use super::super::run::output_directory;
 use super::super::sandbox_scenario::ChosenScenario;
@@ -154,6 +155,10 @@ fn member(
         }
         _ => {
             let plan = &choice.plan;
+            let foreseen = foresee(&plan.plan, &choice.inputs, &choice.target);
+            if let Some(reason) = fails_after_order(&plan.plan, &foreseen) {
+                return Err(reason);
+            }
             let mut recorded = BTreeMap::new();
             endpoints.record(&plan.plan, &mut recorded);
             recorded

@@ -1,11 +1,13 @@
 //! Which secrets the runs of a batch will miss, before any of them begins.
 
 use super::super::error::CliError;
+use super::super::foresight::foresee;
 use super::super::needed_secrets::{
-    Imitated, MissingSecrets, SecretSearch, of_new_run, of_recorded_run,
+    Imitated, MissingSecrets, NeededSecret, SecretSearch, of_new_run, of_recorded_run,
 };
 use super::super::resume::load;
 use super::choice::{Choice, Choices};
+use crate::plan::may_name_secrets;
 use crate::store::SqliteStore;
 use crate::upkeep::Decision;
 
@@ -40,6 +42,11 @@ impl Choices {
     }
 }
 
-fn of_new(choice: &Choice, imitated: Imitated) -> Vec<super::super::needed_secrets::NeededSecret> {
-    of_new_run(&choice.plan.plan, &choice.inputs, &choice.target, imitated)
+fn of_new(choice: &Choice, imitated: Imitated) -> Vec<NeededSecret> {
+    let plan = &choice.plan.plan;
+    // Most plans name no secrets, and there may be very many targets.
+    if imitated == Imitated::Everything || !may_name_secrets(plan) {
+        return Vec::new();
+    }
+    of_new_run(plan, &foresee(plan, &choice.inputs, &choice.target), imitated)
 }

@@ -232,7 +232,19 @@ fn check_default(
         );
         return None;
     }
-    explain_mismatches(node, value_type, &what, decoder)
+    let default = explain_mismatches(node, value_type, &what, decoder)?;
+    let item_type = match value_type {
+        ValueType::List(item) => item,
+        other => other,
+    };
+    let items = match &node.kind {
+        Kind::Seq(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    if item_type.is_text() {
+        items.iter().for_each(|item| decoder.doubt_digits(item));
+    }
+    Some(default)
 }
 
 /// The first text with a template in it.

@@ -12,6 +12,7 @@ mod finally;
 mod formats;
 mod guards;
 pub(super) mod input;
+mod names;
 mod policy;
 mod reference;
 mod rules;
@@ -92,7 +93,8 @@ pub(super) fn compile(
     }
     check_orders(raw, &infos, decoder);
     formats::check_formats(raw, &infos, decoder);
-    rules::check_names(raw, &steps, decoder);
+    names::check_requests(raw, &steps, decoder);
+    names::check_downloads(raw, &steps, decoder);
     finally::check_orders(raw, &infos, decoder);
     check_cycle(&steps, &infos, decoder);
     let needed: BTreeSet<&str> =

@@ -13,10 +13,8 @@ use crate::document::source::Span;
 use crate::plan::model::{Step, Template};
 use crate::plan::partial::Partly;
 use crate::plan::partial_check::check_fields;
-use crate::plan::raw::{RawPlan, RawStep};
-use crate::plan::signature::{Breach, Given, Signature, names_differ};
-use crate::plan::template::{Parsed, parse};
-use crate::types::StepId;
+use crate::plan::raw::RawStep;
+use crate::plan::signature::{Breach, Given, Signature};
 
 /// Reports what the rules of its action say against a step. Its parameters have their types.
 pub(super) fn check(raw: &RawStep<'_>, info: &StepInfo, step: &Step, decoder: &mut Decoder<'_>) {
@@ -29,48 +27,8 @@ pub(super) fn check(raw: &RawStep<'_>, info: &StepInfo, step: &Step, decoder: &m
     }
 }
 
-/// An order is refused when its certificate request is for other names. Where both are written, it is
-/// seen here; the request is made by the step that the order reads it from.
-pub(super) fn check_names(
-    raw: &RawPlan<'_>,
-    steps: &IndexMap<StepId, Step>,
-    decoder: &mut Decoder<'_>,
-) {
-    for order in raw.steps.iter() {
-        let Some((_, entries)) = order.with else { continue };
-        let of = |id: &str| {
-            let step = steps.get(id)?;
-            Some(written(step, crate::plan::signature::find(&step.uses)?)?.1)
-        };
-        let found = entries.iter().find(|(key, _)| key.name == "csr").and_then(|(_, node)| {
-            let id = made_by(node)?;
-            let (order, request) = (steps.get(order.id.value.as_str())?, steps.get(id.as_str())?);
-            let differ = names_differ(
-                (&order.uses, &of(order.id.as_str())?),
-                (&request.uses, &of(request.id.as_str())?),
-            )?;
-            Some((node, id, differ))
-        });
-        let Some((node, id, differ)) = found else { continue };
-        let made = raw.steps.iter().find(|step| step.id.value.as_str() == id);
-        let diagnostic = Diagnostic::error("names-differ", differ)
-            .at(node.span, "the vendor would be asked for names that its request does not have");
-        decoder.push(match made {
-            Some(made) => diagnostic.also(made.id.span, "the request is made here"),
-            None => diagnostic,
-        });
-    }
-}
-
-/// The step whose `csr` a parameter passes on as it is.
-fn made_by(node: &Node) -> Option<String> {
-    let Ok(Parsed::Expression { inside, .. }) = parse(node.as_str()?) else { return None };
-    let id = inside.strip_prefix("steps.")?.strip_suffix(".csr")?;
-    Some(id.to_owned())
-}
-
 /// What is written of a step's parameters, in their normal form; none while they misfit.
-fn written<'s>(
+pub(super) fn written<'s>(
     step: &Step,
     signature: &'s Signature,
 ) -> Option<(&'s Signature, IndexMap<String, Partly>)> {
@@ -112,6 +70,10 @@ fn report(raw: &RawStep<'_>, breach: Breach, decoder: &mut Decoder<'_>) {
         false => Diagnostic::error(breach.code, breach.message),
     };
     let diagnostic = diagnostic.at(at, breach.remark);
+    let diagnostic = match breach.instead {
+        Some(instead) => diagnostic.suggest(at, instead, format!("did you mean `{instead}`?")),
+        None => diagnostic,
+    };
     let diagnostic = breach.help.into_iter().fold(diagnostic, Diagnostic::help);
     decoder.push(match breach.also {
         Some((other, remark)) => diagnostic.also(place(raw, &[other.to_owned()]).name, remark),

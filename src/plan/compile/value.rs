@@ -68,7 +68,10 @@ impl Checker<'_, '_, '_> {
                 Template::Literal(Value::Null)
             }
             Ok(Parsed::Literal) => {
-                explain_mismatches(node, wanted, &format!("`{what}`"), self.decoder);
+                let fits = explain_mismatches(node, wanted, &format!("`{what}`"), self.decoder);
+                if fits.is_some() && wanted.is_text() {
+                    self.decoder.doubt_digits(node);
+                }
                 Template::Literal(node.to_value())
             }
             Ok(Parsed::Expression { inside, offset, code }) => {

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::plan_schema;
+use crate::document::node::{Kind, Node};
 use crate::document::{Diagnostics, SourceFile};
 use crate::plan::{parse_plan, yaml};
 
@@ -49,6 +50,9 @@ const ONLY_THE_PARSER: &[&str] = &[
     "minus_in_name",
     "name_not_visible",
     "names_differ",
+    "names_not_ordered",
+    "names_of_no_ca",
+    "names_of_private_networks",
     "needs_only_finally_alike",
     "needs_unknown",
     "on_failure_unguarded",
@@ -193,6 +197,50 @@ fn the_values_of_each_type_that_the_parser_accepts_fit_the_schema() {
     }
 }
 
+/// A value as an editor reads it: by the core schema of YAML 1.2 (10.3.2), where digits without
+/// quotes are a number.
+fn elsewhere(node: &Node, file: &SourceFile) -> Value {
+    match &node.kind {
+        Kind::Seq(items) => items.iter().map(|item| elsewhere(item, file)).collect(),
+        Kind::Map(entries) => Value::Object(
+            entries.iter().map(|(key, node)| (key.name.clone(), elsewhere(node, file))).collect(),
+        ),
+        Kind::String(text) if file.slice(node.span) == text => {
+            let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+            let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+            match text.trim_start_matches('+').parse::<i64>() {
+                Ok(number) if is_number => json!(number),
+                _ if is_number => json!(1e30),
+                _ => json!(text),
+            }
+        }
+        _ => node.to_value(),
+    }
+}
+
+/// What an editor says against a plan that the parser has nothing against.
+fn complaints_elsewhere(validator: &Validator, text: &str) -> Option<Vec<String>> {
+    let file = SourceFile::new("plan.yaml", text);
+    let (_, warnings) = parse_plan(&file).ok()?;
+    if warnings.iter().any(|warning| warning.code == "unquoted-digits") {
+        return None;
+    }
+    let node = yaml::parse(&file, &mut Diagnostics::new(&file))?;
+    Some(complaints(validator, &elsewhere(&node, &file)))
+}
+
+#[test]
+fn a_mode_without_quotes_is_doubted_and_one_with_quotes_is_fine_in_an_editor() {
+    let text = include_str!("../../../tests/fixtures/plans_invalid/digits_unquoted.yaml");
+    let validator = validator();
+    assert_eq!(complaints_elsewhere(&validator, text), None);
+    let quoted = ["0042", "01067", "0600"].iter().fold(text.to_owned(), |text, digits| {
+        text.replace(&format!(" {digits}"), &format!(" \"{digits}\""))
+    });
+    let quoted = quoted.replace("0049_351_1234", "'0049_351_1234'");
+    assert_eq!(complaints_elsewhere(&validator, &quoted), Some(Vec::new()));
+}
+
 /// One change to a plan, made of numbers so that it can shrink.
 #[derive(Debug, Clone)]
 struct Change {
@@ -321,6 +369,28 @@ fn apply(plan: &mut Value, change: &Change) {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn what_the_parser_has_nothing_against_an_editor_accepts(
+        digits in "[-+]?[0-9_]{1,9}|'[0-9]{1,5}'|0600|\"0600\"",
+        place in 0..6_usize,
+    ) {
+        static VALIDATOR: std::sync::LazyLock<Validator> = std::sync::LazyLock::new(validator);
+        let at = |index: usize, usual: &'static str| {
+            if place == index { digits.clone() } else { usual.to_owned() }
+        };
+        let text = format!(
+            "certplan: 1\nname: {}\ninputs:\n  a: {{ type: string, default: {} }}\n  b: {{ type: \
+             enum, values: [x, {}], default: x }}\nsteps:\n  - id: a\n    uses: x509.export\n    \
+             with:\n      from: a\n      directory: b\n      owner: {}\n      key_mode: {}\n      \
+             keep: {}\n      formats: [{{ format: combined, file: \"{{{{ inputs.a }}}}-{{{{ inputs.b \
+             }}}}\" }}]\n",
+            at(0, "x"), at(1, "x"), at(2, "y"), at(3, "root"), at(4, "'0600'"), at(5, "3"),
+        );
+        if let Some(wrong) = complaints_elsewhere(&VALIDATOR, &text) {
+            prop_assert!(wrong.is_empty(), "{wrong:?}\n{text}");
+        }
+    }
 
     #[test]
     fn what_the_parser_accepts_the_schema_accepts(ov in any::<bool>(), changes in changes()) {

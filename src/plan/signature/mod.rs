@@ -7,20 +7,19 @@ mod deploy;
 mod digicert;
 mod dns;
 mod installation;
+mod names;
 mod regfish;
 mod rule;
 mod x509;
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::partial::Partly;
 use super::policy::{PollPolicy, RetryPolicy};
 use super::value_type::{Field, Presence, ValueType};
+pub use names::{missing_name, names_differ};
 pub use rule::{Breach, Given, Rule};
 
 /// An action as plans see it.
@@ -89,32 +88,6 @@ pub enum Repeat {
     /// Never send it blindly: what it was about to do is recorded first, and after an unknown
     /// outcome the server is asked what exists.
     Reconcile,
-}
-
-/// Why an order is refused for the names in its certificate request, as far as both are known: each
-/// step is its action and its parameters in their normal form.
-pub fn names_differ(
-    (order, ordered): (&str, &IndexMap<String, Partly>),
-    (request, asked): (&str, &IndexMap<String, Partly>),
-) -> Option<String> {
-    let (ordered, asked) = match (order, request) {
-        ("regfish.create_order", "x509.create_csr") => (names(ordered)?, names(asked)?),
-        _ => return None,
-    };
-    let list = |names: &BTreeSet<&str>| {
-        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        names.join(", ")
-    };
-    (ordered != asked).then(|| {
-        format!("the certificate request is for {}, the order for {}", list(&asked), list(&ordered))
-    })
-}
-
-/// The names of an order or a request, when all of them are known.
-fn names(parameters: &IndexMap<String, Partly>) -> Option<BTreeSet<&str>> {
-    let text = |name: &str| parameters.get(name)?.known();
-    let further = text("dns_names")?.as_array()?.iter().map(Value::as_str);
-    further.chain([text("common_name")?.as_str()]).collect()
 }
 
 impl Repeat {
@@ -279,6 +252,8 @@ fn poll_policy(every_seconds: u64, timeout_seconds: u64) -> PollPolicy {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]

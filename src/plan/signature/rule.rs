@@ -40,7 +40,9 @@ pub struct Breach {
     /// What is to be said at the place.
     pub remark: String,
     /// How to mend it.
-    pub help: Option<&'static str>,
+    pub help: Option<String>,
+    /// What was probably meant, to be written instead.
+    pub instead: Option<&'static str>,
     /// The other place that has to do with it.
     pub also: Option<(&'static str, &'static str)>,
     /// Whether the name of the part is wrong and not its value.
@@ -68,6 +70,7 @@ impl Breach {
             message: message.into(),
             remark: remark.into(),
             help: None,
+            instead: None,
             also: None,
             is_name: false,
             is_secret: false,
@@ -81,8 +84,13 @@ impl Breach {
         self
     }
 
-    pub(super) fn help(mut self, help: &'static str) -> Self {
-        self.help = Some(help);
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(super) fn instead(mut self, instead: Option<&'static str>) -> Self {
+        self.instead = instead;
         self
     }
 
@@ -145,6 +153,20 @@ impl<'p> Given<'p> {
     /// Whether a list is empty, for certain.
     pub(super) fn is_empty(&self, name: &str) -> bool {
         self.value(name).and_then(Value::as_array).is_some_and(Vec::is_empty)
+    }
+
+    /// The texts that are known in a list, each with its place.
+    pub(super) fn items(&self, name: &str) -> Vec<(usize, &'p str)> {
+        let known = |(index, value): (usize, Option<&'p Value>)| Some((index, value?.as_str()?));
+        match self.parameters.get(name) {
+            Some(Partly::Known(Value::Array(items))) => {
+                items.iter().map(Some).enumerate().filter_map(known).collect()
+            }
+            Some(Partly::List(items)) => {
+                items.iter().map(Partly::known).enumerate().filter_map(known).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// The names in a map, and their values where those are texts that are known.
@@ -228,12 +250,27 @@ mod tests {
             (
                 "regfish.create_order",
                 json!({
-                    "sku": "x", "common_name": "a.example", "csr": "x", "dcv_method": "email",
+                    "sku": "ssl123", "common_name": "a.example", "csr": "x", "dcv_method": "email",
                     "org_id": "a b", "renewal_of": "", "validity_days": 1,
                     "validity_schedule": [{ "from": "2027-01-01", "days": 1 },
                                           { "from": "2027-02-30", "days": 1 }],
                 }),
                 vec!["dcv_method", "csr", "org_id", "renewal_of", "validity_schedule.1.from"],
+            ),
+            (
+                "regfish.create_order",
+                json!({
+                    "sku": "x", "common_name": "a_b.example", "csr": "{{", "dns_names": ["*.co.uk"],
+                }),
+                vec!["sku", "common_name", "dns_names.0", "csr"],
+            ),
+            (
+                "regfish.create_order",
+                json!({
+                    "sku": "ssl123", "common_name": "a.example", "csr": "{{",
+                    "dns_names": ["b.example", "*.a.example"],
+                }),
+                vec!["dns_names.1", "csr"],
             ),
             (
                 "regfish.resolve_organization",

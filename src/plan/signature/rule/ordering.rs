@@ -3,8 +3,11 @@
 use serde_json::Value;
 
 use super::{Breach, Given, refused, shown};
+use crate::document::suggest::list;
+use crate::plan::issuable::{NameFault, name_fault};
+use crate::plan::product::{PRODUCTS, documented_product, is_for_single_names, nearest_product};
 use crate::plan::schedule::LONGEST_SOLD_DAYS;
-use crate::types::{CertificateId, DigicertOrderId, OrganizationId};
+use crate::types::{CertificateId, DigicertOrderId, DomainName, OrganizationId};
 
 /// What a certificate request stands between (RFC 7468, section 7; the second is what older tools
 /// write).
@@ -31,6 +34,63 @@ pub(in crate::plan::signature) fn order_id(given: &Given<'_>) -> Option<Breach> 
 
 pub(in crate::plan::signature) fn sku(given: &Given<'_>) -> Option<Breach> {
     given.unusable("sku", |text| text.trim().is_empty().then(|| "it is empty".to_owned()))
+}
+
+/// The vendor may sell more by now, so that this is a doubt.
+pub(in crate::plan::signature) fn sku_is_documented(given: &Given<'_>) -> Option<Breach> {
+    let sku = given.text("sku")?.trim();
+    if sku.is_empty() || documented_product(sku).is_some() {
+        return None;
+    }
+    let message = format!("no documentation has a product `{}`", shown(sku));
+    let breach = Breach::at(&["sku"], message, "unknown product").code("unknown-product").doubt();
+    let documented = format!("documented: {}; the vendor's catalog decides", list(PRODUCTS));
+    Some(breach.instead(nearest_product(sku)).help(documented))
+}
+
+/// The names of an order that are known, each with the path of its place.
+fn ordered_names(given: &Given<'_>) -> Vec<(Vec<String>, DomainName)> {
+    let first = given.text("common_name").map(|name| (vec!["common_name".to_owned()], name));
+    let further = given.items("dns_names").into_iter();
+    let further =
+        further.map(|(index, name)| (vec!["dns_names".to_owned(), index.to_string()], name));
+    let names = first.into_iter().chain(further);
+    names.filter_map(|(at, name)| Some((at, DomainName::parse(name).ok()?))).collect()
+}
+
+fn at_name(at: &[String], message: String, remark: impl Into<String>) -> Breach {
+    let at: Vec<&str> = at.iter().map(String::as_str).collect();
+    Breach::at(&at, message, remark)
+}
+
+pub(in crate::plan::signature) fn names_are_public(given: &Given<'_>) -> Option<Breach> {
+    ordered_names(given).into_iter().find_map(|(at, name)| match name_fault(&name)? {
+        NameFault::Never(reason) => {
+            let message = format!("no certificate can be had for `{}`", shown(name.as_str()));
+            Some(at_name(&at, message, reason).code("no-public-name"))
+        }
+        NameFault::Hardly(_) => None,
+    })
+}
+
+pub(in crate::plan::signature) fn names_can_be_proved(given: &Given<'_>) -> Option<Breach> {
+    ordered_names(given).into_iter().find_map(|(at, name)| match name_fault(&name)? {
+        NameFault::Hardly(reason) => {
+            let message = format!("is `{}` really meant?", shown(name.as_str()));
+            Some(at_name(&at, message, reason).code("no-public-name").doubt())
+        }
+        NameFault::Never(_) => None,
+    })
+}
+
+/// What a product holds is known for none of them for certain (contract A.4, E.10).
+pub(in crate::plan::signature) fn product_holds_wildcards(given: &Given<'_>) -> Option<Breach> {
+    let sku = given.text("sku").filter(|sku| is_for_single_names(sku))?;
+    let (at, name) = ordered_names(given).into_iter().find(|(_, name)| name.is_wildcard())?;
+    let message = format!("`{}` is hardly sold for `{}`", shown(sku), shown(name.as_str()));
+    let breach = at_name(&at, message, "a wildcard stands for many names");
+    let breach = breach.code("wildcard-product").doubt().also("sku", "a product for single names");
+    Some(breach.help("of the documented products, `RapidSSLWildcard` is made for wildcards"))
 }
 
 /// The CA has to be told where to write (contract A.4).

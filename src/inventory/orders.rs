@@ -1,0 +1,204 @@
+//! What targets order, held against what is known of names and products.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::model::{PlanPath, Target};
+use super::raw::{InventoryFile, RawTarget};
+use super::resolve::{KnownPlan, Plans};
+use crate::document::diagnostic::{Diagnostic, Diagnostics};
+use crate::document::node::{Kind, Node};
+use crate::document::source::Span;
+use crate::document::suggest::list;
+use crate::plan::{
+    NameFault, PRODUCTS, Plan, Template, documented_product, is_for_single_names, name_fault,
+    nearest_product,
+};
+use crate::types::{DomainName, printable, shorten};
+
+/// No value in a message is longer, in characters.
+const SHOWN: usize = 60;
+
+/// Reports names that no certificate can be had for, and products that are hardly meant.
+pub(super) fn check(
+    targets: &[Target],
+    files: &[InventoryFile],
+    plans: &Plans,
+    found: &mut [Diagnostics],
+) {
+    let ready = plans.known.iter().filter_map(|(path, plan)| match plan {
+        KnownPlan::Ready(plan) => Some((path, Order::of(plan)?)),
+        KnownPlan::Refused { .. } => None,
+    });
+    let orders: HashMap<&PlanPath, Order> = ready.collect();
+    let mut written = Written { files, by_place: None };
+    // What stands in one place for many targets is told once.
+    let mut told: HashSet<(usize, Span)> = HashSet::new();
+    for target in targets {
+        let Some(order) = target.plan.as_ref().and_then(|plan| orders.get(plan)) else { continue };
+        let sku = order.product.as_ref().and_then(|product| product.of(target));
+        for name in &target.names {
+            let single = name.is_wildcard() && sku.is_some_and(is_for_single_names);
+            let Some(diagnostic) = about(name, if single { sku } else { None }) else { continue };
+            let place = written.name(target, name);
+            if told.insert(place) {
+                found[place.0].push(diagnostic(place.1));
+            }
+        }
+        if let (Some(sku), Some(Product::Input(input))) = (sku, &order.product)
+            && !sku.trim().is_empty()
+            && documented_product(sku.trim()).is_none()
+        {
+            // The default of the plan is the plan's own business.
+            let Some(place) = written.input(target, input) else { continue };
+            if told.insert(place) {
+                found[place.0].push(unknown_product(sku, place.1));
+            }
+        }
+    }
+}
+
+/// What is to be said about a name, when there is anything; `single` is the product of its order,
+/// when that is for single names and this is a wildcard.
+fn about(name: &DomainName, single: Option<&str>) -> Option<impl FnOnce(Span) -> Diagnostic> {
+    let shown = name.as_str();
+    let diagnostic = match (name_fault(name), single) {
+        (Some(NameFault::Never(reason)), _) => {
+            let message = format!("no certificate can be had for `{shown}`");
+            (Diagnostic::error("no-public-name", message), reason, None)
+        }
+        (Some(NameFault::Hardly(reason)), _) => {
+            let message = format!("is `{shown}` really meant?");
+            (Diagnostic::warning("no-public-name", message), reason, None)
+        }
+        (None, Some(sku)) => {
+            let sku = shorten(&printable(sku), SHOWN);
+            let message = format!("`{sku}` is hardly sold for `{shown}`");
+            let help = "of the documented products, `RapidSSLWildcard` is made for wildcards";
+            let diagnostic = Diagnostic::warning("wildcard-product", message);
+            (diagnostic, "a wildcard stands for many names", Some(help))
+        }
+        (None, None) => return None,
+    };
+    let (diagnostic, remark, help) = diagnostic;
+    Some(move |span| help.into_iter().fold(diagnostic.at(span, remark), Diagnostic::help))
+}
+
+fn unknown_product(sku: &str, span: Span) -> Diagnostic {
+    let shown = shorten(&printable(sku.trim()), SHOWN);
+    let message = format!("no documentation has a product `{shown}`");
+    let diagnostic = Diagnostic::warning("unknown-product", message).at(span, "unknown product");
+    let diagnostic = match nearest_product(sku.trim()) {
+        Some(near) => diagnostic.suggest(span, near, format!("did you mean `{near}`?")),
+        None => diagnostic,
+    };
+    diagnostic.help(format!("documented: {}; the vendor's catalog decides", list(PRODUCTS)))
+}
+
+/// What a plan orders, as far as its targets decide.
+struct Order {
+    product: Option<Product>,
+}
+
+enum Product {
+    Fixed(String),
+    /// The input that names it.
+    Input(String),
+}
+
+impl Order {
+    fn of(plan: &Plan) -> Option<Self> {
+        let order = plan.steps.values().find(|step| step.uses == "regfish.create_order")?;
+        let sku = order.with.get("sku");
+        // Most plans look the product up and order what the catalog calls it.
+        let looked_up = match sku {
+            Some(Template::Expression(code)) => code
+                .trim()
+                .strip_prefix("steps.")
+                .and_then(|rest| rest.strip_suffix(".sku"))
+                .and_then(|id| plan.steps.values().find(|step| step.id.as_str() == id))
+                .filter(|step| step.uses == "regfish.list_products")
+                .and_then(|step| step.with.get("sku")),
+            _ => None,
+        };
+        let product = match looked_up.or(sku) {
+            Some(Template::Literal(Value::String(sku))) => Some(Product::Fixed(sku.clone())),
+            Some(Template::Expression(code)) => {
+                let name = code.trim().strip_prefix("inputs.");
+                name.filter(|name| plan.inputs.contains_key(*name))
+                    .map(|name| Product::Input(name.to_owned()))
+            }
+            _ => None,
+        };
+        Some(Self { product })
+    }
+}
+
+impl Product {
+    fn of<'t>(&'t self, target: &'t Target) -> Option<&'t str> {
+        match self {
+            Self::Fixed(sku) => Some(sku),
+            Self::Input(name) => target.value_of(name)?.as_str(),
+        }
+    }
+}
+
+/// Where things are written in the files.
+struct Written<'f> {
+    files: &'f [InventoryFile],
+    /// Targets by the place of their names; made when the first is looked for.
+    by_place: Option<HashMap<(usize, usize), &'f RawTarget>>,
+}
+
+impl<'f> Written<'f> {
+    fn raw(&mut self, target: &Target) -> Option<&'f RawTarget> {
+        let files = self.files;
+        let by_place = self.by_place.get_or_insert_with(|| {
+            let targets = files.iter().enumerate().flat_map(|(index, file)| {
+                file.targets.iter().map(move |raw| ((index, raw.name.span.start), raw))
+            });
+            targets.collect()
+        });
+        by_place.get(&(target.place.0, target.place.1.start)).copied()
+    }
+
+    /// The place of a name of a target: where the target gives it, else the target.
+    fn name(&mut self, target: &Target, name: &DomainName) -> (usize, Span) {
+        let inputs = self.raw(target).map_or(&[][..], |raw| &raw.inputs);
+        let span = inputs.iter().find_map(|(_, node)| place_of(node, name));
+        (target.place.0, span.unwrap_or(target.place.1))
+    }
+
+    /// The place of an input's value: at the target, in one of its groups, or under `defaults`.
+    fn input(&mut self, target: &Target, input: &str) -> Option<(usize, Span)> {
+        let own = self.raw(target).and_then(|raw| given(&raw.inputs, input));
+        if let Some(span) = own {
+            return Some((target.place.0, span));
+        }
+        for (index, file) in self.files.iter().enumerate() {
+            let mut groups = file.groups.iter();
+            let group = groups.find(|group| {
+                target.groups.contains(&group.name.value) && given(&group.inputs, input).is_some()
+            });
+            if let Some(span) = group.and_then(|group| given(&group.inputs, input)) {
+                return Some((index, span));
+            }
+        }
+        let defaults = &self.files.get(target.place.0)?.defaults;
+        Some((target.place.0, given(defaults, input)?))
+    }
+}
+
+fn given(inputs: &[(crate::document::node::Key, Node)], name: &str) -> Option<Span> {
+    super::scope::given(inputs, name).map(|(_, node)| node.span)
+}
+
+/// Where a name stands in a value.
+fn place_of(node: &Node, name: &DomainName) -> Option<Span> {
+    match &node.kind {
+        Kind::String(text) => (DomainName::parse(text).as_ref() == Ok(name)).then_some(node.span),
+        Kind::Seq(items) => items.iter().find_map(|item| place_of(item, name)),
+        _ => None,
+    }
+}
