@@ -46,7 +46,7 @@ pub(super) fn closed(state: &StateDirectory, error: CliError) -> Result<Vec<Find
 /// Whether the file cannot be opened because of damage. What is no state file at all was one when
 /// orders were noted beside it.
 fn is_damaged(state: &StateDirectory) -> bool {
-    match SqliteStore::open_read_only(&state.file()) {
+    match SqliteStore::open(&state.file()) {
         Err(StoreError::Foreign { path }) => {
             SqliteStore::order_notes(&path).is_ok_and(|notes| !notes.noted.is_empty())
         }

@@ -68,14 +68,18 @@ impl StateDirectory {
 
     /// Like [`Self::open_existing`], for commands that only look: they work on a read-only disk, too.
     pub(super) fn open_for_looking(&self) -> Result<Option<Arc<SqliteStore>>, CliError> {
-        self.open_existing().or_else(|error| {
-            // Whatever else is wrong with the file, the first reason is the better one.
-            let looked = SqliteStore::open_read_only(&self.file());
-            looked.map(|store| Some(Arc::new(store))).map_err(|second| match second {
-                StoreError::Older { .. } => second.into(),
-                _ => error,
+        if !self.file().try_exists().is_ok_and(|is_there| is_there) {
+            return self.open_existing();
+        }
+        let store = SqliteStore::open(&self.file()).or_else(|first| {
+            SqliteStore::open_read_only(&self.file()).map_err(|second| match second {
+                // A damaged file is not brought up to date anywhere.
+                StoreError::Older { .. } if !first.is_damage() => second,
+                // Whatever else is wrong with the file, the first reason is the better one.
+                _ => first,
             })
-        })
+        });
+        Ok(Some(Arc::new(store?)))
     }
 
     /// The state file.

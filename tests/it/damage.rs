@@ -173,6 +173,13 @@ fn a_state_file_that_cannot_be_opened_or_is_gone_is_no_folder_without_runs() {
     };
     std::fs::write(&file, &copy[..copy.len() / 2]).unwrap();
     refused("is malformed", "BAD  cannot open");
+    // So it is when the file is of an older program, too.
+    std::fs::write(&file, &copy).unwrap();
+    let older = "PRAGMA user_version = 4; PRAGMA wal_checkpoint(TRUNCATE)";
+    database(&project).execute_batch(older).unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    refused("is malformed", "is malformed");
     std::fs::remove_file(&file).unwrap();
     refused("is gone", "is gone; by");
     assert!(!file.exists(), "who looks makes nothing");
