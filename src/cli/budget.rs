@@ -17,6 +17,9 @@ use crate::types::{Clock, Secret, Timestamp, printable, shorten};
 /// Shorter waits come and go while one reads of them.
 const WORTH_SAYING: Duration = Duration::from_secs(3);
 
+/// A pause that the API asks for is told again when it is as long as this.
+const WORTH_REPEATING: Duration = Duration::from_secs(120);
+
 /// Override how many requests the services take, below `--set`.
 const REGFISH_LIMITS_VARIABLE: &str = "REGFISH_LIMITS";
 const DIGICERT_LIMITS_VARIABLE: &str = "DIGICERT_LIMITS";
@@ -176,36 +179,44 @@ struct Told {
     last: Standing,
     /// A large batch uses its budget up every minute, and that is how it should be.
     full: bool,
+    /// An API that is asked a lot asks for a short pause again and again.
+    held: bool,
 }
 
 impl Default for Told {
     fn default() -> Self {
-        Self { last: Standing::Flowing, full: false }
+        Self { last: Standing::Flowing, full: false, held: false }
     }
 }
 
 impl Told {
     /// Whether `standing` is to be told at `now`; it counts as told then.
     fn is_news(&mut self, standing: &Standing, now: Timestamp) -> bool {
-        let is_full = |standing: &Standing| matches!(standing, Standing::Full { .. });
-        if !standing.differs_in_kind(&self.last) || !is_worth_saying(standing, now) {
+        if !standing.differs_in_kind(&self.last) || !lasts(standing, now, WORTH_SAYING) {
             return false;
         }
-        if is_full(standing) && self.full {
+        let said = match standing {
+            Standing::Full { .. } => std::mem::replace(&mut self.full, true),
+            Standing::Held { .. } => {
+                std::mem::replace(&mut self.held, true) && !lasts(standing, now, WORTH_REPEATING)
+            }
+            Standing::Flowing | Standing::Down { .. } | Standing::Paused { .. } => false,
+        };
+        if said {
             return false;
         }
-        self.full |= is_full(standing);
         let former = std::mem::replace(&mut self.last, standing.clone());
         // That requests flow again is no news where they wait for each window to begin.
-        !(is_full(&former) && *standing == Standing::Flowing)
+        !(matches!(former, Standing::Full { .. }) && *standing == Standing::Flowing)
     }
 }
 
-fn is_worth_saying(standing: &Standing, now: Timestamp) -> bool {
+/// Whether it lasts so long yet, or nobody knows how long.
+fn lasts(standing: &Standing, now: Timestamp, length: Duration) -> bool {
     match standing {
         Standing::Full { until } | Standing::Held { until } => {
             let left = until.duration_since(now);
-            Duration::try_from(left).is_ok_and(|left| left >= WORTH_SAYING)
+            Duration::try_from(left).is_ok_and(|left| left >= length)
         }
         Standing::Flowing | Standing::Down { .. } | Standing::Paused { .. } => true,
     }
@@ -221,9 +232,10 @@ fn say(console: &Console, standing: &Standing) {
         Standing::Full { .. } => {
             (style.waiting("‖"), "; all runs wait, now and whenever it is (said once)".to_owned())
         }
-        Standing::Held { .. } | Standing::Down { .. } => {
-            (style.waiting("‖"), "; all runs wait".to_owned())
+        Standing::Held { .. } => {
+            (style.waiting("‖"), "; all runs wait, now and whenever it asks (said once)".to_owned())
         }
+        Standing::Down { .. } => (style.waiting("‖"), "; all runs wait".to_owned()),
     };
     let sentence = printable(&standing.sentence(Timestamp::now()));
     console.talk(&format!("  {mark} {}{what}", shorten(&sentence, 300)));
@@ -238,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn that_the_budget_is_full_is_said_once_and_everything_else_each_time() {
+    fn that_the_budget_is_full_and_short_pauses_are_said_once_and_everything_else_each_time() {
         let mut told = Told::default();
         let full = |second| Standing::Full { until: at(second) };
         let held = |second| Standing::Held { until: at(second) };
@@ -248,7 +260,10 @@ mod tests {
         assert!(!news(&Standing::Flowing, 62) && !news(&full(120), 70));
         assert!(news(&held(150), 120) && !news(&full(160), 151));
         assert!(news(&Standing::Flowing, 161), "after the pause");
-        assert!(news(&held(200), 170) && news(&Standing::Flowing, 201));
+        assert!(!news(&held(200), 170) && !news(&Standing::Flowing, 201));
+        assert!(news(&held(500), 210) && news(&Standing::Flowing, 501), "minutes are worth it");
+        let down = Standing::Down { since: at(510), next: at(520) };
+        assert!(news(&down, 510) && news(&Standing::Flowing, 520) && news(&down, 530));
     }
 
     #[test]

@@ -127,6 +127,12 @@ pub(super) fn is_yaml_inventory(path: &Path) -> bool {
         .is_ok_and(|bytes| InventoryFile::is_meant_by(&String::from_utf8_lossy(&bytes)))
 }
 
+/// The same for a file that was named: whoever names it knows that it is ours.
+pub(super) fn is_named_inventory(path: &Path) -> bool {
+    read_within(path, FileLimits::INVENTORY)
+        .is_ok_and(|bytes| InventoryFile::is_likely_meant_by(&String::from_utf8_lossy(&bytes)))
+}
+
 /// Compiles every plan that the files name, each once.
 pub(super) fn plans_of(files: &[InventoryFile], plan: Option<&Path>, required: bool) -> Plans {
     let fallback = plan.map(PlanPath::new);

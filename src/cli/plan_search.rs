@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
-use super::inventory_files::is_yaml_inventory;
+use super::inventory_files::{is_named_inventory, is_yaml_inventory};
 use super::plan_file::{read, read_within};
 use crate::document::FileLimits;
 use crate::inventory::Format;
@@ -33,7 +33,7 @@ pub(super) fn find_files(paths: &[PathBuf]) -> Result<Found, CliError> {
         if !path.is_dir() {
             if seen.insert(path.clone()) {
                 let is_inventory = match Format::of(path) {
-                    Format::Yaml => is_yaml_inventory(path),
+                    Format::Yaml => is_named_inventory(path),
                     Format::Table => true,
                     Format::List => path.extension().is_some_and(|ending| ending == "txt"),
                 };
@@ -175,6 +175,22 @@ mod tests {
         let found = find_files(&[folder.path().to_owned()]).unwrap();
         assert_eq!(names(folder.path(), &found.plans), ["a.yaml", "b/dv.yml", "bom.YAML"]);
         assert_eq!(names(folder.path(), &found.skipped), ["pipeline.yaml"]);
+    }
+
+    #[test]
+    fn a_file_that_is_named_is_an_inventory_when_it_lists_targets_also_without_its_first_line() {
+        let folder = folder(&[
+            ("hosts.yaml", "plan: dv.yaml\ntargets:\n  www.example.com:\n"),
+            ("prometheus.yaml", "targets:\n  - web:9090\nsteps: []\n"),
+            ("dv.yaml", "certplan: 1\ntargets: []\n"),
+        ]);
+        let file = |name: &str| folder.path().join(name);
+        let found = find_files(&["hosts.yaml", "prometheus.yaml", "dv.yaml"].map(file)).unwrap();
+        assert_eq!(names(folder.path(), &found.inventories), ["hosts.yaml"]);
+        assert_eq!(names(folder.path(), &found.plans), ["prometheus.yaml", "dv.yaml"]);
+        // In a folder there may be files of others.
+        let found = find_files(&[folder.path().to_owned()]).unwrap();
+        assert_eq!(found.inventories, Vec::<PathBuf>::new());
     }
 
     #[test]

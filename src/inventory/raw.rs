@@ -105,6 +105,13 @@ impl InventoryFile {
         text.lines().any(begins)
     }
 
+    /// Whether a text that somebody calls a plan or an inventory is rather the latter: it lists
+    /// targets, has no steps, and does not say that it is a plan.
+    pub fn is_likely_meant_by(text: &str) -> bool {
+        let has = |key: &str| text.lines().any(|line| line.starts_with(key));
+        Self::is_meant_by(text) || (has("targets:") && !has("certplan:") && !has("steps:"))
+    }
+
     /// The plans that are named in this file, each once, as paths from where the program stands.
     pub fn plans(&self) -> Vec<PlanPath> {
         let mut paths = Vec::new();
