@@ -16,6 +16,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::names::{HeldNames, Place, Refused, Taken};
 use super::shared::TurnedAway;
+use super::slots::Haste;
 use super::{DriveError, Driver};
 use crate::action::{ActionCall, Waiting};
 use crate::engine::{Command, Engine};
@@ -287,10 +288,14 @@ pub(super) async fn carry_out(
         keys,
         order: command.order.clone(),
     };
+    let haste = match &call.call {
+        Call::Send(_) | Call::Reconcile(_) | Call::Adopt(..) => Haste::First,
+        Call::Perform | Call::Prepare { .. } => Haste::InTurn,
+    };
     // On the heap, each of the two: they are moved into one another and then along with the task,
     // and a thousand runs have them at the same time.
     let perform = Box::pin(async {
-        match driver.shared.slot().await {
+        match driver.shared.slot(haste).await {
             Ok(_slot) => driver.performer.perform(call).await,
             Err(TurnedAway) => {
                 let message = "the program was asked to stop before it began";

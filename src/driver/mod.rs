@@ -10,6 +10,7 @@ mod cancel;
 mod flight;
 mod names;
 mod shared;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod waves;

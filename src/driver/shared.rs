@@ -5,10 +5,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
 use super::answers::SharedAnswers;
 use super::names::NameLocks;
+use super::slots::{Haste, Slot, Slots};
 use crate::plan::Plan;
 use crate::run::{RunPhase, RunResult};
 use crate::store::{Store, StoreError, StoredPlan};
@@ -21,7 +20,7 @@ type Plans = HashMap<(String, u32), Arc<Plan>>;
 #[derive(Debug, Default)]
 pub struct Shared {
     /// How many actions may be performed at the same time; who waits holds no slot.
-    slots: Option<Arc<Semaphore>>,
+    slots: Option<Slots>,
     answers: Option<SharedAnswers>,
     names: Option<Arc<NameLocks>>,
     orders: Option<Arc<Allowance>>,
@@ -61,7 +60,7 @@ impl Shared {
     /// For a batch with so many slots, which may send as many orders as are allowed.
     pub fn in_batch(jobs: usize, orders: Option<Arc<Allowance>>) -> Self {
         Self {
-            slots: Some(Arc::new(Semaphore::new(jobs.clamp(1, Semaphore::MAX_PERMITS)))),
+            slots: Some(Slots::new(jobs)),
             answers: Some(SharedAnswers::default()),
             names: None,
             orders,
@@ -71,19 +70,20 @@ impl Shared {
     }
 
     /// Waits for a slot, and rests meanwhile. Fails when the work is called back.
-    pub(super) async fn slot(&self) -> Result<Option<OwnedSemaphorePermit>, TurnedAway> {
+    pub(super) async fn slot(&self, haste: Haste) -> Result<Option<Slot>, TurnedAway> {
         let Some(slots) = &self.slots else { return Ok(None) };
-        if let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
-            return Ok(Some(slot));
-        }
+        let wait = match slots.take(haste) {
+            Ok(slot) => return Ok(Some(slot)),
+            Err(wait) => wait,
+        };
         let (rest, mark) = Rest::begin();
         drop(mark);
         let Some(work) = rest.work().cloned() else {
-            // The semaphore is never closed, so there is no other error to tell of.
-            return Ok(Arc::clone(slots).acquire_owned().await.ok());
+            // A slot is passed on or free, never lost, so there is no error to tell of.
+            return Ok(wait.await.ok());
         };
         tokio::select! {
-            slot = Arc::clone(slots).acquire_owned() => Ok(slot.ok()),
+            slot = wait => Ok(slot.ok()),
             () = work.released() => {
                 work.turn_away();
                 Err(TurnedAway)

@@ -35,8 +35,6 @@ pub struct LiveView {
     /// How many runs are in each stage, by its place in [`Stage::ALL`].
     counts: [usize; Stage::ALL.len()],
     failures: VecDeque<(String, String)>,
-    /// When the last targets were done, for the pace.
-    done_at: VecDeque<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -47,6 +45,10 @@ struct Line {
     detail: String,
     /// A limit on orders is why it stops.
     held_back: bool,
+    /// How many steps its plan has; none, where that was not said.
+    steps: Option<usize>,
+    /// How many of them are behind it.
+    passed: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,8 +66,9 @@ enum Stage {
 /// So many failures and waits are shown.
 const SHOWN: usize = 5;
 
-/// The pace is that of the last so many targets.
-const PACE_WINDOW: usize = 200;
+/// Of less than this, in time and in work done, nothing can be guessed.
+const PACE_TIME: Duration = Duration::from_secs(5);
+const PACE_SHARE: f64 = 0.02;
 
 impl LiveView {
     /// For a batch of `total` targets that began at `began_at`.
@@ -78,7 +81,6 @@ impl LiveView {
             runs: HashMap::new(),
             counts: [0; Stage::ALL.len()],
             failures: VecDeque::new(),
-            done_at: VecDeque::new(),
         }
     }
 
@@ -95,6 +97,8 @@ impl LiveView {
             since: at,
             detail: String::new(),
             held_back: false,
+            steps: None,
+            passed: 0,
         };
         self.counts[Stage::Working.index()] += 1;
         if let Some(former) = self.runs.insert(run.clone(), line) {
@@ -122,6 +126,11 @@ impl LiveView {
     /// Returns a line for those who see no live view, when a target has come to an end.
     pub fn event(&mut self, run: &RunId, event: &Event) -> Option<String> {
         let line = self.runs.get_mut(run)?;
+        match &event.kind {
+            EventKind::RunStarted(header) => line.steps = Some(header.steps.len()),
+            EventKind::StepSucceeded { .. } | EventKind::StepSkipped { .. } => line.passed += 1,
+            _ => {}
+        }
         let (stage, detail) = match &event.kind {
             EventKind::StepStarted { step, .. } => (Stage::Working, format!("{step}")),
             EventKind::StepWaiting { step, observation, .. } => {
@@ -169,10 +178,6 @@ impl LiveView {
             self.failures.push_front((target.clone(), detail.clone()));
             self.failures.truncate(SHOWN);
         }
-        self.done_at.push_back(event.at);
-        if self.done_at.len() > PACE_WINDOW {
-            self.done_at.pop_front();
-        }
         let word = stage.paint(&format!("{:<11}", stage.name()), self.style);
         let place = format!("[{}/{}]", self.done(), self.total);
         Some(format!("{place} {word} {target}  {detail}").trim_end().to_owned())
@@ -212,9 +217,26 @@ impl LiveView {
         let (done, total) = (self.done(), self.total.max(1));
         let numbers = format!(" {done}/{}", self.total);
         let room = width.saturating_sub(numbers.chars().count()).min(60);
-        let filled = (room * done.min(total)) / total;
-        let (full, rest) = ("━".repeat(filled), "─".repeat(room - filled));
-        format!("{}{}{numbers}", self.style.good(&full), self.style.faint(&rest))
+        let columns = |share: f64| {
+            (0..room).filter(|column| share > 0.0 && share * count(room) > count(*column)).count()
+        };
+        let whole = columns(count(done.min(total)) / count(total)).min(room);
+        let begun = columns((count(done) + self.under_way()) / count(total)).clamp(whole, room);
+        let style = self.style;
+        let (full, half) = ("━".repeat(whole), "╌".repeat(begun - whole));
+        let rest = "─".repeat(room - begun);
+        format!("{}{}{}{numbers}", style.good(&full), style.good(&half), style.faint(&rest))
+    }
+
+    /// What the open runs have behind them, in targets: a run that has passed half of its steps is
+    /// half a target.
+    fn under_way(&self) -> f64 {
+        let open = |line: &&Line| matches!(line.stage, Stage::Working | Stage::Waiting);
+        let share = |line: &Line| match line.steps {
+            Some(steps) => count(line.passed.min(steps)) / count(steps.max(1)),
+            None => 0.0,
+        };
+        self.runs.values().filter(open).map(share).sum()
     }
 
     fn totals(&self, width: usize) -> String {
@@ -272,17 +294,17 @@ impl LiveView {
         fitting(&parts, " · ", width)
     }
 
-    /// A guess from the pace of the last targets; none while there is too little to guess from.
+    /// A guess from the steps that were passed since the begin; none while there is too little to
+    /// guess from. Targets that were settled before tell nothing of the pace.
     fn time_left(&self, now: Timestamp) -> Option<Duration> {
-        let rest = self.total.checked_sub(self.done()).filter(|rest| *rest > 0)?;
-        let window = self.done_at.len();
-        if window < 10 {
+        let took = Duration::try_from(now.duration_since(self.began_at)).ok()?;
+        let all = count(self.total.saturating_sub(self.settled));
+        let behind = count(self.done().saturating_sub(self.settled)) + self.under_way();
+        if took < PACE_TIME || behind < all * PACE_SHARE || behind >= all {
             return None;
         }
-        let first = *self.done_at.front()?;
-        let took = Duration::try_from(now.duration_since(first)).ok()?;
-        let each = took.div_f64(f64::from(u32::try_from(window).ok()?));
-        let left = each.checked_mul(u32::try_from(rest).ok()?)?;
+        let left =
+            Duration::try_from_secs_f64(took.as_secs_f64() / behind * (all - behind)).ok()?;
         Some(Duration::from_secs(left.as_secs().max(1)))
     }
 
@@ -352,6 +374,11 @@ fn without_request(detail: &str) -> String {
     reason().unwrap_or_else(|| detail.to_owned())
 }
 
+/// A number to reckon with. That it is not exact above four thousand million is no loss here.
+fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
 /// As many parts as fit into a line, painted.
 fn fitting(parts: &[(String, String)], between: &str, width: usize) -> String {
     let (mut line, mut used) = (String::new(), 0);
@@ -371,7 +398,7 @@ fn fitting(parts: &[(String, String)], between: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{ErrorKind, Observation, StepError};
+    use crate::run::{ErrorKind, Observation, PlanReference, RunHeader, StepError};
     use crate::types::StepId;
 
     fn at(second: i64) -> Timestamp {
@@ -384,6 +411,26 @@ mod tests {
 
     fn step() -> StepId {
         StepId::parse("issued").unwrap()
+    }
+
+    fn header(steps: usize) -> RunHeader {
+        RunHeader {
+            plan: PlanReference {
+                name: "dv".to_owned(),
+                file: "dv.yaml".to_owned(),
+                digest: String::new(),
+            },
+            target: String::new(),
+            inputs: serde_json::Map::new(),
+            steps: vec![step(); steps],
+            endpoints: BTreeMap::new(),
+            sandbox: false,
+            directory: String::new(),
+            semantics: 1,
+            program: "certplan".to_owned(),
+            earlier_runs: Vec::new(),
+            orders_known: None,
+        }
     }
 
     /// A thousand targets: a hundred unchanged, and of the rest every tenth fails.
@@ -484,6 +531,35 @@ mod tests {
         let paused = event(1, EventKind::RunPaused { reason: PauseReason::Interrupted });
         assert_eq!(view.event(&held, &paused).unwrap(), "[2/3] held back   a");
         assert_eq!(view.event(&stopped, &paused).unwrap(), "[3/3] interrupted b");
+    }
+
+    #[test]
+    fn how_long_it_takes_is_guessed_from_the_steps_before_any_target_is_done() {
+        let mut view = LiveView::new(Style::new(false), 110, at(0));
+        let passed = || EventKind::StepSkipped { step: step() };
+        for number in 0..100 {
+            let run = RunId::from_random(number);
+            view.expect(&run, &format!("t{number:02}.example.com"), at(0));
+            view.event(&run, &event(0, EventKind::RunStarted(header(4))));
+            if number < 40 {
+                view.event(&run, &event(30, passed()));
+            }
+        }
+        for _ in 0..10 {
+            view.settle();
+        }
+        let frame = |view: &LiveView, now| view.frame(&Gauges::default(), at(now), 80);
+        assert!(!frame(&view, 3)[2].contains("left"), "too early");
+        // Ten targets' worth of a hundred in 60 seconds.
+        assert!(frame(&view, 60)[2].contains("about 9m left"), "{:#?}", frame(&view, 60));
+        let bar = frame(&view, 60)[0].clone();
+        assert_eq!((bar.matches('━').count(), bar.matches('╌').count()), (6, 5), "{bar}");
+        for number in 0..100 {
+            let finished = EventKind::RunFinished { result: RunResult::Succeeded };
+            view.event(&RunId::from_random(number), &event(90, finished));
+        }
+        let end = frame(&view, 100);
+        assert!(end[0].ends_with("━ 110/110") && !end[2].contains("left"), "{end:#?}");
     }
 
     #[test]

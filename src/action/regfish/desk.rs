@@ -16,7 +16,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::snapshot::Snapshot;
 use crate::action::Waiting;
-use crate::api::http::ApiError;
+use crate::api::http::{ApiError, Urgency};
 use crate::api::regfish::{Certificate, CertificateStatus, KnownItems, RegfishClient};
 use crate::types::{Busy, CertificateId, Clock, Rest, Timestamp, Work};
 
@@ -264,7 +264,8 @@ impl Desk {
                 return Ok(Arc::clone(list));
             }
         }
-        self.ask(&mut known).await
+        // An order waits for it, or somebody who does not know what became of one.
+        self.ask(&mut known, Urgency::Order).await
     }
 
     /// Waits until nobody else asks for a list. Whoever does may wait for the request budget, so a
@@ -276,7 +277,11 @@ impl Desk {
     }
 
     /// One list call. The caller holds `asking`.
-    async fn ask(&self, known: &mut KnownItems<Certificate>) -> Result<Arc<Snapshot>, ApiError> {
+    async fn ask(
+        &self,
+        known: &mut KnownItems<Certificate>,
+        urgency: Urgency,
+    ) -> Result<Arc<Snapshot>, ApiError> {
         let (asked_at, number) = {
             let mut inner = self.lock();
             inner.asked += 1;
@@ -284,7 +289,7 @@ impl Desk {
             inner.asked_at = Some(now);
             (now, inner.asked)
         };
-        let answer = self.client.list_certificates_again(known).await;
+        let answer = self.client.list_certificates_again(known, urgency).await;
         let answer = answer.map(|list| Arc::new(Snapshot::new(asked_at, list)));
         let mut inner = self.lock();
         inner.answered = number;
@@ -333,7 +338,7 @@ impl Desk {
             let list = work
                 .through(async {
                     let mut known = self.alone().await;
-                    self.ask(&mut known).await
+                    self.ask(&mut known, Urgency::Read).await
                 })
                 .await;
             busy = Some(work.end());

@@ -65,15 +65,17 @@ impl RegfishClient {
 
     /// Lists all certificates that the key can see (contract A.6).
     pub async fn list_certificates(&self) -> Result<CertificateList, ApiError> {
-        self.list_certificates_again(&mut KnownItems::default()).await
+        self.list_certificates_again(&mut KnownItems::default(), Urgency::Read).await
     }
 
-    /// The same for whoever lists again and again, and keeps what is `known` in between.
+    /// The same for whoever lists again and again, and keeps what is `known` in between; as urgent
+    /// as what waits for it.
     pub async fn list_certificates_again(
         &self,
         known: &mut KnownItems<Certificate>,
+        urgency: Urgency,
     ) -> Result<CertificateList, ApiError> {
-        let answer = self.list_answer(&["tls", "certificate"]).await?;
+        let answer = self.list_answer(&["tls", "certificate"], urgency).await?;
         if let Some(certificates) = known.read(&answer) {
             return Ok(CertificateList { certificates, unreadable: vec![], explicit: true });
         }
@@ -141,15 +143,20 @@ impl RegfishClient {
         &self,
         segments: &[&str],
     ) -> Result<Listing<T>, ApiError> {
-        let answer = self.list_answer(segments).await?;
+        let answer = self.list_answer(segments, Urgency::Read).await?;
         match plain_list(&answer) {
             Some(items) => Ok(Listing { items, unreadable: vec![], explicit: true }),
             None => listing(&answer),
         }
     }
 
-    async fn list_answer(&self, segments: &[&str]) -> Result<RawAnswer, ApiError> {
+    async fn list_answer(
+        &self,
+        segments: &[&str],
+        urgency: Urgency,
+    ) -> Result<RawAnswer, ApiError> {
         let request = Request::new(Method::Get, segments).with_limit(LIST_LIMIT);
+        let request = request.with_urgency(urgency);
         self.http.send(&request).await
     }
 

@@ -224,6 +224,44 @@ async fn who_waits_for_another_program_can_be_stopped() {
     assert_eq!(words, ["Stopped"]);
 }
 
+/// Orders whatever it is asked for, each run for a name of its own.
+#[derive(Default)]
+struct Shop(Mutex<Vec<bool>>);
+
+impl Performer for Shop {
+    fn perform(&self, call: ActionCall) -> Pin<Box<dyn Future<Output = Outcome> + Send + '_>> {
+        Box::pin(async move {
+            let sends = matches!(call.call, Call::Send(_));
+            let number = {
+                let mut calls = self.0.lock().unwrap();
+                calls.push(sends);
+                calls.len() as u64
+            };
+            tokio::task::yield_now().await;
+            if sends { success() } else { Outcome::Prepared { intent: intent_for(number) } }
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_is_recorded_is_sent_before_others_are_prepared() {
+    let mut batch = Batch::new(Script::default(), ORDER, Shared::in_batch(2, None));
+    let shop = Arc::new(Shop::default());
+    batch.scene.driver.performer = Arc::clone(&shop) as Arc<dyn Performer>;
+    batch.scene.driver.clock = Arc::new(SystemClock);
+    let (words, _) = batch.drive(50).await;
+    assert!(words.iter().all(|word| word == "succeeded"), "{words:?}");
+    let mut recorded = [0_usize; 2];
+    for sends in shop.0.lock().unwrap().iter() {
+        let [now, most] = recorded;
+        let now = if *sends { now - 1 } else { now + 1 };
+        recorded = [now, most.max(now)];
+    }
+    // Two in the slots, and those whose intent is just being recorded.
+    let [open, most] = recorded;
+    assert!(open == 0 && most <= 8, "{most} orders were recorded and not sent");
+}
+
 fn intent_for(number: u64) -> crate::run::Intent {
     let crate::run::Intent::Order(order) = intent() else { panic!() };
     crate::run::Intent::Order(crate::run::OrderIntent {
