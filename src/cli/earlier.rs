@@ -105,7 +105,11 @@ async fn of_the_same_target(
         let earlier = read_state(store, id).await.map_err(|error| {
             error.hint("it may have ordered; `--again` starts a new run all the same")
         })?;
-        let phase = earlier.phase.name();
+        let phase = match earlier.phase {
+            // Its target is ours now, so nobody works on it.
+            RunPhase::Running => "stopped",
+            phase => phase.name(),
+        };
         match earlier.phase {
             // What has ordered nothing is in nobody's way; it cannot order later (`resume`).
             _ if !earlier.may_have_ordered() => {}

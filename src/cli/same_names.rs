@@ -249,9 +249,9 @@ fn problem(run: &RunSummary, state: &RunState, now: Timestamp) -> Option<String>
             }
             None => Some(format!("{of} has ordered for {names}")),
         },
-        phase @ (RunPhase::Running
-        | RunPhase::Paused(_)
-        | RunPhase::Finished(RunResult::Failed)) => {
+        // Whether a program works on it or it was stopped without a word is not known here.
+        RunPhase::Running => Some(format!("{of} has ordered for {names}, and is not finished")),
+        phase @ (RunPhase::Paused(_) | RunPhase::Finished(RunResult::Failed)) => {
             let phase = phase.name();
             Some(format!("{of} has ordered for {names}, and is not finished ({phase})"))
         }

@@ -193,11 +193,20 @@ fn due(state: &RunState) -> String {
 
 /// The events in which the engine had a choice, with the rule that it followed.
 fn decisions(events: &[Event]) -> Vec<String> {
-    let mut lines = Vec::new();
+    // What comes again and again would hide the rest.
+    let mut told: Vec<(String, Timestamp, usize)> = Vec::new();
     for event in events {
         let Some(text) = decision(&event.kind) else { continue };
-        lines.push(format!("{}  {text}", moment(event.at)));
+        match told.last_mut() {
+            Some((last, _, times)) if *last == text => *times += 1,
+            _ => told.push((text, event.at, 1)),
+        }
     }
+    let line = |(text, at, times): (String, Timestamp, usize)| match times {
+        1 => format!("{}  {text}", moment(at)),
+        _ => format!("{}  {text} This came {times} times in a row.", moment(at)),
+    };
+    let mut lines: Vec<String> = told.into_iter().map(line).collect();
     if lines.is_empty() {
         lines.push("Nothing; everything went its straight way.".to_owned());
     }
@@ -287,4 +296,23 @@ fn decision(kind: &EventKind) -> Option<String> {
         | EventKind::RunFinished { .. } => return None,
     };
     Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_again_and_again_is_told_once() {
+        let resumed = |second| Event {
+            sequence: 2,
+            at: Timestamp::from_second(second).unwrap(),
+            kind: EventKind::RunResumed { program: "certplan".to_owned() },
+        };
+        let lines = decisions(&[resumed(0), resumed(60), resumed(120)]);
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        assert!(line.starts_with("1970-01-01 00:00:00 UTC"), "{line}");
+        assert!(line.ends_with("took the run up again. This came 3 times in a row."), "{line}");
+        assert_eq!(decisions(&[]).len(), 1);
+    }
 }

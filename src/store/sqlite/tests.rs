@@ -243,6 +243,25 @@ fn started_run(run: &NewRun) -> Vec<Event> {
 }
 
 #[tokio::test]
+async fn nothing_is_written_into_a_file_that_was_taken_away_or_replaced() {
+    use super::super::contract::{intent, new_run, started};
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    let store = SqliteStore::open(&path).unwrap();
+    store.create_run(new_run(1)).await.unwrap();
+    let id = new_run(1).id;
+    std::fs::rename(&path, directory.path().join("moved.db")).unwrap();
+    let refused = store.append(&id, vec![started(2), intent(3)]).await.unwrap_err().to_string();
+    assert!(refused.ends_with("deleted or replaced while this program works with it"), "{refused}");
+    std::fs::write(&path, "another file").unwrap();
+    let refused = store.append(&id, vec![started(2), intent(3)]).await;
+    assert!(matches!(refused, Err(StoreError::Database { .. })), "{refused:?}");
+    // Whoever puts it back in time loses nothing.
+    std::fs::rename(directory.path().join("moved.db"), &path).unwrap();
+    store.append(&id, vec![started(2), intent(3)]).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_job_that_fails_takes_no_other_of_its_group_with_it() {
     use super::super::contract::{new_run, started};
     let directory = tempfile::tempdir().unwrap();

@@ -31,6 +31,16 @@ pub(super) enum Job {
     Batch { batch: Box<NewBatch>, reply: Reply },
 }
 
+impl Job {
+    fn into_reply(self) -> Reply {
+        let (Self::Create { reply, .. }
+        | Self::Keep { reply, .. }
+        | Self::Append { reply, .. }
+        | Self::Batch { reply, .. }) = self;
+        reply
+    }
+}
+
 /// The sending side of the queue. The thread ends when it is dropped.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -98,6 +108,7 @@ impl Notes {
 
 fn serve(path: &std::path::Path, mut connection: Connection, jobs: &Receiver<Job>) {
     let mut notes = Notes { journal: Journal::beside(path), lost: None };
+    let file = identity(path);
     while let Ok(first) = jobs.recv() {
         let mut group = vec![first];
         while group.len() < LARGEST_GROUP
@@ -105,8 +116,25 @@ fn serve(path: &std::path::Path, mut connection: Connection, jobs: &Receiver<Job
         {
             group.push(job);
         }
-        commit(path, &mut connection, &mut notes, group);
+        // What is written into a file that nobody finds any more is not kept.
+        if identity(path) == file {
+            commit(path, &mut connection, &mut notes, group);
+        } else {
+            group.into_iter().for_each(|job| refuse(path, job));
+        }
     }
+}
+
+/// Which file is at `path`; none when there is none.
+fn identity(path: &std::path::Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+fn refuse(path: &std::path::Path, job: Job) {
+    let reason = "it was deleted or replaced while this program works with it".to_owned();
+    let error = StoreError::Database { action: "write to", path: path.to_owned(), reason };
+    let _ = job.into_reply().send(Err(error));
 }
 
 /// How the jobs of a group are kept from one another.
@@ -157,11 +185,7 @@ fn commit(path: &std::path::Path, connection: &mut Connection, notes: &mut Notes
     };
     let mut answers = answers.into_iter();
     for job in group {
-        let orders = is_order(&job);
-        let (Job::Create { reply, .. }
-        | Job::Keep { reply, .. }
-        | Job::Append { reply, .. }
-        | Job::Batch { reply, .. }) = job;
+        let (orders, reply) = (is_order(&job), job.into_reply());
         let answer = match (&committed, answers.next().unwrap_or(Err(StoreError::Closed)), &noted) {
             (Err(error), ..) => Err(translate(path, "write to", error)),
             (Ok(()), Ok(()), Err(reason)) if orders => Err(StoreError::Database {
