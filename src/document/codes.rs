@@ -39,6 +39,7 @@ pub const CODES: &[Code] = &[
         "finally-orders",
         "a step that runs whatever happened would buy or make something that stays",
     ),
+    code("foreign-template", "a template is written as another tool has it"),
     code("impossible-start", "the world of a scenario cannot begin with something"),
     code("key-not-text", "a key of a map is no text"),
     code("limit-beyond-attempt", "a program may take longer than an attempt of its step"),

@@ -4,10 +4,10 @@
 //! the caller goes on with the next one.
 
 use super::describe::describe;
-use super::diagnostic::{Diagnostic, Diagnostics};
+use super::diagnostic::{Diagnostic, Diagnostics, Suggestion};
 use super::node::{Key, Kind, Node, mask, may_hold_secret};
 use super::source::{SourceFile, Span};
-use super::suggest::{list, nearest};
+use super::suggest::{is_slip, list, nearest};
 use crate::types::printable;
 
 /// A value and where it stands.
@@ -30,6 +30,42 @@ pub(crate) struct Fields<'n> {
     span: Span,
     /// For messages, for example "step `order`".
     what: String,
+    /// Keys of ours that a key of another tool stands for; they are not missing.
+    stood_for: Vec<&'static str>,
+}
+
+/// What a key of another tool is in our words.
+#[derive(Debug)]
+pub(crate) struct Translation {
+    stands_for: &'static [&'static str],
+    help: Option<&'static str>,
+    suggestion: Option<Suggestion>,
+    may_hold_secret: bool,
+}
+
+/// Translates a key with its value, which stands among these entries of a file.
+pub(crate) type Translate = fn(&Key, &Node, &[(Key, Node)], &SourceFile) -> Option<Translation>;
+
+impl Translation {
+    /// A key that stands for these of ours.
+    pub(crate) fn to(stands_for: &'static [&'static str]) -> Self {
+        Self { stands_for, help: None, suggestion: None, may_hold_secret: false }
+    }
+
+    /// A key under which secrets may stand; nothing shows them.
+    pub(crate) fn secret() -> Self {
+        Self { may_hold_secret: true, ..Self::to(&[]) }
+    }
+
+    /// How a plan says it.
+    pub(crate) fn help(self, help: &'static str) -> Self {
+        Self { help: Some(help), ..self }
+    }
+
+    /// The change that is right as it stands, if there is one.
+    pub(crate) fn suggestion(self, suggestion: Option<Suggestion>) -> Self {
+        Self { suggestion, ..self }
+    }
 }
 
 impl<'a> Decoder<'a> {
@@ -76,12 +112,44 @@ impl<'a> Decoder<'a> {
         what: &str,
         known: &[&str],
     ) -> Option<Fields<'n>> {
+        self.translated_fields(node, at, what, known, |_, _, _, _| None)
+    }
+
+    /// The same, where the keys of other tools are translated. A slip of a known key is one.
+    pub(crate) fn translated_fields<'n>(
+        &mut self,
+        node: &'n Node,
+        at: Span,
+        what: &str,
+        known: &[&str],
+        translate: Translate,
+    ) -> Option<Fields<'n>> {
         let Kind::Map(entries) = &node.kind else {
             self.wrong_kind(node, what, "a map");
             return None;
         };
-        self.known_keys(entries, what, known, None);
-        Some(Fields { entries, span: at, what: what.to_owned() })
+        let mut stood_for = Vec::new();
+        for (key, value) in entries.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
+            let is_slip = is_slip(&key.name, known.iter().copied());
+            match translate(key, value, entries, self.file).filter(|_| !is_slip) {
+                Some(translation) => {
+                    stood_for.extend(translation.stands_for);
+                    self.translated_key(key, value, what, translation);
+                }
+                None => self.unknown_key(key, value, (what, entries), known, None),
+            }
+        }
+        Some(Fields { entries, span: at, what: what.to_owned(), stood_for })
+    }
+
+    fn translated_key(&mut self, key: &Key, value: &Node, what: &str, translation: Translation) {
+        if translation.may_hold_secret || may_hold_secret(&key.name) {
+            self.mask(value);
+        }
+        let mut diagnostic = no_such_key(key, what);
+        diagnostic.help.extend(translation.help.map(str::to_owned));
+        diagnostic.suggestion = translation.suggestion;
+        self.push(diagnostic);
     }
 
     /// Reports every key that is not among `known`; `help` says what one without a likeness was
@@ -94,7 +162,7 @@ impl<'a> Decoder<'a> {
         help: Option<&str>,
     ) {
         for (key, value) in entries.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
-            self.unknown_key(key, value, what, known, help);
+            self.unknown_key(key, value, (what, entries), known, help);
         }
     }
 
@@ -102,17 +170,18 @@ impl<'a> Decoder<'a> {
         &mut self,
         key: &Key,
         value: &Node,
-        what: &str,
+        (what, entries): (&str, &[(Key, Node)]),
         known: &[&str],
         help: Option<&str>,
     ) {
         if may_hold_secret(&key.name) {
             self.mask(value);
         }
-        let name = printable(&key.name);
-        let diagnostic = Diagnostic::error("unknown-key", format!("{what} has no key `{name}`"))
-            .at(key.span, "unknown key");
+        let diagnostic = no_such_key(key, what);
+        let is_there = |near: &str| entries.iter().any(|(key, _)| key.name == near);
         self.push(match nearest(&key.name, known.iter().copied()) {
+            Some(near) if is_there(near) => diagnostic
+                .help(format!("did you mean `{near}`? it is there already: put both together")),
             Some(near) => self.suggest_near(diagnostic, key.span, near),
             None => {
                 let diagnostic =
@@ -286,7 +355,8 @@ impl<'a> Decoder<'a> {
 
     /// Reports that `name` is missing, when it is.
     pub(crate) fn require(&mut self, fields: &Fields<'_>, name: &str, help: &str) {
-        if fields.get(name).is_none() && !fields.has_slip_of(name) {
+        let stood_for = fields.stood_for.contains(&name) || fields.has_slip_of(name);
+        if fields.get(name).is_none() && !stood_for {
             self.push(
                 Diagnostic::error("missing-key", format!("{} has no `{name}`", fields.what))
                     .at(fields.span, format!("`{name}` is missing here"))
@@ -306,10 +376,23 @@ impl<'n> Fields<'n> {
         self.entries.iter().any(|(key, _)| nearest(&key.name, [name]).is_some())
     }
 
+    /// The value of `name`, or of a key that looks like a slip of it: to know what is referred to.
+    pub(crate) fn meant(&self, name: &str) -> Option<(&'n Key, &'n Node)> {
+        let translated = self.stood_for.contains(&name);
+        let slip = |(key, _): &&(Key, Node)| !translated && nearest(&key.name, [name]).is_some();
+        self.get(name).or_else(|| self.entries.iter().find(slip).map(|(key, node)| (key, node)))
+    }
+
     /// How messages call the value of `name`.
     pub(crate) fn name_of(&self, name: &str) -> String {
         format!("`{name}` of {}", self.what)
     }
+}
+
+fn no_such_key(key: &Key, what: &str) -> Diagnostic {
+    let name = printable(&key.name);
+    Diagnostic::error("unknown-key", format!("{what} has no key `{name}`"))
+        .at(key.span, "unknown key")
 }
 
 /// "string `x`" → "a string `x`".

@@ -15,7 +15,7 @@ const MOST_CANDIDATES: usize = 1_000;
 const MOST_LISTED: usize = 40;
 
 /// What other tools call the words of plans.
-const ELSEWHERE: [(&str, &str); 40] = [
+const ELSEWHERE: [(&str, &str); 62] = [
     ("if", "when"),
     ("condition", "when"),
     ("depends_on", "needs"),
@@ -56,6 +56,28 @@ const ELSEWHERE: [(&str, &str); 40] = [
     ("subject_alternative_names", "dns_names"),
     ("validity", "validity_days"),
     ("days", "validity_days"),
+    ("variable", "inputs"),
+    ("var", "inputs"),
+    ("params", "inputs"),
+    ("options", "values"),
+    ("choices", "values"),
+    ("enum", "values"),
+    ("allowed_values", "values"),
+    ("one_of", "values"),
+    ("regex", "pattern"),
+    ("cmd", "argv"),
+    ("command", "argv"),
+    ("msg", "message"),
+    ("fail_msg", "message"),
+    ("error_message", "message"),
+    ("that", "check"),
+    ("condition", "check"),
+    ("expression", "check"),
+    ("keysize", "key_type"),
+    ("key_size", "key_type"),
+    ("keytype", "key_type"),
+    ("key_algorithm", "key_type"),
+    ("algorithm", "key_type"),
 ];
 
 /// The candidate that is meant by a name from elsewhere, or that `name` is most likely a slip of.
@@ -89,6 +111,14 @@ pub(crate) fn nearest<'a>(
         }
     }
     best.map(|(_, candidate)| candidate)
+}
+
+/// Whether `name` differs from a candidate in one letter, or in capitals only.
+pub(crate) fn is_slip<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> bool {
+    let wanted = name.to_lowercase();
+    candidates.into_iter().take(MOST_CANDIDATES).any(|candidate| {
+        wanted.len() >= 3 && strsim::osa_distance(&wanted, &candidate.to_lowercase()) <= 1
+    })
 }
 
 /// Names in backticks, separated by commas.
@@ -127,6 +157,12 @@ mod tests {
         assert_eq!(nearest("depends_on", ["every", "timeout"]), None);
         assert_eq!(nearest("sans", ["common_name", "dns_names"]), Some("dns_names"));
         assert_eq!(nearest("domain", ["common_name", "domains"]), Some("domains"));
+    }
+
+    #[test]
+    fn a_word_of_another_tool_with_one_letter_changed_into_ours_is_a_slip() {
+        assert!(is_slip("tmeout", ["timeout"]) && is_slip("USES", ["uses"]));
+        assert!(!is_slip("timeout-minutes", ["timeout"]) && !is_slip("if", ["id"]));
     }
 
     #[test]

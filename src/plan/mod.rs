@@ -7,9 +7,11 @@
 mod address;
 mod certificate_origin;
 mod compile;
+mod elsewhere;
 mod file_format;
 mod filter_functions;
 mod filters;
+mod foreign_file;
 mod inputs;
 mod issuable;
 mod limits;
@@ -71,6 +73,10 @@ pub fn check_plan(
     limit: Option<&ValidityLimit>,
 ) -> Result<(Plan, Diagnostics), Diagnostics> {
     let mut diagnostics = Diagnostics::new(file);
+    if let Some(foreign) = foreign_file::by_name(file) {
+        diagnostics.push(foreign);
+        return Err(diagnostics);
+    }
     let root = yaml::parse(file, &mut diagnostics);
     let mut decoder = Decoder { file, diagnostics: &mut diagnostics };
     let raw = root.as_ref().and_then(|root| raw::decode(root, &mut decoder));

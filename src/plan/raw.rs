@@ -5,18 +5,25 @@
 
 use std::collections::HashMap;
 
+use super::compile::input::type_called;
+use super::elsewhere;
+use super::foreign_file;
 use super::raw_policy::{RawPoll, RawRetry, decode_poll, decode_retry};
 use super::{OnFailure, Share};
 use crate::document::decode::{Decoder, Fields, Located};
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::{Key, Kind, Node};
-use crate::document::source::Span;
+use crate::document::source::{SourceFile, Span};
 use crate::document::suggest::nearest;
 use crate::document::version::{Format, check_version};
-use crate::types::StepId;
+use crate::types::{DomainName, StepId};
 
 /// The version of the format that this program knows.
 const FORMAT: Format = Format { what: "the plan", key: "certplan", version: 1 };
+
+/// What is said of a file that does not begin like a plan.
+const BEGINNING: &str =
+    "a plan begins with `certplan: 1`; `certplan init` writes one to start from";
 
 /// A plan orders one certificate; with more steps something else is meant.
 const MOST_STEPS: usize = 2_000;
@@ -69,6 +76,23 @@ pub(super) struct RawStep<'n> {
     pub(super) share: Option<Located<Share>>,
 }
 
+impl<'n> RawInput<'n> {
+    /// An input that is there but cannot be read: references to it are no further mistakes.
+    fn unreadable(name: &'n Key) -> Self {
+        Self {
+            name,
+            value_type: None,
+            items: None,
+            values: None,
+            minimum: None,
+            maximum: None,
+            pattern: None,
+            default: None,
+            description: None,
+        }
+    }
+}
+
 /// Decodes the tree. None when it is no plan of a version that this program knows.
 pub(super) fn decode<'n>(root: &'n Node, decoder: &mut Decoder<'_>) -> Option<RawPlan<'n>> {
     if root.kind == Kind::Null {
@@ -80,7 +104,14 @@ pub(super) fn decode<'n>(root: &'n Node, decoder: &mut Decoder<'_>) -> Option<Ra
         return None;
     }
     let Kind::Map(entries) = &root.kind else {
-        decoder.wrong_kind(root, "a plan", "a map");
+        let foreign = match &root.kind {
+            Kind::Seq(items) => foreign_file::by_items(items),
+            _ => None,
+        };
+        match foreign {
+            Some(foreign) => decoder.push(foreign),
+            None => decoder.wrong_kind_because(root, "a plan", "a map", Some(BEGINNING)),
+        }
         return None;
     };
     if let Some((key, _)) = entries.iter().find(|(key, _)| key.name == "certplan_inventory") {
@@ -94,18 +125,19 @@ pub(super) fn decode<'n>(root: &'n Node, decoder: &mut Decoder<'_>) -> Option<Ra
     let plan_like = |key: &Key| nearest(&key.name, ["certplan"]).is_some() || key.name == "steps";
     if !entries.iter().any(|(key, _)| plan_like(key)) {
         let start = entries.first().map_or(root.span, |(key, _)| key.span);
-        decoder.push(
+        decoder.push(foreign_file::by_keys(entries).unwrap_or_else(|| {
             Diagnostic::error("not-a-plan", "the file is YAML, but no plan")
                 .at(start, "a plan begins with `certplan: 1`")
-                .help("`certplan init` writes a plan to start from"),
-        );
+                .help("`certplan init` writes a plan to start from")
+        }));
         return None;
     }
     if !check_version(FORMAT, entries, root, decoder) {
         return None;
     }
     let start = entries.first().map_or(root.span, |(key, _)| key.span);
-    let fields = decoder.fields(root, start, "the plan", &PLAN_KEYS)?;
+    let fields =
+        decoder.translated_fields(root, start, "the plan", &PLAN_KEYS, elsewhere::plan_key)?;
     decoder.require(&fields, "name", "name the plan, for example `name: ov-staged`");
     decoder.require(&fields, "steps", "list what is to be done under `steps:`");
     Some(RawPlan {
@@ -118,7 +150,9 @@ pub(super) fn decode<'n>(root: &'n Node, decoder: &mut Decoder<'_>) -> Option<Ra
 }
 
 fn entries_of<'n>(fields: &Fields<'n>, name: &str, decoder: &mut Decoder<'_>) -> &'n [(Key, Node)] {
-    match fields.get(name) {
+    // Under a slip of `inputs` stand the inputs all the same.
+    let found = if name == "inputs" { fields.meant(name) } else { fields.get(name) };
+    match found {
         Some((_, Node { kind: Kind::Map(entries), .. })) => entries,
         None | Some((_, Node { kind: Kind::Null, .. })) => &[],
         Some((_, node)) => {
@@ -148,21 +182,22 @@ fn decode_inputs<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawI
             );
         }
         if let Some(text) = node.as_str() {
-            let written = format!("{{ type: {text} }}");
-            decoder.push(
-                Diagnostic::error("wrong-type", format!("{what} must be a map"))
-                    .at(node.span, "this is a string")
-                    .suggest(node.span, written, "say the type in a map"),
-            );
+            decoder.push(shorthand(node, text, &what, decoder.file));
+            inputs.push(RawInput::unreadable(key));
             continue;
         }
-        let Some(fields) = decoder.fields(node, key.span, &what, &INPUT_KEYS) else { continue };
+        let fields =
+            decoder.translated_fields(node, key.span, &what, &INPUT_KEYS, elsewhere::input_key);
+        let Some(fields) = fields else {
+            inputs.push(RawInput::unreadable(key));
+            continue;
+        };
         decoder.require(&fields, "type", "for example `type: domain`");
         inputs.push(RawInput {
             name: key,
             value_type: decoder.text(&fields, "type"),
             items: decoder.text(&fields, "items"),
-            values: fields.get("values").map(|(_, node)| node),
+            values: fields.meant("values").map(|(_, node)| node),
             minimum: decoder.integer(&fields, "minimum"),
             maximum: decoder.integer(&fields, "maximum"),
             pattern: decoder.text(&fields, "pattern"),
@@ -171,6 +206,32 @@ fn decode_inputs<'n>(fields: &Fields<'n>, decoder: &mut Decoder<'_>) -> Vec<RawI
         });
     }
     inputs
+}
+
+/// An input that is a word: its type, or a value that it could have without being asked for.
+fn shorthand(node: &Node, text: &str, what: &str, file: &SourceFile) -> Diagnostic {
+    let diagnostic = Diagnostic::error("wrong-type", format!("{what} must be a map"))
+        .at(node.span, "this is a string");
+    if let Some(name) = type_called(text) {
+        let text = match name {
+            "list" => "list, items: string",
+            other => other,
+        };
+        return diagnostic.suggest(
+            node.span,
+            format!("{{ type: {text} }}"),
+            "say the type in a map",
+        );
+    }
+    let written = file.slice(node.span);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.*@/\"'".contains(c);
+    if text.is_empty() || !written.chars().all(is_plain) {
+        return diagnostic.help("say its type, and a default if there is one: `{ type: string }`");
+    }
+    let is_domain = text.contains('.') && DomainName::parse(text).is_ok();
+    let value_type = if is_domain { "domain" } else { "string" };
+    let better = format!("{{ type: {value_type}, default: {written} }}");
+    diagnostic.suggest(node.span, better, "say its type; this value would be its default")
 }
 
 /// The steps and, behind them, those under `finally`; ids are unique in both.
@@ -190,7 +251,8 @@ fn decode_steps<'n>(
     decoder: &mut Decoder<'_>,
 ) {
     let name = if finally { "finally" } else { "steps" };
-    let Some((key, node)) = fields.get(name) else { return };
+    let found = if finally { fields.get(name) } else { steps_meant(fields) };
+    let Some((key, node)) = found else { return };
     let items = match &node.kind {
         Kind::Seq(items) => items,
         Kind::Null if finally => return,
@@ -232,6 +294,12 @@ fn decode_steps<'n>(
     }
 }
 
+/// The steps, also under a slip of the key or another tool's, as long as they are a list.
+fn steps_meant<'n>(fields: &Fields<'n>) -> Option<(&'n Key, &'n Node)> {
+    let is_list = |(_, node): &(&Key, &Node)| matches!(node.kind, Kind::Seq(_));
+    fields.get("steps").or_else(|| fields.meant("steps").filter(is_list))
+}
+
 fn decode_step<'n>(
     node: &'n Node,
     index: usize,
@@ -251,7 +319,7 @@ fn decode_step<'n>(
         None if finally => format!("step number {} of `finally`", index + 1),
         None => format!("step number {}", index + 1),
     };
-    let fields = decoder.fields(node, start, &what, &STEP_KEYS)?;
+    let fields = decoder.translated_fields(node, start, &what, &STEP_KEYS, elsewhere::step_key)?;
     decoder.require(&fields, "id", "name the step, for example `id: order`");
     decoder.require(&fields, "uses", "say what it does, for example `uses: regfish.create_order`");
     let id = decode_id(&fields, decoder);
@@ -286,6 +354,13 @@ fn decode_step<'n>(
 }
 
 fn decode_id(fields: &Fields<'_>, decoder: &mut Decoder<'_>) -> Option<Located<StepId>> {
+    if fields.get("id").is_none()
+        && let Some((_, node)) = fields.get("name")
+    {
+        // Reported; the step goes on under the name that is suggested.
+        let value = elsewhere::step_id(node.as_str()?)?;
+        return Some(Located { value, span: node.span });
+    }
     let text = decoder.text(fields, "id")?;
     match StepId::parse(&text.value) {
         Ok(value) => Some(Located { value, span: text.span }),
@@ -323,7 +398,7 @@ fn is_identifier(text: &str) -> bool {
 }
 
 /// The nearest name that templates can write.
-fn as_identifier(text: &str) -> String {
+pub(super) fn as_identifier(text: &str) -> String {
     let text: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let text = text.trim_matches('_');

@@ -112,6 +112,11 @@ fn simple_type(name: &Located<String>, decoder: &mut Decoder<'_>) -> Option<Valu
     }
 }
 
+/// The type of this name, or of the name that another language has for it.
+pub(in crate::plan) fn type_called(name: &str) -> Option<&'static str> {
+    TYPES.into_iter().find(|known| *known == name).or_else(|| synonym(name))
+}
+
 /// What other languages call our types.
 fn synonym(name: &str) -> Option<&'static str> {
     Some(match name.to_lowercase().as_str() {

@@ -122,7 +122,7 @@ pub(super) fn compile_source(
 }
 
 /// A word as it stands in a list in brackets.
-pub(super) fn flow_word(word: &str) -> String {
+pub(in crate::plan) fn flow_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-');
     if word.chars().all(plain) && word.starts_with(|c: char| c.is_ascii_alphabetic()) {
         word.to_owned()

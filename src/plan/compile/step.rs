@@ -10,8 +10,9 @@ use super::{Known, StepInfo, finally, policy, rules};
 use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::{Key, Kind, Node};
-use crate::document::source::Span;
+use crate::document::source::{SourceFile, Span};
 use crate::document::suggest::{list, nearest};
+use crate::plan::elsewhere::command_list;
 use crate::plan::model::{Step, Template};
 use crate::plan::raw::RawStep;
 use crate::plan::signature::Signature;
@@ -122,9 +123,11 @@ fn condition(node: &Node, checker: &mut Checker<'_, '_, '_>) -> Option<String> {
         return None;
     };
     if has_code(&expression) {
+        // A workflow has a `$` before the braces.
+        let expression = expression.strip_prefix('$').unwrap_or(&expression);
         let diagnostic = Diagnostic::error("braces-in-when", "`when` is an expression already")
             .at(node.span, "no braces are needed here");
-        checker.decoder.push(match parse(&expression) {
+        checker.decoder.push(match parse(expression) {
             Ok(Parsed::Expression { inside, .. }) => {
                 let quote = inside.contains(['"', '#']) || inside.contains(": ");
                 let plain = if quote { format!("'{inside}'") } else { inside };
@@ -171,9 +174,27 @@ fn parameters(
                 format!("`{}` has no parameter `{}`", signature.name, printable(&key.name)),
             )
             .at(key.span, "unknown parameter");
-            let diagnostic = match nearest(&key.name, names()) {
-                Some(near) => diagnostic.suggest(key.span, near, format!("did you mean `{near}`?")),
-                None => diagnostic,
+            let near = nearest(&key.name, names());
+            let better = near.and_then(|near| {
+                parameter_in_our_words(near, signature, node, checker.decoder.file)
+            });
+            let is_there = |name: &str| entries.iter().any(|(key, _)| key.name == name);
+            let diagnostic = match (near, better) {
+                (Some(near), _) if is_there(near) => diagnostic
+                    .help(format!("did you mean `{near}`? it is there already: leave one out")),
+                (Some(_), Some(better)) => {
+                    let pair = Span::new(key.span.start, node.span.end);
+                    diagnostic.suggest(pair, better, "write it like this")
+                }
+                (Some(near), None) => {
+                    diagnostic.suggest(key.span, near, format!("did you mean `{near}`?"))
+                }
+                (None, _) => diagnostic,
+            };
+            let diagnostic = match (signature.name, key.name.as_str()) {
+                ("assert", "fail_msg" | "msg" | "success_msg" | "message") => diagnostic
+                    .help("each item of `that` has its own: `{ check: \"{{ … }}\", message: … }`"),
+                _ => diagnostic,
             };
             checker.decoder.push(diagnostic.help(format!("parameters: {}", list(names()))));
         }
@@ -185,6 +206,42 @@ fn parameters(
         one_of(raw, signature, checker.decoder);
     }
     with
+}
+
+/// A parameter under the name of another tool, together with its value, where that is written in
+/// another way too: `cmd: nginx -s reload`, `key_size: 2048`.
+fn parameter_in_our_words(
+    name: &str,
+    signature: &Signature,
+    node: &Node,
+    file: &SourceFile,
+) -> Option<String> {
+    let value_type = &signature.parameter(name)?.value_type;
+    let written = file.slice(node.span);
+    if value_type.check(&node.to_value()).is_ok() {
+        return None;
+    }
+    match (value_type, &node.kind) {
+        (ValueType::Command, Kind::String(text)) if !written.contains('\n') => {
+            Some(format!("{name}: {}", command_list(text)?))
+        }
+        (ValueType::Enum(words), Kind::Integer(_) | Kind::String(_)) if name == "key_type" => {
+            let wanted = written.trim_matches(['"', '\'']).to_lowercase();
+            let fits = |word: &&String| {
+                let size = word.strip_prefix("rsa-").or_else(|| word.strip_prefix("ec-"));
+                **word == wanted || size == Some(wanted.as_str())
+            };
+            let word = words.iter().find(fits);
+            // The usual one stands for its family.
+            let usual = match wanted.as_str() {
+                "rsa" => Some("rsa-2048"),
+                "ec" | "ecdsa" => Some("ec-p256"),
+                _ => None,
+            };
+            Some(format!("{name}: {}", word.map(String::as_str).or(usual)?))
+        }
+        _ => None,
+    }
 }
 
 /// Of some parameters exactly one must be written. Whether a template gives null is known only when

@@ -4,13 +4,14 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::reference::Checker;
-use super::source::{flow_word, secret_parameter};
+use super::source::secret_parameter;
 use crate::document::decode::{Decoder, with_article};
 use crate::document::describe;
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::{Key, Kind, Node};
 use crate::document::source::Span;
 use crate::document::suggest::{list, nearest};
+use crate::plan::elsewhere::command_list;
 use crate::plan::model::Template;
 use crate::plan::template::{Parsed, parse};
 use crate::plan::value_type::{Field, Presence, ValueType};
@@ -62,6 +63,9 @@ impl Checker<'_, '_, '_> {
     }
 
     fn string(&mut self, node: &Node, text: &str, wanted: &ValueType, what: &str) -> Template {
+        if self.foreign_template(node, text) {
+            return Template::Literal(Value::Null);
+        }
         match parse(text) {
             Err(error) => {
                 self.syntax_error(node, &error, 0);
@@ -200,9 +204,14 @@ impl Checker<'_, '_, '_> {
                 None => diagnostic.help(format!("fields: {}", list(names()))),
             });
         }
+        // What a reported key was meant for is not missing.
+        let slip = |key: &Key, wanted: &str| {
+            names().all(|name| name != key.name) && nearest(&key.name, names()) == Some(wanted)
+        };
         let start = entries.first().map_or(at, |(key, _)| key.span);
         for field in fields.iter().filter(|field| field.presence == Presence::Required) {
-            if entries.iter().all(|(key, _)| key.name != field.name) {
+            let is_there = |key: &Key| key.name == field.name || slip(key, &field.name);
+            if entries.iter().all(|(key, _)| !is_there(key)) {
                 self.decoder.push(
                     Diagnostic::error("missing-key", format!("`{what}` has no `{}`", field.name))
                         .at(start, format!("`{}` is missing here", field.name))
@@ -340,6 +349,9 @@ fn mend(
         ) if item.check(&node.to_value()).is_ok() => {
             diagnostic.suggest(node.span, format!("[{written}]"), "write a list, even of one")
         }
+        (ValueType::Record(fields), Kind::String(text)) if is_expectation(fields) => {
+            expectation(diagnostic, node, text)
+        }
         (ValueType::Record(fields), Kind::String(_)) => {
             let fits = |field: &&Field| {
                 matches!(field.value_type, ValueType::Enum(_))
@@ -355,10 +367,11 @@ fn mend(
             }
         }
         (ValueType::Command, Kind::String(text)) => {
-            let words: Vec<String> = text.split_whitespace().map(flow_word).collect();
-            diagnostic
-                .suggest(node.span, format!("[{}]", words.join(", ")), "list its words")
-                .help("there is no shell that would take this apart")
+            let diagnostic = diagnostic.help("there is no shell that would take this apart");
+            match command_list(text) {
+                Some(list) => diagnostic.suggest(node.span, list, "list its words"),
+                None => diagnostic.help("list its words, each an item of its own"),
+            }
         }
         (ValueType::Duration, Kind::Integer(_)) => {
             diagnostic.suggest(node.span, format!("{written}s"), "say the unit, for example")
@@ -370,6 +383,25 @@ fn mend(
         }
         _ => diagnostic,
     }
+}
+
+/// Whether a record is what an `assert` lists.
+fn is_expectation(fields: &[Field]) -> bool {
+    let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+    names == ["check", "message"]
+}
+
+/// An expectation that is written as its expression alone.
+fn expectation(diagnostic: Diagnostic, node: &Node, text: &str) -> Diagnostic {
+    let text = text.trim();
+    let better = format!("{{ check: \"{{{{ {text} }}}}\", message: \"not so: {text}\" }}");
+    if text.contains(['"', '\\', '\n', '{']) || !reads_like_an_expression(text) {
+        return diagnostic.help(
+            "each item has the expression and what to say when it is not true: `{ check: \"{{ … \
+             }}\", message: … }`",
+        );
+    }
+    diagnostic.suggest(node.span, better, "say what to report when it is not true")
 }
 
 /// Whether a text without braces begins like an expression over what templates see.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::foreign_template::meaning;
 use super::reference::{Checker, Place, ROOTS};
 use super::value::explain_mismatches;
 use crate::document::diagnostic::Diagnostic;
@@ -118,7 +119,8 @@ impl Checker<'_, '_, '_> {
             } else if self.known.steps.iter().any(|step| step.id.as_str() == *root) {
                 Some(format!("steps.{root}"))
             } else {
-                nearest(root, ROOTS).map(str::to_owned)
+                // What another tool calls like that is no slip.
+                nearest(root, ROOTS).filter(|_| meaning(root).is_none()).map(str::to_owned)
             };
             self.decoder.push(match better {
                 Some(better) => {
@@ -128,7 +130,10 @@ impl Checker<'_, '_, '_> {
                 None if self.decoder.file.text()[..span.start].ends_with('-') => {
                     diagnostic.help("the `-` before it is read as a minus")
                 }
-                None => diagnostic.help(format!("templates see {}", list(ROOTS))),
+                None => {
+                    let seen = format!("templates see {}", list(ROOTS));
+                    meaning(root).into_iter().fold(diagnostic, Diagnostic::help).help(seen)
+                }
             });
         }
     }
