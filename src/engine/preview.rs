@@ -80,13 +80,18 @@ pub fn preview(
 ) -> Result<Vec<StepPreview>, CycleError> {
     let graph = plan.graph()?;
     let mut evaluation =
-        Evaluation { plan, graph: &graph, inputs, target, answers, now, done: vec![] };
+        Evaluation { plan, graph: &graph, inputs, target, answers, now, room: ROOM, done: vec![] };
     for step in graph.order().iter().filter_map(|id| plan.steps.get(id)) {
-        let preview = evaluation.step(step);
+        let context = evaluation.context(step).with_room(evaluation.room);
+        let preview = evaluation.step(step, &context);
+        evaluation.room -= context.made_of(evaluation.room);
         evaluation.done.push(preview);
     }
     Ok(evaluation.done)
 }
+
+/// All steps of a preview are there at the same time; a run has one after the other.
+const ROOM: usize = 64 * 1024 * 1024;
 
 struct Evaluation<'a> {
     plan: &'a Plan,
@@ -95,19 +100,20 @@ struct Evaluation<'a> {
     target: &'a str,
     answers: &'a BTreeMap<StepId, Answer>,
     now: Timestamp,
+    /// Bytes of text that the parameters of the other steps may have.
+    room: usize,
     done: Vec<StepPreview>,
 }
 
 impl Evaluation<'_> {
-    fn step(&self, step: &Step) -> StepPreview {
+    fn step(&self, step: &Step, context: &Context) -> StepPreview {
         let result =
             |prospect, parameters| StepPreview { id: step.id.clone(), prospect, parameters };
         let fails = |reason| result(Prospect::Fails(reason), IndexMap::new());
         if let Some(by) = self.blocked_by(step) {
             return result(Prospect::Blocked(by), IndexMap::new());
         }
-        let context = self.context(step);
-        let holds = match step.when.as_ref().map(|when| condition_partly(when, &context)) {
+        let holds = match step.when.as_ref().map(|when| condition_partly(when, context)) {
             None => Some(true),
             Some(Ok(holds)) => holds,
             Some(Err(error)) => return fails(format!("`when`: {error}")),
@@ -115,7 +121,7 @@ impl Evaluation<'_> {
         if holds == Some(false) {
             return result(Prospect::Skipped, IndexMap::new());
         }
-        let parameters = parameters(step, &context).and_then(|parameters| {
+        let parameters = parameters(step, context).and_then(|parameters| {
             let reason = self.other_names(step, &parameters);
             match reason.or_else(|| self.not_ordered(step, &parameters)) {
                 Some(reason) => Err(reason),

@@ -6,6 +6,8 @@ use serde_json::{Map, Number, Value as Json};
 
 /// Bytes of text in one result.
 pub(super) const LARGEST_TEXT: usize = 1024 * 1024;
+/// Bytes of text in all results of one context together: of all templates of a step.
+pub(super) const LARGEST_CONTEXT: usize = 4 * 1024 * 1024;
 const MOST_VALUES: usize = 100_000;
 const DEEPEST: usize = 32;
 
@@ -18,6 +20,18 @@ pub(super) fn to_json(value: &Value) -> Result<Json, String> {
 pub(super) fn fits(value: &Json) -> bool {
     let mut room = Converter { text: LARGEST_TEXT, values: MOST_VALUES };
     room.takes(value, DEEPEST)
+}
+
+/// The bytes of text in a value.
+pub(super) fn text_in(value: &Json) -> usize {
+    match value {
+        Json::String(text) => text.len(),
+        Json::Array(items) => items.iter().map(text_in).sum(),
+        Json::Object(entries) => {
+            entries.iter().map(|(name, item)| name.len() + text_in(item)).sum()
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => 0,
+    }
 }
 
 struct Converter {

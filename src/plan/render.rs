@@ -4,22 +4,25 @@
 //! error names the expression and the reason, never the values of variables.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 use serde_json::{Map, Value as Json, json};
 
 use super::filters::{NOW, environment};
-use super::limits::{BoundedText, LARGEST_TEXT, fits, to_json};
+use super::limits::{BoundedText, LARGEST_CONTEXT, LARGEST_TEXT, fits, text_in, to_json};
 use super::model::Template;
 use crate::types::{RunId, StepId, Timestamp, printable, shorten};
 
 /// What templates of one run can see.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Context {
     root: Map<String, Json>,
     /// The same in the form that expressions are evaluated over, as soon as one asks for it.
     value: OnceLock<Value>,
+    /// How many bytes of text may still be made of it: many small results are large, too.
+    room: AtomicUsize,
 }
 
 /// Why an expression has no value.
@@ -60,7 +63,31 @@ impl Context {
 
     /// A context of nothing but these values, for an expression over an answer.
     pub fn of(values: Map<String, Json>) -> Self {
-        Self { root: values, value: OnceLock::new() }
+        Self { root: values, value: OnceLock::new(), room: AtomicUsize::new(LARGEST_CONTEXT) }
+    }
+
+    /// The same with less room for results, in bytes of text.
+    #[must_use]
+    pub fn with_room(self, room: usize) -> Self {
+        Self { room: AtomicUsize::new(room.min(LARGEST_CONTEXT)), ..self }
+    }
+
+    /// How many bytes of text were made of it, if it had `room` at first.
+    pub fn made_of(&self, room: usize) -> usize {
+        room.min(LARGEST_CONTEXT).saturating_sub(self.room.load(Ordering::Relaxed))
+    }
+
+    /// Lets a result through, as long as there is room.
+    fn let_through(&self, expression: &str, value: Json) -> Result<Json, RenderError> {
+        let took = text_in(&value);
+        let left = |room: usize| room.checked_sub(took);
+        match self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left) {
+            Ok(_) => Ok(value),
+            Err(_) => {
+                let reason = "together with what is evaluated before it, the result is too large";
+                Err(failed(expression, reason.to_owned()))
+            }
+        }
     }
 
     fn value(&self) -> Value {
@@ -119,13 +146,17 @@ pub fn render(template: &Template, context: &Context) -> Result<Json, RenderErro
     match template {
         Template::Literal(value) => Ok(value.clone()),
         Template::Expression(expression) => {
-            if let Some(value) = context.plain_path(expression) {
-                return Ok(value.clone());
-            }
-            let value = evaluate(expression, context)?;
-            to_json(&value).map_err(|reason| failed(expression, format!("the result: {reason}")))
+            let value = match context.plain_path(expression) {
+                Some(value) => value.clone(),
+                None => to_json(&evaluate(expression, context)?)
+                    .map_err(|reason| failed(expression, format!("the result: {reason}")))?,
+            };
+            context.let_through(expression, value)
         }
-        Template::Text(text) => render_text(text, context).map(Json::String),
+        Template::Text(text) => {
+            let value = render_text(text, context)?;
+            context.let_through(text, Json::String(value))
+        }
         Template::List(items) => items.iter().map(|item| render(item, context)).collect(),
         Template::Map(entries) => entries
             .iter()
@@ -268,6 +299,24 @@ mod tests {
             Template::Expression("inputs.days".to_owned()),
         ]);
         assert_eq!(render(&list, &context()), Ok(json!([1, 199])));
+    }
+
+    #[test]
+    fn many_results_of_one_step_are_bounded_together_whatever_they_are_made_of() {
+        let big = "x".repeat(300_000);
+        let inputs = json!({ "big": big });
+        let inputs = inputs.as_object().unwrap();
+        let run = RunId::from_random(1);
+        let texts = ["inputs.big", "inputs.big ~ ''", "[inputs.big]"];
+        let text = Template::Text("{% for i in range(3) %}{{ inputs.big }}{% endfor %}".to_owned());
+        let templates = texts.map(|text| Template::Expression(text.to_owned()));
+        for template in templates.into_iter().chain([text]) {
+            let context = Context::new(inputs, "www", [], &run, None);
+            let list = |items| Template::List(vec![template.clone(); items]);
+            assert!(render(&list(4), &context).is_ok());
+            let error = render(&list(20), &context).unwrap_err();
+            assert!(error.reason.contains("too large"), "{error}");
+        }
     }
 
     #[test]
