@@ -34,6 +34,7 @@ mod inputs;
 mod interrupt;
 mod inventory_files;
 mod list;
+mod misplaced;
 mod nearby;
 mod needed_secrets;
 mod open_files;
@@ -74,9 +75,11 @@ pub const PROGRAM: &str = concat!("certplan ", env!("CARGO_PKG_VERSION"));
 
 /// Runs the program with these arguments, the program's name included.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let words: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
         Err(error) => {
+            let error = misplaced::explained(error, &words);
             // A closed pipe is no reason to say more.
             let lost =
                 error.print().is_err_and(|lost| lost.kind() != std::io::ErrorKind::BrokenPipe);

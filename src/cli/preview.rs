@@ -23,9 +23,9 @@ use super::plan_file::load_plan;
 use super::preview_asker::Asker;
 use super::preview_summary::{Foreseen, World, summary};
 use super::state_directory::{StateDirectory, working_directory};
-use crate::action::preview::{Fact, Term, facts, may_be_asked, requests, term};
+use crate::action::preview::{Fact, Term, facts, may_be_asked, refusal, requests, term};
 use crate::api::http::{BaseUrl, Method};
-use crate::engine::{Answer, Prospect, StepPreview, preview as evaluate};
+use crate::engine::{Answer, Prospect, StepPreview, preview_with_refusals as evaluate};
 use crate::plan::{OnTimeout, Partly, Plan, Step, find_signature};
 use crate::report::preview::{
     Count, EarlierEffect, EarlierView, PreviewStepView, PreviewView, ProspectView, RequestCount,
@@ -172,7 +172,7 @@ struct Subject<'a> {
 
 impl Subject<'_> {
     fn evaluate(&self, answers: &BTreeMap<StepId, Answer>) -> Result<Vec<StepPreview>, CliError> {
-        evaluate(self.plan, self.inputs, self.target, answers, Timestamp::now())
+        evaluate(self.plan, self.inputs, self.target, answers, Timestamp::now(), refusal)
             .map_err(|error| CliError::usage(error.to_string()))
     }
 
@@ -373,10 +373,6 @@ fn looks_once(step: &Step, preview: &StepPreview) -> bool {
 
 /// What is done about the term that is asked for.
 fn told(term: &Term) -> String {
-    match term {
-        Term::Clamped { days, from } => {
-            format!("orders {days} days: the plan asks for {from}, and no more are allowed")
-        }
-        Term::Refused(reason) => format!("would order nothing: {reason}"),
-    }
+    let Term { days, from } = term;
+    format!("orders {days} days: the plan asks for {from}, and no more are allowed")
 }

@@ -163,12 +163,8 @@ fn fact_rows(seen: &Foreseen<'_>, all: &[Foreseen<'_>], keys: &Path) -> Vec<Row>
             );
             match &seen.term {
                 None => rows.push(row("term", term)),
-                Some(Term::Clamped { days, from }) => {
+                Some(Term { days, from }) => {
                     rows.push(row("term", format!("{days} days, clamped from {from}")));
-                }
-                Some(Term::Refused(reason)) => {
-                    rows.push(row("term", term));
-                    rows.push(row(WARNING, format!("nothing would be ordered: {reason}")));
                 }
             }
             if !all.iter().any(|seen| matches!(seen.fact, Fact::Product { .. })) {

@@ -27,7 +27,7 @@ pub use another_turn::LeftAsItIs;
 pub use cancel::CancelRefusal;
 pub use command::{Command, Poll};
 pub use plan_change::StepChange;
-pub use preview::{Answer, Prospect, StepPreview, preview};
+pub use preview::{Answer, Prospect, Refusal, StepPreview, preview, preview_with_refusals};
 
 use crate::graph::{CycleError, StepGraph};
 use crate::plan::{Plan, Repeat, Signature, Step, find_signature};

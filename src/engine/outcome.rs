@@ -357,11 +357,14 @@ fn time_is_over(step: &Step, last: &str) -> EventKind {
         .as_ref()
         .map_or((OnTimeout::Park, Duration::ZERO), |poll| (poll.on_timeout, poll.timeout));
     let message = format!("not there after {}; last seen: {last}", format_duration(timeout));
+    // Who asks no API of the vendor waits for somebody else.
+    let asks_vendor = find_signature(&step.uses).is_some_and(|action| action.connection.is_some());
+    let waits_for = if asks_vendor { WaitsFor::CertificateAuthority } else { WaitsFor::Outside };
     match on_timeout {
         OnTimeout::Park => EventKind::StepParked {
             step: step.id.clone(),
             reason: ParkReason {
-                waits_for: WaitsFor::CertificateAuthority,
+                waits_for,
                 code: "poll_timeout".to_owned(),
                 message,
                 completion_url: None,

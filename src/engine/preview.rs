@@ -78,9 +78,33 @@ pub fn preview(
     answers: &BTreeMap<StepId, Answer>,
     now: Timestamp,
 ) -> Result<Vec<StepPreview>, CycleError> {
+    preview_with_refusals(plan, inputs, target, answers, now, |_, _, _| None)
+}
+
+/// Why an action will do nothing at this time, given its parameters, if it will refuse for certain.
+pub type Refusal = fn(&str, &IndexMap<String, Partly>, Timestamp) -> Option<String>;
+
+/// The same, where a step also fails that its action refuses.
+pub fn preview_with_refusals(
+    plan: &Plan,
+    inputs: &Map<String, Value>,
+    target: &str,
+    answers: &BTreeMap<StepId, Answer>,
+    now: Timestamp,
+    refusal: Refusal,
+) -> Result<Vec<StepPreview>, CycleError> {
     let graph = plan.graph()?;
-    let mut evaluation =
-        Evaluation { plan, graph: &graph, inputs, target, answers, now, room: ROOM, done: vec![] };
+    let mut evaluation = Evaluation {
+        plan,
+        graph: &graph,
+        inputs,
+        target,
+        answers,
+        now,
+        room: ROOM,
+        refusal,
+        done: vec![],
+    };
     for step in graph.order().iter().filter_map(|id| plan.steps.get(id)) {
         let context = evaluation.context(step).with_room(evaluation.room);
         let preview = evaluation.step(step, &context);
@@ -102,6 +126,7 @@ struct Evaluation<'a> {
     now: Timestamp,
     /// Bytes of text that the parameters of the other steps may have.
     room: usize,
+    refusal: Refusal,
     done: Vec<StepPreview>,
 }
 
@@ -128,9 +153,12 @@ impl Evaluation<'_> {
                 None => Ok(parameters),
             }
         });
-        let parameters = parameters.and_then(|parameters| match broken(&step.uses, &parameters) {
-            Some(reason) => Err(reason),
-            None => Ok(parameters),
+        let parameters = parameters.and_then(|parameters| {
+            let reason = broken(&step.uses, &parameters);
+            match reason.or_else(|| self.refused(step, &parameters)) {
+                Some(reason) => Err(reason),
+                None => Ok(parameters),
+            }
         });
         let parameters = match parameters {
             Ok(parameters) => parameters,
@@ -165,6 +193,14 @@ impl Evaluation<'_> {
         let request = self.done.iter().find(|preview| preview.id.as_str() == id)?;
         let uses = &self.plan.steps.get(&request.id)?.uses;
         names_differ((&step.uses, parameters), (uses, &request.parameters))
+    }
+
+    /// Why the action of a step that has no answer yet would do nothing.
+    fn refused(&self, step: &Step, parameters: &IndexMap<String, Partly>) -> Option<String> {
+        match self.answers.get(&step.id) {
+            Some(_) => None,
+            None => (self.refusal)(&step.uses, parameters, self.now),
+        }
     }
 
     fn blocked_by(&self, step: &Step) -> Option<StepId> {

@@ -157,11 +157,18 @@ fn next(run: &RunId, state: &RunState, is_worked_on: bool) -> Vec<String> {
             ),
         ],
         RunPhase::Paused(PauseReason::Parked) => {
-            let person = state.steps.values().any(|record| {
-                matches!(&record.state, StepState::Parked { reason }
-                    if reason.waits_for == WaitsFor::Person)
-            });
-            let who = if person { "A person acts first" } else { "The CA acts first" };
+            let waits_for = |who: WaitsFor| {
+                state.steps.values().any(|record| {
+                    matches!(&record.state, StepState::Parked { reason } if reason.waits_for == who)
+                })
+            };
+            let who = if waits_for(WaitsFor::Person) {
+                "A person acts first"
+            } else if waits_for(WaitsFor::CertificateAuthority) {
+                "The CA acts first"
+            } else {
+                "What it waits for comes first"
+            };
             vec![format!("{who}; then {resume} looks again and goes on. {}", safety(state))]
         }
     }

@@ -94,6 +94,7 @@ pub(super) fn park_reason(reason: &ParkReason) -> String {
     let who = match reason.waits_for {
         WaitsFor::Person => "waits for a person",
         WaitsFor::CertificateAuthority => "waits for the CA",
+        WaitsFor::Outside => "waits for something outside",
     };
     format!("{who}: {} ({})", reason.message, reason.code)
 }

@@ -209,6 +209,8 @@ pub enum WaitsFor {
     Person,
     /// The certificate authority is not done.
     CertificateAuthority,
+    /// Something else is not there: an answer of another server, a record in DNS.
+    Outside,
 }
 
 /// A certificate that a lost order may have made.

@@ -353,4 +353,21 @@ fn what_must_fail_is_said_before_any_money_is_spent() {
     assert!(text.contains("none; nothing is bought"), "{text}");
     assert!(text.contains("at `validity_days`: expected integer from 1 to 825"), "{text}");
     assert!(text.contains("it comes from `{{ inputs.days }}`"), "{text}");
+
+    // A term that the policy of the plan refuses is as good as an `assert` that fails.
+    let policy = "      validity_policy: fail\n      \
+                  validity_schedule: [{ from: 2020-01-01, days: 45 }]\n";
+    std::fs::write(folder.path().join("plan.yaml"), format!("{plan}{policy}")).unwrap();
+    let look = |days: &str| {
+        let output = certplan(folder.path(), &["preview", "plan.yaml", "--input", days], &[]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = look("days=90");
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("none; nothing is bought"), "{text}");
+    assert!(text.contains("would fail: the plan asks for 90 days"), "{text}");
+    assert!(!text.contains("POST"), "{text}");
+    let (code, text) = look("days=45");
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("1 order, paid"), "{text}");
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 pub use facts::{Fact, PlannedRecord, facts};
 pub use in_batch::requests_in_batch;
 pub use requests::{PlannedRequest, requests};
-pub use term::{Term, term};
+pub use term::{Term, refusal, term};
 
 use crate::plan::Partly;
 

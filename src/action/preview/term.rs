@@ -8,22 +8,33 @@ use crate::plan::Partly;
 use crate::run::Outcome;
 use crate::types::Timestamp;
 
-/// How an order's term differs from the one that is asked for.
+/// An order's term where no more days are allowed than these, and more are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Term {
-    /// Fewer days are ordered, because no more are allowed.
-    Clamped {
-        /// So many.
-        days: i64,
-        /// So many are asked for.
-        from: i64,
-    },
-    /// Nothing is ordered, for this reason.
-    Refused(String),
+pub struct Term {
+    /// So many are ordered.
+    pub days: i64,
+    /// So many are asked for.
+    pub from: i64,
 }
 
 /// What is done about the term of a step, if anything; none while it is not known.
 pub fn term(uses: &str, parameters: &PartlyKnown, now: Timestamp) -> Option<Term> {
+    let (from, days) = settled(uses, parameters, now)?;
+    let days = days.ok()?;
+    (days != from).then_some(Term { days, from })
+}
+
+/// Why nothing will be ordered with the term that is asked for, if that is certain.
+pub fn refusal(uses: &str, parameters: &PartlyKnown, now: Timestamp) -> Option<String> {
+    settled(uses, parameters, now)?.1.err()
+}
+
+/// The days that an order asks for, and those that are sent, or why none are.
+fn settled(
+    uses: &str,
+    parameters: &PartlyKnown,
+    now: Timestamp,
+) -> Option<(i64, Result<i64, String>)> {
     if uses != "regfish.create_order" {
         return None;
     }
@@ -36,10 +47,9 @@ pub fn term(uses: &str, parameters: &PartlyKnown, now: Timestamp) -> Option<Term
     let schedule: Option<Vec<validity::Limit>> =
         serde_json::from_value(known("validity_schedule")?).ok()?;
     match validity::days(Some(from), policy, schedule.as_deref(), now) {
-        Ok(Some(days)) if days != from => Some(Term::Clamped { days, from }),
-        Ok(_) => None,
+        Ok(days) => Some((from, Ok(days.unwrap_or(from)))),
         Err(outcome) => match *outcome {
-            Outcome::Failed { error, .. } => Some(Term::Refused(error.message)),
+            Outcome::Failed { error, .. } => Some((from, Err(error.message))),
             _ => None,
         },
     }
@@ -49,9 +59,7 @@ impl Term {
     /// The parameters with the term as it is sent.
     pub fn applied(&self, parameters: &PartlyKnown) -> PartlyKnown {
         let mut parameters = parameters.clone();
-        if let Self::Clamped { days, .. } = self {
-            parameters.insert("validity_days".to_owned(), Partly::Known(json!(days)));
-        }
+        parameters.insert("validity_days".to_owned(), Partly::Known(json!(self.days)));
         parameters
     }
 }
@@ -75,7 +83,7 @@ mod tests {
         let asked = order(json!({ "validity_days": 199, "validity_policy": "clamp" }));
         assert_eq!(on(&asked, "2027-03-14T12:00:00Z"), None);
         let clamped = on(&asked, "2027-03-15T12:00:00Z").unwrap();
-        assert_eq!(clamped, Term::Clamped { days: 99, from: 199 });
+        assert_eq!(clamped, Term { days: 99, from: 199 });
         let requests = requests("regfish.create_order", &clamped.applied(&asked));
         let body = requests.iter().find_map(|request| request.body.as_ref()).unwrap();
         assert_eq!(body["validity_days"], json!(99));
@@ -88,13 +96,16 @@ mod tests {
             "validity_days": 90, "validity_policy": "clamp", "validity_schedule": schedule
         }));
         let clamped = on(&asked, "2026-06-01T00:00:00Z");
-        assert_eq!(clamped, Some(Term::Clamped { days: 45, from: 90 }));
+        assert_eq!(clamped, Some(Term { days: 45, from: 90 }));
     }
 
     #[test]
     fn a_term_that_would_be_refused_on_that_day_is_told() {
         let asked = order(json!({ "validity_days": 199, "validity_policy": "fail" }));
-        let Some(Term::Refused(reason)) = on(&asked, "2027-03-15T12:00:00Z") else { panic!() };
+        let refused = |now: &str| refusal("regfish.create_order", &asked, now.parse().unwrap());
+        assert_eq!(refused("2027-03-14T12:00:00Z"), None);
+        let reason = refused("2027-03-15T12:00:00Z").unwrap();
+        assert_eq!(on(&asked, "2027-03-15T12:00:00Z"), None);
         assert!(reason.starts_with("the plan asks for 199 days, and since 2027-03-15"), "{reason}");
     }
 

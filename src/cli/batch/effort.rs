@@ -9,8 +9,8 @@ use super::super::error::CliError;
 use super::super::foresight::looked_up_product;
 use super::super::graph::costs_money;
 use super::choice::Choice;
-use crate::action::preview::{Fact, facts, requests_in_batch};
-use crate::engine::{Answer, Prospect, StepPreview, preview};
+use crate::action::preview::{Fact, facts, refusal, requests_in_batch};
+use crate::engine::{Answer, Prospect, StepPreview, preview_with_refusals};
 use crate::plan::{Plan, Share};
 use crate::run::RunState;
 use crate::store::{Store, StoreError};
@@ -85,7 +85,7 @@ fn foresee(
     answers: &BTreeMap<StepId, Answer>,
     now: Timestamp,
 ) -> Result<Effort, CliError> {
-    let steps = preview(plan, inputs, target, answers, now)
+    let steps = preview_with_refusals(plan, inputs, target, answers, now, refusal)
         .map_err(|error| CliError::usage(error.to_string()))?;
     let mut effort = Effort::default();
     let product = looked_up_product(plan, &steps);

@@ -214,6 +214,26 @@ fn the_end_of_a_polls_time_parks_and_resume_waits_anew() {
 }
 
 #[test]
+fn who_asks_another_server_does_not_wait_for_the_ca() {
+    let other = WAITING
+        .replace("regfish.wait_issued", "http.request")
+        .replace("certificate_id: A", "url: 'http://127.0.0.1/', until: status == 200");
+    for (steps, expected) in [
+        (WAITING.to_owned(), crate::run::WaitsFor::CertificateAuthority),
+        (other, crate::run::WaitsFor::Outside),
+    ] {
+        let mut scene = Scene::new(plan(&steps));
+        scene.wait(minutes(11));
+        scene.finish("issued", not_yet("pending"));
+        match &scene.engine.state().steps[&id("issued")].state {
+            crate::run::StepState::Parked { reason } => assert_eq!(reason.waits_for, expected),
+            state => panic!("{state:?}"),
+        }
+        scene.assert_replays();
+    }
+}
+
+#[test]
 fn a_crash_does_not_lengthen_a_wait_and_who_resumes_a_parked_one_gets_all_of_it() {
     let mut scene = Scene::new(plan(ORDER));
     scene.finish("order", Outcome::Prepared { intent: intent() });
