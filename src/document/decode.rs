@@ -181,7 +181,7 @@ impl<'a> Decoder<'a> {
         let is_there = |near: &str| entries.iter().any(|(key, _)| key.name == near);
         self.push(match nearest(&key.name, known.iter().copied()) {
             Some(near) if is_there(near) => diagnostic
-                .help(format!("did you mean `{near}`? it is there already: put both together")),
+                .help(format!("did you mean `{near}`? it is there already: keep one of them")),
             Some(near) => self.suggest_near(diagnostic, key.span, near),
             None => {
                 let diagnostic =

@@ -296,7 +296,8 @@ fn decode_steps<'n>(
 
 /// The steps, also under a slip of the key or another tool's, as long as they are a list.
 fn steps_meant<'n>(fields: &Fields<'n>) -> Option<(&'n Key, &'n Node)> {
-    let is_list = |(_, node): &(&Key, &Node)| matches!(node.kind, Kind::Seq(_));
+    let is_list =
+        |(_, node): &(&Key, &Node)| matches!(&node.kind, Kind::Seq(items) if !items.is_empty());
     fields.get("steps").or_else(|| fields.meant("steps").filter(is_list))
 }
 

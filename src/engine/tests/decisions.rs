@@ -218,10 +218,9 @@ fn who_asks_another_server_does_not_wait_for_the_ca() {
     let other = WAITING
         .replace("regfish.wait_issued", "http.request")
         .replace("certificate_id: A", "url: 'http://127.0.0.1/', until: status == 200");
-    for (steps, expected) in [
-        (WAITING.to_owned(), crate::run::WaitsFor::CertificateAuthority),
-        (other, crate::run::WaitsFor::Outside),
-    ] {
+    for (steps, expected) in
+        [(WAITING.to_owned(), WaitsFor::CertificateAuthority), (other, WaitsFor::Outside)]
+    {
         let mut scene = Scene::new(plan(&steps));
         scene.wait(minutes(11));
         scene.finish("issued", not_yet("pending"));
