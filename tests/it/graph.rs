@@ -30,6 +30,20 @@ fn a_plan_of_fifteen_steps_is_drawn_in_every_format_as_it_was_found_good() {
 }
 
 #[test]
+fn what_runs_at_the_end_stands_below_everything_in_every_format() {
+    let plan = "tests/fixtures/graph/at-the-end.yaml";
+    for (format, ending) in [("text", "txt"), ("mermaid", "mmd"), ("dot", "dot"), ("svg", "svg")] {
+        let picture = drawing(plan, format);
+        assert!(picture.contains("finally"), "{picture}");
+        assert!(!picture.contains('\u{fffd}'), "the description has two lines: {picture}");
+        golden::check(&format!("graph/at-the-end.{ending}"), &picture);
+    }
+    let text = drawing(plan, "text");
+    let row = |word: &str| text.lines().position(|line| line.contains(word)).unwrap();
+    assert!(row("│ issued") < row("── finally") && row("── finally") < row("│ other"), "{text}");
+}
+
+#[test]
 fn the_shipped_plans_fit_a_terminal_with_their_actions() {
     for name in ["ov-staged", "dv"] {
         let text = drawing(&format!("plans/{name}.yaml"), "text");

@@ -1,7 +1,7 @@
 //! A drawing as DOT, for Graphviz and whatever reads its language.
 
 use super::state::PLAIN;
-use super::{Drawing, EdgeKind, Node};
+use super::{AT_THE_END, Drawing, EdgeKind, Node};
 
 impl Drawing {
     /// The drawing as a DOT digraph.
@@ -21,9 +21,10 @@ impl Drawing {
             "  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica\", fontsize=11];\n",
         );
         text.push_str("  edge [color=\"#64748b\", arrowsize=0.7];\n");
-        for node in &self.nodes {
+        for node in self.nodes.iter().filter(|node| !node.finally) {
             text.push_str(&format!("  {} [{}];\n", quote(node.id.as_str()), attributes(node)));
         }
+        text.push_str(&self.dot_cluster());
         for (from, to, kind) in self.edge_positions() {
             let style = match kind {
                 EdgeKind::Reference => "",
@@ -35,7 +36,33 @@ impl Drawing {
         text.push_str("}\n");
         text
     }
+
+    /// The steps that run at the end, below all others by edges that are not seen.
+    fn dot_cluster(&self) -> String {
+        let Some((last, first)) = self.border() else { return String::new() };
+        let mut text = format!(
+            "  subgraph cluster_finally {{\n    label=\"{AT_THE_END}\";\n    style=dashed;\n    \
+             color=\"#64748b\";\n"
+        );
+        for node in self.nodes.iter().filter(|node| node.finally) {
+            text.push_str(&format!("    {} [{}];\n", quote(node.id.as_str()), attributes(node)));
+        }
+        text.push_str("  }\n");
+        text.push_str(&format!("  {BORDER} [shape=point, style=invis];\n"));
+        for index in last {
+            let id = quote(self.nodes[index].id.as_str());
+            text.push_str(&format!("  {id} -> {BORDER} [style=invis];\n"));
+        }
+        for index in first {
+            let id = quote(self.nodes[index].id.as_str());
+            text.push_str(&format!("  {BORDER} -> {id} [style=invis];\n"));
+        }
+        text
+    }
 }
+
+/// Between the steps that run at the end and all others; no step can have this id.
+const BORDER: &str = "\"at the end\"";
 
 fn attributes(node: &Node) -> String {
     let mark = node.state.map(|state| format!("{} ", state.mark())).unwrap_or_default();

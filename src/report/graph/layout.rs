@@ -38,15 +38,20 @@ const BETWEEN_LAYERS: f64 = 46.0;
 const BETWEEN_ENDS: f64 = 26.0;
 const WIDEST_SPREAD: f64 = 0.8;
 
-/// Lays out boxes of these sizes with these edges, given by their positions in the list.
-pub(super) fn arrange(sizes: &[Size], edges: &[(usize, usize)]) -> Layout {
+/// Lays out boxes of these sizes with these edges, given by their positions in the list. What is
+/// `unseen` says as well what stands below what, and gets no line.
+pub(super) fn arrange(
+    sizes: &[Size],
+    edges: &[(usize, usize)],
+    unseen: &[(usize, usize)],
+) -> Layout {
     let options = GraphOptions { directed: true, multigraph: false, compound: false };
     let mut graph: Graph<NodeLabel, EdgeLabel> = Graph::with_options(options);
     for (index, size) in sizes.iter().enumerate() {
         let label = NodeLabel { width: size.width, height: size.height, ..NodeLabel::default() };
         graph.set_node(index.to_string(), Some(label));
     }
-    for (from, to) in edges {
+    for (from, to) in edges.iter().chain(unseen) {
         let (from, to) = (from.to_string(), to.to_string());
         graph.set_edge(from.as_str(), to.as_str(), Some(EdgeLabel::default()), None);
     }

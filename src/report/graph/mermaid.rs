@@ -1,7 +1,7 @@
 //! A drawing as Mermaid, for Markdown on code hosts.
 
 use super::state::PLAIN;
-use super::{Drawing, EdgeKind, Node};
+use super::{AT_THE_END, Drawing, EdgeKind, Node};
 
 impl Drawing {
     /// The drawing as a Mermaid flowchart.
@@ -13,9 +13,10 @@ impl Drawing {
             None => self.heading(),
         };
         text.push_str(&format!("title: {}\n---\nflowchart TB\n", yaml(&title)));
-        for node in &self.nodes {
+        for node in self.nodes.iter().filter(|node| !node.finally) {
             text.push_str(&format!("  {}{}\n", name(node), shape(node)));
         }
+        text.push_str(&self.mermaid_subgraph());
         for (from, to, kind) in self.edge_positions() {
             let arrow = match kind {
                 EdgeKind::Reference => "-->",
@@ -42,6 +43,20 @@ impl Drawing {
         if !paid.is_empty() {
             text.push_str("  classDef paid stroke-width:3px\n");
             text.push_str(&format!("  class {} paid\n", paid.join(",")));
+        }
+        text
+    }
+
+    /// The steps that run at the end, below all others by links that are not seen.
+    fn mermaid_subgraph(&self) -> String {
+        let Some((last, _)) = self.border() else { return String::new() };
+        let mut text = format!("  subgraph at_the_end [\"{AT_THE_END}\"]\n");
+        for node in self.nodes.iter().filter(|node| node.finally) {
+            text.push_str(&format!("    {}{}\n", name(node), shape(node)));
+        }
+        text.push_str("  end\n");
+        for index in last {
+            text.push_str(&format!("  {} ~~~ at_the_end\n", name(&self.nodes[index])));
         }
         text
     }

@@ -16,6 +16,8 @@ mod text;
 
 pub use state::NodeState;
 
+use std::collections::HashSet;
+
 use crate::types::{StepId, printable, shorten};
 
 /// What is drawn.
@@ -70,6 +72,9 @@ pub enum EdgeKind {
     Needs,
 }
 
+/// What stands over the steps that run at the end.
+const AT_THE_END: &str = "finally";
+
 /// Longer conditions are cut: the picture says that there is one, the plan says which.
 const LONGEST_CONDITION: usize = 100;
 
@@ -77,24 +82,21 @@ const LONGEST_CONDITION: usize = 100;
 const CONDITION_WIDTH: usize = 34;
 
 impl Node {
-    /// When it runs, in one line; nothing for a step that just has its turn.
+    /// Under which condition it runs, in one line; nothing for a step that just has its turn.
     fn condition(&self) -> Option<String> {
-        let when = self.when.as_ref().map(|when| {
-            let when = printable(when);
-            let words: Vec<&str> = when.split_whitespace().collect();
-            format!("if {}", shorten(&words.join(" "), LONGEST_CONDITION))
-        });
-        match (when, self.finally) {
-            (when, false) => when,
-            (None, true) => Some("finally".to_owned()),
-            (Some(when), true) => Some(format!("finally, {when}")),
-        }
+        let when = self.when.as_ref()?;
+        Some(format!("if {}", shorten(&one_line(when), LONGEST_CONDITION)))
     }
 
     /// The condition as it stands in a box.
     fn condition_lines(&self) -> Vec<String> {
         self.condition().map(|text| wrap(&text, CONDITION_WIDTH)).unwrap_or_default()
     }
+}
+
+/// A text of several lines in one, without what a terminal would obey.
+fn one_line(text: &str) -> String {
+    printable(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Breaks a text between words; a word that is too long alone stays whole.
@@ -120,7 +122,7 @@ impl Drawing {
 
     /// What stands below the title.
     fn subheading(&self) -> String {
-        self.caption.as_deref().map(printable).unwrap_or_default()
+        self.caption.as_deref().map(one_line).unwrap_or_default()
     }
 
     fn position(&self, id: &StepId) -> Option<usize> {
@@ -132,6 +134,29 @@ impl Drawing {
         self.edges.iter().filter_map(|edge| {
             Some((self.position(&edge.from)?, self.position(&edge.to)?, edge.kind))
         })
+    }
+
+    /// The positions of the steps that run at the end, or of the others.
+    fn part(&self, finally: bool) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|index| self.nodes[*index].finally == finally).collect()
+    }
+
+    /// Where the steps that run at the end follow all others: the positions of the last of these,
+    /// and of the first of those. Nothing when no step runs at the end.
+    fn border(&self) -> Option<(Vec<usize>, Vec<usize>)> {
+        let (mut before, mut after) = (self.part(false), self.part(true));
+        if after.is_empty() {
+            return None;
+        }
+        let inside = |(from, to, _): &(usize, usize, EdgeKind)| {
+            self.nodes[*from].finally == self.nodes[*to].finally
+        };
+        let inside: Vec<_> = self.edge_positions().filter(inside).collect();
+        let left: HashSet<usize> = inside.iter().map(|(from, _, _)| *from).collect();
+        let reached: HashSet<usize> = inside.iter().map(|(_, to, _)| *to).collect();
+        before.retain(|index| !left.contains(index));
+        after.retain(|index| !reached.contains(index));
+        Some((before, after))
     }
 
     fn shows_states(&self) -> bool {

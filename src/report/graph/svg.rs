@@ -3,7 +3,7 @@
 use super::layout::{Point, Size, arrange};
 use super::legend::edge_meaning;
 use super::state::PLAIN;
-use super::{Drawing, EdgeKind, Node, NodeState, wrap};
+use super::{AT_THE_END, Drawing, EdgeKind, Node, NodeState, wrap};
 
 /// Fonts that are there: on every desktop one of them, in every viewer the last.
 const FONTS: &str =
@@ -28,6 +28,9 @@ const ID: (f64, &str, f64) = (20.0, "id", 10.0);
 const ACTION: (f64, &str, f64) = (17.0, "action", 7.6);
 const CONDITION: (f64, &str, f64) = (16.0, "when", 7.0);
 
+/// What the line above the steps that run at the end takes; it is as wide as the drawing.
+const BORDER: Size = Size { width: 60.0, height: 16.0 };
+
 const PAID_WIDTH: f64 = 38.0;
 const LINE: &str = "#64748b";
 
@@ -35,10 +38,18 @@ impl Drawing {
     /// The drawing as an SVG document.
     pub fn svg(&self) -> String {
         let cards: Vec<Card> = self.nodes.iter().map(Card::new).collect();
-        let sizes: Vec<Size> = cards.iter().map(|card| card.size).collect();
+        let mut sizes: Vec<Size> = cards.iter().map(|card| card.size).collect();
         let edges: Vec<(usize, usize, EdgeKind)> = self.edge_positions().collect();
         let pairs: Vec<(usize, usize)> = edges.iter().map(|(from, to, _)| (*from, *to)).collect();
-        let layout = arrange(&sizes, &pairs);
+        let mut unseen = Vec::new();
+        let border = self.border().map(|(last, first)| {
+            let border = sizes.len();
+            sizes.push(BORDER);
+            unseen.extend(last.into_iter().map(|index| (index, border)));
+            unseen.extend(first.into_iter().map(|index| (border, index)));
+            border
+        });
+        let layout = arrange(&sizes, &pairs, &unseen);
         let content = layout.size.width.max(NARROWEST);
         let caption = wrap(&self.subheading(), (content / CAPTION_CHARACTER) as usize);
         let top = MARGIN + TITLE_HEIGHT + CAPTION_HEIGHT * caption.len() as f64;
@@ -71,6 +82,9 @@ impl Drawing {
         line(format!("<g transform=\"translate({} {})\">", number(shift.x), number(shift.y)));
         for ((_, _, kind), points) in edges.iter().zip(&layout.lines) {
             line(edge(points, *kind));
+        }
+        if let Some(middle) = border.and_then(|border| layout.boxes.get(border)) {
+            line(border_line(layout.size.width, middle.y));
         }
         for ((node, card), middle) in self.nodes.iter().zip(&cards).zip(&layout.boxes) {
             line(card.draw(node, *middle));
@@ -198,6 +212,17 @@ fn paid(x: f64, y: f64) -> String {
         number(x + PAID_WIDTH / 2.0),
         number(y + 12.5)
     )
+}
+
+/// What parts the steps that run at the end from all others. Lines of edges pass it.
+fn border_line(width: f64, y: f64) -> String {
+    let line = format!(
+        "<path d=\"M0 {y} L{width} {y}\" stroke=\"{LINE}\" stroke-dasharray=\"2 4\"/>",
+        y = number(y),
+        width = number(width)
+    );
+    let halo = "stroke=\"#ffffff\" stroke-width=\"6\" paint-order=\"stroke\"";
+    format!("{line}<g {halo}>{}</g>", text_at(0.0, y + 4.0, "caption", AT_THE_END))
 }
 
 fn swatch(x: f64, y: f64, fill: &str, line: &str, dashed: bool) -> String {

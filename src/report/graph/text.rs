@@ -11,7 +11,7 @@ use ascii_dag::{
 };
 
 use super::legend::edge_meaning;
-use super::{Drawing, EdgeKind, Node, wrap};
+use super::{AT_THE_END, CONDITION_WIDTH, Drawing, EdgeKind, Node, wrap};
 use crate::report::style::Style;
 
 /// As wide as fits beside a line number in most terminals.
@@ -45,10 +45,28 @@ impl Drawing {
         lines
     }
 
-    /// The boxes and lines; nothing when they are too wide.
+    /// The boxes and lines, below them those of the steps that run at the end; nothing when they
+    /// are too wide.
     fn picture(&self, detail: Detail, style: Style) -> Option<Vec<String>> {
-        let cards: Vec<Card> = self.nodes.iter().map(|node| Card::new(node, detail)).collect();
-        let edges: Vec<(usize, usize, EdgeKind)> = self.edge_positions().collect();
+        let mut lines = self.part_picture(&self.part(false), detail, style)?;
+        let last = self.part(true);
+        if !last.is_empty() {
+            let last = self.part_picture(&last, detail, style)?;
+            lines.extend([String::new(), style.faint(&border_line()), String::new()]);
+            lines.extend(last);
+        }
+        Some(lines)
+    }
+
+    /// A picture of these steps alone.
+    fn part_picture(&self, part: &[usize], detail: Detail, style: Style) -> Option<Vec<String>> {
+        let card = |index: &usize| Card::new(&self.nodes[*index], self.read_from(*index), detail);
+        let cards: Vec<Card> = part.iter().map(card).collect();
+        let place = |index| part.iter().position(|part| *part == index);
+        let edges: Vec<(usize, usize, EdgeKind)> = self
+            .edge_positions()
+            .filter_map(|(from, to, kind)| Some((place(from)?, place(to)?, kind)))
+            .collect();
         let mut graph = Graph::new();
         for (id, card) in cards.iter().enumerate() {
             graph.add_node(id, card.node());
@@ -72,6 +90,16 @@ impl Drawing {
         Some(picture.trim_end().lines().map(|line| line.trim_end().to_owned()).collect())
     }
 
+    /// What a step that runs at the end reads of the others, which no line says: they stand in
+    /// another picture.
+    fn read_from(&self, index: usize) -> Option<String> {
+        let others = self.edge_positions().filter(|(from, to, _)| {
+            *to == index && self.nodes[*to].finally && !self.nodes[*from].finally
+        });
+        let others: Vec<&str> = others.map(|(from, _, _)| self.nodes[from].id.as_str()).collect();
+        (!others.is_empty()).then(|| format!("reads {}", others.join(", ")))
+    }
+
     /// What did not fit into the boxes; without a picture also what comes before what.
     fn list(&self, drawn: bool, style: Style) -> Vec<String> {
         let width =
@@ -90,6 +118,10 @@ impl Drawing {
             if !drawn && !needs.is_empty() {
                 notes.push(format!("after {}", needs.join(", ")));
             }
+            if node.finally {
+                notes.push(AT_THE_END.to_owned());
+            }
+            notes.extend(self.read_from(position).filter(|_| drawn));
             notes.extend(node.condition());
             let line = format!(
                 "  {}{:<ids$}  {:<actions$}  {}",
@@ -127,6 +159,11 @@ impl Drawing {
         lines.retain(|line| !line.is_empty());
         lines
     }
+}
+
+/// What stands between the steps that run at the end and all others.
+fn border_line() -> String {
+    format!("── {AT_THE_END} {}", "─".repeat(WIDTH / 2))
 }
 
 /// The layout with its dashed edges marked as undirected: a style is a plain function, and this is
@@ -167,12 +204,13 @@ struct Card {
 }
 
 impl Card {
-    fn new(node: &Node, detail: Detail) -> Self {
+    fn new(node: &Node, reads: Option<String>, detail: Detail) -> Self {
         let mark = node.state.map(|state| format!("{} ", state.mark())).unwrap_or_default();
         let paid = if node.paid { format!(" {PAID}") } else { String::new() };
         let mut lines = vec![format!("{mark}{}{paid}", node.id)];
         if detail == Detail::Whole {
             lines.push(node.action.clone());
+            lines.extend(reads.iter().flat_map(|reads| wrap(reads, CONDITION_WIDTH)));
             lines.extend(node.condition_lines());
         }
         let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0) + 4;
