@@ -33,7 +33,14 @@ pub(super) fn fails_after_order(plan: &Plan, steps: &[StepPreview]) -> Option<St
 
 /// What is hardly meant, by the inputs of the run; what the plan says by itself was told with it.
 pub(super) fn doubts(plan: &Plan, steps: &[StepPreview]) -> Vec<String> {
-    let product = looked_up_product(plan, steps);
+    // One that an earlier answer names is not known yet: it is none to be judged.
+    let is_known = |product: &String| {
+        let known = |preview: &StepPreview| {
+            preview.parameters.get("sku").and_then(Partly::known)?.as_str().map(str::to_owned)
+        };
+        steps.iter().filter_map(known).any(|sku| sku == *product)
+    };
+    let product = looked_up_product(plan, steps).filter(is_known);
     let may_run =
         |preview: &&StepPreview| matches!(preview.prospect, Prospect::Runs | Prospect::Perhaps);
     let of_step = |preview: &StepPreview| {
@@ -73,4 +80,28 @@ pub(super) fn looked_up_product(plan: &Plan, steps: &[StepPreview]) -> Option<St
     });
     // With several of them nobody can say which one is ordered.
     products.next().filter(|_| products.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::SourceFile;
+    use crate::plan::{parse_plan, resolve_inputs};
+
+    const RENEWAL: &str = include_str!("../../plans/renewal.yaml");
+
+    #[test]
+    fn a_product_that_an_answer_names_is_not_judged_before_there_is_one() {
+        let doubts_of = |text: &str| {
+            let file = SourceFile::new("plan.yaml", text);
+            let (plan, _) = parse_plan(&file).map_err(|wrong| wrong.render(false)).unwrap();
+            let inputs = resolve_inputs(&plan, &[]).unwrap();
+            doubts(&plan, &foresee(&plan, &inputs, "www"))
+        };
+        assert_eq!(doubts_of(RENEWAL), [""; 0]);
+        let unknown = "sku: \"{{ inputs.common_name | replace('www.example.com', 'RapidSLL') }}\"";
+        let text = RENEWAL.replace("sku: \"{{ steps.former.product | default('') }}\"", unknown);
+        let found = doubts_of(&text);
+        assert!(found.iter().any(|doubt| doubt.contains("a product `RapidSLL`")), "{found:?}");
+    }
 }
