@@ -87,7 +87,8 @@ pub(super) struct RunArguments {
 
     /// In the sandbox, too, really run programs, send requests to other servers and ask what they
     /// serve; without it these steps do nothing and succeed, except requests with `captures`,
-    /// which fail for want of an answer (`certplan test` gives one with `imitate`)
+    /// `until` or `fail_if`, which fail for want of an answer (`certplan test` gives one with
+    /// `imitate`)
     #[arg(long, requires = "sandbox")]
     pub(super) really_act: bool,
 
