@@ -12,8 +12,8 @@ use crate::document::node::{Kind, Node};
 use crate::document::source::Span;
 use crate::document::suggest::list;
 use crate::plan::{
-    NameFault, PRODUCTS, Plan, Template, documented_product, is_for_single_names, name_fault,
-    nearest_product,
+    LONGEST_COMMON_NAME, MOST_NAMES, NameFault, PRODUCTS, Plan, Template, documented_product,
+    is_for_single_names, name_fault, nearest_product,
 };
 use crate::types::{DomainName, printable, shorten};
 
@@ -38,6 +38,15 @@ pub(super) fn check(
     for target in targets {
         let Some(order) = target.plan.as_ref().and_then(|plan| orders.get(plan)) else { continue };
         let sku = order.product.as_ref().and_then(|product| product.of(target));
+        if let Some(name) = order.long_common_name(target) {
+            let place = written.name(target, &name);
+            if told.insert(place) {
+                found[place.0].push(too_long(&name, place.1));
+            }
+        }
+        if target.names.len() > MOST_NAMES && told.insert(target.place) {
+            found[target.place.0].push(too_many(target.names.len(), target.place.1));
+        }
         for name in &target.names {
             let single = name.is_wildcard() && sku.is_some_and(is_for_single_names);
             let Some(diagnostic) = about(name, if single { sku } else { None }) else { continue };
@@ -85,6 +94,21 @@ fn about(name: &DomainName, single: Option<&str>) -> Option<impl FnOnce(Span) ->
     Some(move |span| help.into_iter().fold(diagnostic.at(span, remark), Diagnostic::help))
 }
 
+fn too_long(name: &DomainName, span: Span) -> Diagnostic {
+    let message = "this name is too long for a common name";
+    let length = name.as_str().len();
+    let remark = format!("it has {length} characters, and a certificate can hold 64");
+    Diagnostic::error("unusable-value", message)
+        .at(span, remark)
+        .help("let a shorter name be the first one, and this one of the further names")
+}
+
+fn too_many(names: usize, span: Span) -> Diagnostic {
+    Diagnostic::warning("too-many-names", format!("the order of this target is for {names} names"))
+        .at(span, format!("a certificate holds {MOST_NAMES} at most"))
+        .help("order several certificates")
+}
+
 fn unknown_product(sku: &str, span: Span) -> Diagnostic {
     let shown = shorten(&printable(sku.trim()), SHOWN);
     let message = format!("no documentation has a product `{shown}`");
@@ -99,6 +123,8 @@ fn unknown_product(sku: &str, span: Span) -> Diagnostic {
 /// What a plan orders, as far as its targets decide.
 struct Order {
     product: Option<Product>,
+    /// The input that is the common name of the certificate request.
+    common_name: Option<String>,
 }
 
 enum Product {
@@ -124,15 +150,28 @@ impl Order {
         };
         let product = match looked_up.or(sku) {
             Some(Template::Literal(Value::String(sku))) => Some(Product::Fixed(sku.clone())),
-            Some(Template::Expression(code)) => {
-                let name = code.trim().strip_prefix("inputs.");
-                name.filter(|name| plan.inputs.contains_key(*name))
-                    .map(|name| Product::Input(name.to_owned()))
-            }
-            _ => None,
+            Some(template) => input_of(plan, template).map(Product::Input),
+            None => None,
         };
-        Some(Self { product })
+        let request = plan.steps.values().find(|step| step.uses == "x509.create_csr");
+        let common_name = request.filter(|step| step.when.is_none());
+        let common_name = common_name.and_then(|step| step.with.get("common_name"));
+        Some(Self { product, common_name: common_name.and_then(|it| input_of(plan, it)) })
     }
+
+    /// The common name of a target, when no certificate request can hold it.
+    fn long_common_name(&self, target: &Target) -> Option<DomainName> {
+        let text = target.value_of(self.common_name.as_ref()?)?.as_str()?;
+        let name = DomainName::parse(text).ok()?;
+        (name.as_str().len() > LONGEST_COMMON_NAME).then_some(name)
+    }
+}
+
+/// The input that a value passes on as it is.
+fn input_of(plan: &Plan, template: &Template) -> Option<String> {
+    let Template::Expression(code) = template else { return None };
+    let name = code.trim().strip_prefix("inputs.")?;
+    plan.inputs.contains_key(name).then(|| name.to_owned())
 }
 
 impl Product {

@@ -251,6 +251,7 @@ const ONLY_THE_PARSER: &[&str] = &[
     "input_unknown",
     "names_hardly_meant",
     "names_of_no_ca",
+    "names_too_long_or_many",
     "plan_ending",
     "plan_missing",
     "plan_missing_for_several",

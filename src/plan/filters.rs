@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
 
 pub(super) use super::filter_functions::NOW;
 use super::filter_functions::{
@@ -16,6 +16,10 @@ use super::filter_functions::{
 
 /// Instructions that one evaluation may take; some 0.5 ms.
 const FUEL: u64 = 50_000;
+
+/// Why a text has no value in which null would stand.
+pub(super) const NULL_IN_TEXT: &str =
+    "a value in this text is null; `| default('…')` puts another in its place";
 
 /// A filter of this program; the others are minijinja's own.
 struct Filter {
@@ -215,6 +219,13 @@ pub(super) fn environment() -> &'static Environment<'static> {
         env.set_debug(true);
         // Nothing here is HTML: text stays as it is, whatever a template is called.
         env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        env.set_formatter(|out, state, value| {
+            // The word `none` in the middle of a path or an address is never meant.
+            if value.is_none() {
+                return Err(Error::new(ErrorKind::InvalidOperation, NULL_IN_TEXT));
+            }
+            escape_formatter(out, state, value)
+        });
         for name in REMOVED_FILTERS {
             env.remove_filter(name);
         }
@@ -233,7 +244,7 @@ pub(super) fn environment() -> &'static Environment<'static> {
 mod tests {
     use super::*;
     use crate::types::Timestamp;
-    use minijinja::{Error, Value};
+    use minijinja::Value;
 
     fn evaluate(expression: &str) -> Result<Value, Error> {
         environment().compile_expression(expression)?.eval(())

@@ -3,6 +3,13 @@
 
 use crate::types::DomainName;
 
+/// The longest common name that a certificate can hold, in characters (RFC 5280, appendix A.1).
+pub const LONGEST_COMMON_NAME: usize = 64;
+
+/// The most names that DigiCert puts into one certificate. The vendor documents no limit of its own,
+/// so that more is a doubt.
+pub const MOST_NAMES: usize = 250;
+
 /// Why no certificate will come, or hardly one; fragments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameFault {

@@ -44,7 +44,7 @@ pub(crate) use compile::value::explain_mismatches;
 pub use file_format::{FileFormat, PEM_FILES, file_name_fault};
 pub use filters::{FilterDoc, builtin_filters, own_filters};
 pub use inputs::{GivenValue, InputError, resolve_inputs};
-pub use issuable::{NameFault, name_fault};
+pub use issuable::{LONGEST_COMMON_NAME, MOST_NAMES, NameFault, name_fault};
 pub use manual::{ActionDoc, FieldDoc, VariableDoc, actions_markdown, filters_markdown};
 pub use model::{Connection, Input, OnFailure, Plan, SecretSource, Share, Step, Template};
 pub use partial::{Partly, condition_partly, placeholder, render_partly};

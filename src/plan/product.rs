@@ -32,6 +32,14 @@ pub fn is_for_single_names(sku: &str) -> bool {
     documented_product(sku).is_some_and(|product| product != WILDCARD)
 }
 
+/// How the CA checks who orders a documented product; none of one that is not documented.
+pub(super) fn validation_level(sku: &str) -> Option<&'static str> {
+    Some(match documented_product(sku)? {
+        "RapidSSL" | WILDCARD | "QuickSSLPremium" | "SSL123" => "dv",
+        _ => "ov",
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

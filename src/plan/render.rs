@@ -10,7 +10,7 @@ use minijinja::value::{Serde, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 use serde_json::{Map, Value as Json, json};
 
-use super::filters::{NOW, environment};
+use super::filters::{NOW, NULL_IN_TEXT, environment};
 use super::limits::{BoundedText, LARGEST_CONTEXT, LARGEST_TEXT, fits, text_in, to_json};
 use super::model::Template;
 use crate::types::{RunId, StepId, Timestamp, printable, shorten};
@@ -218,6 +218,7 @@ fn explain(error: &Error, expression: &str) -> RenderError {
         (ErrorKind::UndefinedError, Some(detail)) => detail,
         // The name may have been computed: `map(inputs.x)`.
         (kind @ (ErrorKind::UnknownFilter | ErrorKind::UnknownTest), _) => kind.to_string(),
+        (ErrorKind::InvalidOperation, Some(detail)) if detail == NULL_IN_TEXT => detail,
         (ErrorKind::UndefinedError, None) => "a part of it is undefined".to_owned(),
         (ErrorKind::InvalidOperation, Some(detail))
             if detail.starts_with("unable to calculate") =>
@@ -290,6 +291,22 @@ mod tests {
     #[test]
     fn text_is_never_escaped_as_html() {
         assert_eq!(text("{{ '<a & b>' }}"), Ok(json!("<a & b>")));
+    }
+
+    #[test]
+    fn null_in_the_middle_of_a_text_is_an_error_and_not_a_word() {
+        let error = text("certs/{{ steps.order.completion_url }}").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot evaluate `certs/{{ steps.order.completion_url }}`: a value in this text is \
+             null; `| default('…')` puts another in its place"
+        );
+        let given = "certs/{{ steps.order.completion_url | default('x') }}";
+        assert_eq!(text(given), Ok(json!("certs/x")));
+        let asked =
+            "a{% if steps.order.completion_url %}{{ steps.order.completion_url }}{% endif %}";
+        assert_eq!(text(asked), Ok(json!("a")));
+        assert!(text("a {{ inputs.nothing }}").unwrap_err().reason.contains("undefined"));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{StepInfo, guards};
+use super::{StepInfo, guards, nulls};
 use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::{Kind, Node};
@@ -31,6 +31,7 @@ pub(super) fn warn(
         unused_input(input, decoder);
     }
     guards::warn(plan, infos, decoder);
+    nulls::warn(raw, plan, decoder);
     for (step, info) in raw.steps.iter().zip(infos) {
         poll(step, plan, decoder);
         if let Some(limit) = limit

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::reference::Checker;
 use super::value::shown;
-use super::{Known, StepInfo, finally, policy, rules};
+use super::{Known, StepInfo, finally, headers, policy, rules};
 use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::{Key, Kind, Node};
@@ -198,6 +198,7 @@ fn parameters(
             };
             checker.decoder.push(diagnostic.help(format!("parameters: {}", list(names()))));
         }
+        headers::check(info, key, node, checker.decoder);
         // Templates in it are checked in any case.
         with.insert(key.name.clone(), checker.field(node, parameter, &key.name));
     }

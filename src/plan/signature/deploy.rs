@@ -193,6 +193,7 @@ fn command_run() -> Signature {
             repeat("`ask`"),
         ],
         rules: &[
+            outside::program,
             outside::changes_of_something,
             outside::directory,
             outside::certificate_directory,

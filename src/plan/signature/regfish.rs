@@ -80,7 +80,7 @@ fn list_products() -> Signature {
                 "what the product must be; a product that is not is an error before any order",
             ),
         ],
-        rules: &[ordering::sku, ordering::sku_is_documented],
+        rules: &[ordering::sku, ordering::sku_is_documented, ordering::product_has_level],
         output: vec![
             required("sku", ValueType::String, "the product in the catalog's own spelling"),
             optional("name", ValueType::String, "its name for people"),
@@ -214,12 +214,14 @@ fn create_order() -> Signature {
             ordering::sku_is_documented,
             ordering::names_are_public,
             ordering::names_can_be_proved,
+            ordering::names_are_not_too_many,
             ordering::product_holds_wildcards,
             ordering::csr,
             ordering::org_id,
             ordering::renewal_of,
             ordering::schedule_has_days,
             ordering::validity_is_sold,
+            ordering::validity_fits_schedule,
         ],
         output: vec![
             certificate_id(),
@@ -355,7 +357,7 @@ fn put_records() -> Signature {
                 "time to live, in seconds",
             ),
         ],
-        rules: &[outside::one_target_for_a_name],
+        rules: &[outside::record_points_somewhere, outside::one_target_for_a_name],
         output: vec![required(
             "records",
             list_of(ValueType::Record(vec![

@@ -4,17 +4,16 @@ use serde_json::Value;
 
 use super::{Breach, Given, refused, shown};
 use crate::document::suggest::list;
-use crate::plan::issuable::{NameFault, name_fault};
-use crate::plan::product::{PRODUCTS, documented_product, is_for_single_names, nearest_product};
+use crate::plan::issuable::{LONGEST_COMMON_NAME, MOST_NAMES, NameFault, name_fault};
+use crate::plan::product::{
+    PRODUCTS, documented_product, is_for_single_names, nearest_product, validation_level,
+};
 use crate::plan::schedule::LONGEST_SOLD_DAYS;
 use crate::types::{CertificateId, DigicertOrderId, DomainName, OrganizationId};
 
 /// What a certificate request stands between (RFC 7468, section 7; the second is what older tools
 /// write).
 const REQUEST_LABELS: [&str; 2] = ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"];
-
-/// The longest common name that a certificate can hold (RFC 5280, appendix A.1).
-const LONGEST_COMMON_NAME: usize = 64;
 
 pub(in crate::plan::signature) fn certificate_id(given: &Given<'_>) -> Option<Breach> {
     given.unusable("certificate_id", refused(CertificateId::parse))
@@ -80,6 +79,19 @@ pub(in crate::plan::signature) fn names_can_be_proved(given: &Given<'_>) -> Opti
             Some(at_name(&at, message, reason).code("no-public-name").doubt())
         }
         NameFault::Never(_) => None,
+    })
+}
+
+pub(in crate::plan::signature) fn names_are_not_too_many(given: &Given<'_>) -> Option<Breach> {
+    let mut names: Vec<String> =
+        ordered_names(given).into_iter().map(|(_, name)| name.as_str().to_owned()).collect();
+    names.sort();
+    names.dedup();
+    (names.len() > MOST_NAMES).then(|| {
+        let message = format!("this order is for {} names", names.len());
+        let remark = format!("a certificate holds {MOST_NAMES} at most");
+        let breach = Breach::at(&["dns_names"], message, remark).code("too-many-names").doubt();
+        breach.help("order several certificates")
     })
 }
 
@@ -182,6 +194,33 @@ pub(in crate::plan::signature) fn schedule_has_days(given: &Given<'_>) -> Option
     let at = at.to_string();
     let breach = Breach::at(&["validity_schedule", &at, "from"], message, "there is no such day");
     Some(breach.help("for example `2027-03-15`"))
+}
+
+/// Which limit counts depends on the day, and before the first there is none: a doubt.
+pub(in crate::plan::signature) fn validity_fits_schedule(given: &Given<'_>) -> Option<Breach> {
+    let days = given.value("validity_days")?.as_i64()?;
+    let limits = given.value("validity_schedule")?.as_array()?;
+    let over = limits.iter().all(|limit| limit["days"].as_i64().is_some_and(|most| days > most));
+    (!limits.is_empty() && over && given.text("validity_policy") == Some("fail")).then(|| {
+        let message = format!("no limit of `validity_schedule` allows {days} days");
+        Breach::at(&["validity_days"], message, "more than each of them")
+            .code("validity-too-long")
+            .doubt()
+            .also("validity_schedule", "the limits")
+            .help("ask for less, or let `validity_policy: clamp` do it")
+    })
+}
+
+/// The catalog decides, so that this is a doubt.
+pub(in crate::plan::signature) fn product_has_level(given: &Given<'_>) -> Option<Breach> {
+    let sku = given.text("sku")?.trim();
+    let (wanted, level) = (given.text_in("require", "validation_level")?, validation_level(sku)?);
+    (wanted != level).then(|| {
+        let message = format!("`{}` is documented as a product of the level `{level}`", shown(sku));
+        Breach::at(&["require", "validation_level"], message, "the step would fail")
+            .doubt()
+            .also("sku", "this product")
+    })
 }
 
 pub(in crate::plan::signature) fn common_name_fits(given: &Given<'_>) -> Option<Breach> {

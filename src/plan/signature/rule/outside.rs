@@ -136,6 +136,20 @@ pub(in crate::plan::signature) fn variables(given: &Given<'_>) -> Option<Breach>
     None
 }
 
+/// What the operating system takes no program with (`execve` ends each word at a null character).
+pub(in crate::plan::signature) fn program(given: &Given<'_>) -> Option<Breach> {
+    given.items("argv").into_iter().find_map(|(at, word)| {
+        let (message, remark) = match (at, word) {
+            (0, "") => ("the command has no program", "this is empty"),
+            (_, word) if word.contains('\0') => {
+                ("the command cannot be run", "a null character ends every word of a command")
+            }
+            _ => return None,
+        };
+        Some(Breach::at(&["argv", &at.to_string()], message, remark))
+    })
+}
+
 pub(in crate::plan::signature) fn some_exit_is_a_success(given: &Given<'_>) -> Option<Breach> {
     given.is_empty("expect_exit").then(|| {
         let remark = "no exit code would be a success";
@@ -203,6 +217,22 @@ pub(in crate::plan::signature) fn some_issuer(given: &Given<'_>) -> Option<Breac
         let remark = "then no CAA record could allow it";
         Breach::at(&["issuers"], "the CA has no name", remark).help("leave it out for DigiCert's")
     })
+}
+
+/// Neither the name nor the target of a CNAME has blanks in it.
+pub(in crate::plan::signature) fn record_points_somewhere(given: &Given<'_>) -> Option<Breach> {
+    let records = given.value("records")?.as_array()?;
+    let no_name = |text: &str| {
+        text.trim_matches('.').is_empty()
+            || text.chars().any(|c| c.is_whitespace() || c.is_control())
+    };
+    let fields = records.iter().enumerate().flat_map(|(at, record)| {
+        ["name", "value"].map(|field| Some((at, field, record[field].as_str()?)))
+    });
+    let (at, field, text) = fields.flatten().find(|(_, _, text)| no_name(text))?;
+    let message = format!("`{}` is no name in the DNS", shown(text));
+    let remark = "a name has no blanks in it, and is not empty";
+    Some(Breach::at(&["records", &at.to_string(), field], message, remark))
 }
 
 /// A name bears one CNAME: two would take each other's place for ever.
