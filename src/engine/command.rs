@@ -71,7 +71,7 @@ impl Engine {
                 let now_or_later = |at: Timestamp| (at, Call::Perform);
                 let (not_before, call) = match &record.state {
                     StepState::Started(attempt) if in_phases(step, attempt) => {
-                        let earlier = record.history.sent.clone();
+                        let earlier = record.history.possibly_sent().cloned();
                         let destinations = self.destinations();
                         (Timestamp::MIN, Call::Prepare { earlier, destinations })
                     }

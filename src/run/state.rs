@@ -281,7 +281,7 @@ impl RunState {
             *record = Arc::new(StepRecord { history, started_at, ..StepRecord::default() });
         }
         let record = Arc::make_mut(record);
-        record.state = next;
+        let former = std::mem::replace(&mut record.state, next);
         record.changed_at = Some(event.at);
         let StepRecord { history, started_at, .. } = record;
         match kind {
@@ -294,7 +294,10 @@ impl RunState {
                 | ReopenReason::Undone { .. }
                 | ReopenReason::Retried { .. } => {}
                 ReopenReason::Changed { .. } => history.reopenings += 1,
-                ReopenReason::NothingOrdered => history.sent = None,
+                ReopenReason::NothingOrdered => {
+                    history.sent = None;
+                    history.denied = denied(former);
+                }
             },
             EventKind::IntentRecorded { intent, .. } => history.sent = Some(intent.clone()),
             EventKind::IntentWithdrawn { .. } | EventKind::IntentSettled { .. } => {
@@ -304,4 +307,15 @@ impl RunState {
         }
         Ok(())
     }
+}
+
+/// The order of which a person says that it never came to be, and that it is none of the
+/// candidates. Of other things sent, observation tells.
+fn denied(doubt: StepState) -> Option<Intent> {
+    let StepState::InDoubt { intent: Intent::Order(mut order), candidates, .. } = doubt else {
+        return None;
+    };
+    let shown = candidates.into_iter().map(|candidate| candidate.certificate_id);
+    order.known_certificate_ids.extend(shown);
+    Some(Intent::Order(order))
 }

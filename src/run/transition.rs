@@ -116,6 +116,16 @@ pub struct StepHistory {
     /// A list that lags behind can show a lost order long after it was given up: every later
     /// attempt looks for it once more before it sends.
     pub sent: Option<Intent>,
+    /// What a person said had never arrived. It counts as not sent, and is looked for once more all
+    /// the same: people err, and lists lag. What the person was shown is known and not taken.
+    pub denied: Option<Intent>,
+}
+
+impl StepHistory {
+    /// What is to be looked for before anything is sent.
+    pub fn possibly_sent(&self) -> Option<&Intent> {
+        self.sent.as_ref().or(self.denied.as_ref())
+    }
 }
 
 /// An event that does not fit the state of its step.
@@ -278,7 +288,7 @@ impl StepState {
 
             // An attempt that finds the order of an earlier one, before it sends its own.
             (Self::Started(attempt), E::StepInDoubt { message, candidates, .. }) => {
-                let Some(intent) = history.sent.clone() else { return illegal() };
+                let Some(intent) = history.possibly_sent().cloned() else { return illegal() };
                 Self::InDoubt {
                     attempt: attempt.clone(),
                     intent,
@@ -286,7 +296,7 @@ impl StepState {
                     candidates: candidates.clone(),
                 }
             }
-            (Self::Started(_), E::CertificateBound { .. }) if history.sent.is_some() => {
+            (Self::Started(_), E::CertificateBound { .. }) if history.possibly_sent().is_some() => {
                 self.clone()
             }
 

@@ -196,6 +196,23 @@ async fn a_lost_order_is_in_doubt_while_the_list_cannot_be_read_and_adopted_late
 }
 
 #[tokio::test]
+async fn an_order_that_a_person_denies_is_looked_for_once_more_before_anything_is_sent() {
+    let scene = Scene::of("ov-staged.yaml").await;
+    scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));
+    scene
+        .sandbox()
+        .controls()
+        .add_fault(Fault { times: 6, ..Fault::at("GET", ORDER, 2, server_error()) });
+    let state = scene.begin().await;
+    assert_eq!(state.phase, IN_DOUBT, "{}", describe(&state));
+    // The person was shown nothing, and errs.
+    scene.disown().await;
+    let state = scene.resume().await;
+    scene.expect_issued(&state);
+    assert_eq!(scene.orders_sent(), 1);
+}
+
+#[tokio::test]
 async fn a_lost_order_with_two_candidates_is_in_doubt_and_nothing_is_ordered() {
     let scene = Scene::of("ov-staged.yaml").await;
     scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));

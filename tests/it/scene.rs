@@ -421,6 +421,13 @@ impl Scene {
         self.drive(&driver, engine).await
     }
 
+    /// A person says that the order in doubt never came to be.
+    pub(crate) async fn disown(&self) {
+        let driver = self.driver(Crash::Never);
+        let mut engine = driver.load(&self.run).await.unwrap();
+        driver.disown(&self.run, &mut engine, "certplan test").await.unwrap().unwrap();
+    }
+
     /// What time it is in the world.
     pub(crate) fn clock_now(&self) -> Timestamp {
         self.world.clock.now()

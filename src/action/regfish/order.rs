@@ -17,9 +17,11 @@ use super::snapshot::Snapshot;
 use super::watch::{read, read_any};
 use super::{api_failure, certificate_id, give_up, organization_id, step_error, validity};
 use crate::action::{ActionCall, Result, fail, output_map, parameters};
-use crate::api::http::Effect;
-use crate::api::regfish::{Certificate, CertificateList, DcvMethod, OrderRequest, RegfishClient};
-use crate::pki::CertificateRequest;
+use crate::api::http::{Effect, ErrorKind as ApiErrorKind};
+use crate::api::regfish::{
+    Certificate, CertificateList, CertificateStatus, DcvMethod, OrderRequest, RegfishClient,
+};
+use crate::pki::{CertificateRequest, Chain};
 use crate::plan::{NameFault, name_fault};
 use crate::run::{
     BindingKind, BoundCertificate, Call, Candidate, ErrorKind, Intent, OrderIntent, Outcome,
@@ -240,7 +242,36 @@ async fn adopt(
         );
         return fail(ErrorKind::Conflict, message);
     }
+    has_our_key(client, &certificate, intent).await?;
     bound(&certificate, BindingKind::Adopted, wanted, intent)
+}
+
+/// A certificate that is issued shows whose key it is for. The person may have two of them before
+/// their eyes that differ in nothing else, and what is adopted cannot be taken back.
+async fn has_our_key(
+    client: &RegfishClient,
+    certificate: &Certificate,
+    intent: &OrderIntent,
+) -> Result<()> {
+    if certificate.status != CertificateStatus::Issued {
+        return Ok(());
+    }
+    let pem = match client.download_pem(&certificate.id).await {
+        Ok(pem) => pem,
+        Err(error) if matches!(error.kind, ApiErrorKind::NotReady { .. }) => return Ok(()),
+        Err(error) => return Err(give_up(error)),
+    };
+    let chain = Chain::from_pem(&pem)
+        .or_else(|error| fail(ErrorKind::Proof, format!("what was downloaded: {error}")))?;
+    let found = chain.leaf().public_key_sha256.to_string();
+    if found == intent.public_key_sha256 {
+        return Ok(());
+    }
+    let message = format!(
+        "certificate `{}` is for another key than that of this run: it is not its order",
+        certificate.id
+    );
+    fail(ErrorKind::Conflict, message)
 }
 
 /// What the list says of an order whose answer was lost.

@@ -161,8 +161,12 @@ fn a_second_certificate_is_never_bound() {
 }
 
 fn in_doubt() -> Scene {
+    in_doubt_between(Vec::new())
+}
+
+fn in_doubt_between(candidates: Vec<Candidate>) -> Scene {
     let mut scene = lost();
-    scene.finish("order", Outcome::InDoubt { message: "two".to_owned(), candidates: Vec::new() });
+    scene.finish("order", Outcome::InDoubt { message: "two".to_owned(), candidates });
     scene
 }
 
@@ -183,16 +187,23 @@ fn a_person_can_say_which_certificate_it_is() {
 
 #[test]
 fn a_person_can_say_that_nothing_was_ordered() {
-    let mut scene = in_doubt();
+    let candidate = Candidate {
+        certificate_id: CertificateId::parse("AAAAAAAAAAAA1").unwrap(),
+        description: "RapidSSL".to_owned(),
+    };
+    let mut scene = in_doubt_between(vec![candidate]);
     let decided = scene.engine.disowned("test").unwrap();
     scene.record(decided);
     assert!(scene.due().is_empty());
     scene.crash_and_resume();
-    // Nothing of the lost order is looked for any more: its candidates are somebody else's.
-    assert_eq!(
-        scene.call("order"),
-        Some(Call::Prepare { earlier: None, destinations: Vec::new() })
-    );
+    // It is looked for once more: people err. What was shown is somebody else's.
+    let Intent::Order(lost) = intent() else { panic!() };
+    let shown = CertificateId::parse("AAAAAAAAAAAA1").unwrap();
+    let earlier = OrderIntent { known_certificate_ids: [shown].into(), ..lost };
+    let earlier = Some(Intent::Order(earlier));
+    assert_eq!(scene.call("order"), Some(Call::Prepare { earlier, destinations: Vec::new() }));
+    // It counts as not sent all the same.
+    assert!(!scene.engine.state().may_have_ordered());
     scene.assert_replays();
 }
 
