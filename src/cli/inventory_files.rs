@@ -155,11 +155,38 @@ fn known_plan(path: &Path) -> KnownPlan {
             return KnownPlan::Refused { reason: format!("it cannot be read: {error}"), meant };
         }
     };
+    if InventoryFile::is_likely_meant_by(&String::from_utf8_lossy(&bytes)) {
+        return KnownPlan::Refused {
+            reason: "it is an inventory, not a plan".to_owned(),
+            meant: None,
+        };
+    }
     match SourceFile::from_bytes(&name, &bytes).and_then(|source| parse_plan(&source)) {
         Ok((plan, _)) => KnownPlan::Ready(Arc::new(plan)),
         Err(_) => KnownPlan::Refused {
             reason: format!("it has mistakes of its own; `certplan check {name}` shows them"),
             meant: None,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inventory_that_is_named_as_a_plan_is_called_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.yaml");
+        for (text, expected) in [
+            ("certplan_inventory: 1\ntargets: [a.example]\n", "it is an inventory, not a plan"),
+            ("certplan: 1\nname: x\n", "it has mistakes of its own"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            match known_plan(&path) {
+                KnownPlan::Refused { reason, .. } => assert!(reason.contains(expected), "{reason}"),
+                KnownPlan::Ready(_) => panic!("this is no plan: {text}"),
+            }
+        }
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn summary(
     // In the order in which people ask, whatever the order of the steps.
     let place = |row: &Row| ORDER_OF_ROWS.iter().position(|name| *name == row.name);
     rows.sort_by_key(|row| place(row).unwrap_or(ORDER_OF_ROWS.len()));
-    rows.push(row(REQUESTS, request_count(requests)));
+    rows.push(row(REQUESTS, request_count(requests, elsewhere(foreseen))));
     rows
 }
 
@@ -114,13 +114,24 @@ fn warning(failing: &Step, orders: Count) -> String {
     text
 }
 
-fn request_count(requests: RequestCount) -> String {
+/// How many steps send a request of their own to any server; each is listed with its step.
+fn elsewhere(foreseen: &[Foreseen<'_>]) -> usize {
+    foreseen.iter().filter(|seen| seen.happens() && seen.step.uses == "http.request").count()
+}
+
+/// The requests to the API are counted. What a server does at any other request, only it knows.
+fn request_count(requests: RequestCount, elsewhere: usize) -> String {
     let writes = requests.at_least_writes;
     let mut text = format!(
         "at least {}, {writes} of them {}; waiting steps look again",
         requests.at_least,
         if writes == 1 { "changes something" } else { "change something" }
     );
+    match elsewhere {
+        0 => {}
+        1 => text.push_str("; those of one `http.request` step come on top"),
+        many => text.push_str(&format!("; those of {many} `http.request` steps come on top")),
+    }
     if requests.sent > 0 {
         text.push_str(&format!("; {} sent for this preview", requests.sent));
     }
@@ -240,4 +251,20 @@ fn records_rows(
         texts.push(format!("as documented: CNAME at {shown}, or at a parent of it"));
     }
     texts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_to_other_servers_come_on_top() {
+        let requests = RequestCount { at_least: 1, at_least_writes: 0, sent: 0 };
+        assert!(!request_count(requests, 0).contains("http.request"));
+        assert_eq!(
+            request_count(requests, 2),
+            "at least 1, 0 of them change something; waiting steps look again; those of 2 \
+             `http.request` steps come on top"
+        );
+    }
 }

@@ -24,6 +24,7 @@ use crate::document::Diagnostics;
 use crate::document::decode::{Decoder, Located};
 use crate::document::node::{Key, Kind, Node, mask, may_hold_secret};
 use crate::document::source::SourceFile;
+use crate::document::suggest::nearest;
 use crate::plan::Plan;
 use crate::types::DomainName;
 
@@ -507,12 +508,17 @@ fn unknown_inputs(
     ready: &HashMap<PlanPath, Rc<PreparedPlan<'_>>>,
     decoder: &mut Decoder<'_>,
 ) {
-    let plans: Option<Vec<&PreparedPlan<'_>>> =
-        paths.into_iter().flatten().map(|path| ready.get(*path).map(Rc::as_ref)).collect();
-    // With a plan that is not known, nobody can say what it has.
-    let Some(plans) = plans.filter(|plans| !plans.is_empty()) else { return };
+    let wanted = paths.map_or(0, BTreeSet::len);
+    let plans: Vec<&PreparedPlan<'_>> =
+        paths.into_iter().flatten().filter_map(|path| ready.get(*path).map(Rc::as_ref)).collect();
+    if plans.is_empty() {
+        return;
+    }
+    let known = || plans.iter().flat_map(|plan| plan.places.keys().copied());
+    // With a plan that is not known, nobody can say what it has; a slip is one all the same.
+    let is_wrong = |name: &str| plans.len() == wanted || nearest(name, known()).is_some();
     for (key, _) in inputs {
-        if !plans.iter().any(|plan| plan.places.contains_key(key.name.as_str())) {
+        if known().all(|name| name != key.name) && is_wrong(&key.name) {
             let plans: Vec<&Plan> = plans.iter().map(|prepared| prepared.plan).collect();
             report::unknown_input(key, &plans, false, decoder);
         }

@@ -239,6 +239,7 @@ fn more_mistakes_than_anybody_reads_are_counted() {
 const ONLY_THE_PARSER: &[&str] = &[
     "common_name_missing",
     "default_unknown",
+    "default_unknown_beside_a_plan",
     "folder_shared",
     "group_contradiction",
     "group_contradiction_plan",

@@ -21,6 +21,13 @@ pub(super) fn is_url(text: &str) -> bool {
     }
 }
 
+/// The port of an address in which nothing but the port is wrong.
+pub(super) fn unusable_port(text: &str) -> Option<&str> {
+    let authority = text.split_once("://")?.1.split(['/', '?', '#']).next()?;
+    let (host, port) = authority.rsplit_once(':')?;
+    (!is_url(text) && is_url(&text.replacen(authority, host, 1))).then_some(port)
+}
+
 /// The host of `host`, `host:port` or `[address]:port`.
 fn host(authority: &str) -> Option<&str> {
     let (host, port) = match authority.strip_prefix('[') {
@@ -85,6 +92,21 @@ mod tests {
             "https://api example.com/",
         ] {
             assert!(!is_url(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_blamed_when_nothing_else_is_wrong() {
+        assert_eq!(unusable_port("https://api.example.com:99999/"), Some("99999"));
+        assert_eq!(unusable_port("https://[2001:db8::1]:port?x"), Some("port"));
+        for text in [
+            "https://api.example.com:8443/",
+            "http://api.example.com:99999/",
+            "https://:99999/",
+            "https://[2001:db8::1/",
+            "api.example.com:99999",
+        ] {
+            assert_eq!(unusable_port(text), None, "{text}");
         }
     }
 }

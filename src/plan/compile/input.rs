@@ -62,6 +62,8 @@ fn named_type(
                         .at(high.span, "the maximum is below the minimum")
                         .also(low.span, "the minimum"),
                 );
+                // No default could be right.
+                return Some(ValueType::Integer { minimum: None, maximum: None });
             }
             Some(ValueType::Integer {
                 minimum: minimum.map(|bound| bound.value),

@@ -15,6 +15,9 @@ use crate::plan::template::{Code, SyntaxError, has_code, parse_expression};
 use crate::plan::value_type::ValueType;
 use crate::types::printable;
 
+/// What other languages call `none`.
+const NOTHING: [&str; 3] = ["null", "nil", "undefined"];
+
 impl Checker<'_, '_, '_> {
     /// Reports a template that does not compile.
     pub(super) fn syntax_error(&mut self, node: &Node, error: &SyntaxError, offset: usize) {
@@ -22,12 +25,15 @@ impl Checker<'_, '_, '_> {
         let diagnostic =
             Diagnostic::error("template-syntax", "this template is not complete or not right")
                 .at(span, &error.reason);
-        let assigns = self.decoder.file.slice(span).starts_with('=');
-        self.decoder.push(if assigns && !error.reason.contains("end") {
-            diagnostic.help("two values are compared with `==`")
-        } else {
-            diagnostic
-        });
+        let help = match self.decoder.file.slice(span).chars().next() {
+            _ if error.reason.contains("end") => None,
+            Some('=') => Some("two values are compared with `==`"),
+            Some('&') => Some("that two things hold is written `and`"),
+            Some('|') => Some("that one of two things holds is written `or`"),
+            Some('!') => Some("that something does not hold is written `not`"),
+            _ => None,
+        };
+        self.decoder.push(help.into_iter().fold(diagnostic, Diagnostic::help));
     }
 
     /// Filters, tests, statements and operators.
@@ -118,6 +124,8 @@ impl Checker<'_, '_, '_> {
                 Some(format!("inputs.{root}"))
             } else if self.known.steps.iter().any(|step| step.id.as_str() == *root) {
                 Some(format!("steps.{root}"))
+            } else if NOTHING.contains(root) {
+                Some("none".to_owned())
             } else {
                 // What another tool calls like that is no slip.
                 nearest(root, ROOTS).filter(|_| meaning(root).is_none()).map(str::to_owned)

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use serde_json::Value;
 
 use super::{Breach, Given, no_digest, no_shell, not_below, shown};
-use crate::plan::address::{is_resolver, is_url};
+use crate::plan::address::{is_resolver, is_url, unusable_port};
 use crate::plan::signature::deploy::VARIABLES;
 use crate::types::{format_duration, parse_duration};
 
@@ -34,6 +34,10 @@ pub(in crate::plan::signature) fn url(given: &Given<'_>) -> Option<Breach> {
         let message = "`url` holds a user name or password";
         let breach = Breach::at(&["url"], message, "it does not belong into an address");
         return Some(breach.code("bad-url").help("send it under `secret_headers`").secret());
+    }
+    if unusable_port(url).is_some() {
+        let remark = "a port is a number up to 65535";
+        return Some(Breach::at(&["url"], "`url` is no address", remark).code("bad-url"));
     }
     let breach = Breach::at(&["url"], "`url` is no address", "expected `https://…`");
     Some(breach.code("bad-url").help("plain `http://` works for this machine only (`127.0.0.1`)"))
