@@ -18,6 +18,7 @@ mod names;
 mod nulls;
 mod policy;
 mod reference;
+mod relations;
 mod rules;
 pub(super) mod source;
 mod step;
@@ -98,6 +99,8 @@ pub(super) fn compile(
     formats::check_formats(raw, &infos, decoder);
     names::check_requests(raw, &steps, decoder);
     names::check_downloads(raw, &steps, decoder);
+    relations::check_keys(raw, &steps, decoder);
+    relations::check_waits(raw, &steps, decoder);
     finally::check_orders(raw, &infos, decoder);
     check_cycle(&steps, &infos, decoder);
     let needed: BTreeSet<&str> =
