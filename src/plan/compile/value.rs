@@ -28,6 +28,32 @@ const MIXED_UP: [(&str, &str, &str, &str, &str); 6] = [
     ("csr", "key_file", "csr", "the path of the key", "the request itself"),
 ];
 
+/// Fields that say something else of a thing than what names it: the parameter, the fields, the field
+/// that is meant, and what that is.
+const MISTAKEN: [(&str, &[&str], &str, &str); 4] = [
+    ("certificate_id", OF_A_CERTIFICATE, "certificate_id", "the id of a certificate"),
+    ("renewal_of", OF_A_CERTIFICATE, "certificate_id", "the id of a certificate"),
+    (
+        "sha256",
+        &["serial_number", "former_serial_number", "public_key_sha256", "certificate_id", "status"],
+        "sha256",
+        "the fingerprint of a certificate",
+    ),
+    ("org_id", &["name", "status"], "id", "the id of an organization"),
+];
+
+/// What is said of a certificate and is not its id at the vendor.
+const OF_A_CERTIFICATE: &[&str] = &[
+    "serial_number",
+    "former_serial_number",
+    "status",
+    "order_state",
+    "sha256",
+    "public_key_sha256",
+    "product",
+    "reissue_id",
+];
+
 impl Checker<'_, '_, '_> {
     /// Checks `node` against `value_type`; `what` names it in messages, for example `dns_names[1]`.
     pub(super) fn value(&mut self, node: &Node, value_type: &ValueType, what: &str) -> Template {
@@ -94,6 +120,7 @@ impl Checker<'_, '_, '_> {
                 let span = node.inside(offset..offset + inside.len(), self.decoder.file);
                 if code.is_path {
                     self.mixed_up(&inside, span, what);
+                    self.mistaken_id(&inside, span, what);
                 }
                 let template = Template::Expression(inside);
                 self.constant(node, span, (&template, &code), wanted, what);
@@ -139,6 +166,28 @@ impl Checker<'_, '_, '_> {
                 .at(span, format!("this is {is}"))
                 .suggest(span, better, advice),
         );
+    }
+
+    /// One text of an answer where another is wanted that names the same thing.
+    fn mistaken_id(&mut self, path: &str, span: Span, what: &str) {
+        let found = path.strip_prefix("steps.").and_then(|rest| rest.split_once('.'));
+        let Some((id, field)) = found else { return };
+        let row = MISTAKEN.iter().find(|row| row.0 == what && row.1.contains(&field));
+        let (Some((_, _, meant, wanted)), Some(info)) = (row, self.known.step(id)) else { return };
+        let Some(signature) = info.signature.filter(|it| it.output_field(field).is_some()) else {
+            return;
+        };
+        let message = format!("`{what}` needs {wanted}, and `steps.{id}.{field}` is none");
+        let diagnostic = Diagnostic::error("wrong-field", message)
+            .at(span, format!("this is the `{field}` of `{id}`"));
+        self.decoder.push(match signature.output_field(meant) {
+            Some(_) => {
+                let better = format!("steps.{id}.{meant}");
+                let advice = format!("did you mean `{better}`?");
+                diagnostic.suggest(span, better, advice)
+            }
+            None => diagnostic.help(format!("read the `{meant}` of a step that has one")),
+        });
     }
 
     fn list(&mut self, items: &[Node], item_type: &ValueType, what: &str) -> Template {

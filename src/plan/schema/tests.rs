@@ -41,6 +41,7 @@ const ONLY_THE_PARSER: &[&str] = &[
     "finally_orders",
     "finally_reissues",
     "finally_unguarded",
+    "ids_mixed_up",
     "ids_unusable",
     "input_empty_range",
     "input_enum_default",
