@@ -26,7 +26,8 @@ pub(super) struct BatchArguments {
     #[arg(long, value_name = "SIZES", requires = "inventory", value_delimiter = ',')]
     pub(super) serial: Vec<String>,
 
-    /// Begin no more when more than so many targets have failed, for example `3` or `5%`
+    /// When more than so many targets have failed, begin no more and let the others stop where they
+    /// are, to be gone on with later; for example `3` or `5%`
     #[arg(long, value_name = "N|N%", requires = "inventory")]
     pub(super) max_failures: Option<String>,
 

@@ -9,7 +9,7 @@ use super::error::CliError;
 /// and the answer is no, with a `hint` at what to look at first.
 pub(super) fn confirm(question: &str, hint: &str, console: &Console) -> Result<(), CliError> {
     let refused = || {
-        CliError::usage("not confirmed; nothing was changed")
+        CliError::usage(format!("not confirmed; nothing was changed. The question was: {question}"))
             .hint(format!("{hint}; `--yes` confirms without asking"))
     };
     if !std::io::stdin().is_terminal() {

@@ -122,7 +122,9 @@ fn step_standing(step: &StepId, state: &StepState, since: &str) -> Vec<String> {
             }));
             lines
         }
-        StepState::Blocked { by } => vec![format!("`{step}` cannot start, because `{by}` failed.")],
+        StepState::Blocked { by } => {
+            vec![format!("`{step}` cannot start, because it needs `{by}`, which is not done.")]
+        }
     }
 }
 

@@ -148,8 +148,16 @@ pub fn recap_table(recap: &Recap, all: bool, width: usize, style: Style) -> Vec<
     let done = |row: &RecapRow| matches!(row.result, RecapResult::Issued | RecapResult::Unchanged);
     let mut rows: Vec<&RecapRow> = recap.targets.iter().filter(|row| all || !done(row)).collect();
     let hidden = recap.targets.len() - rows.len();
-    let beyond = rows.len().saturating_sub(MOST_ROWS);
-    rows.truncate(MOST_ROWS);
+    let found = rows.len();
+    // Whatever went wrong is shown, and of the rest as much as there is room for.
+    let troubles = rows.iter().filter(|row| row.result.is_trouble()).count();
+    let mut room = MOST_ROWS.saturating_sub(troubles);
+    rows.retain(|row| {
+        let has_room = row.result.is_trouble() || room > 0;
+        room -= usize::from(has_room && !row.result.is_trouble());
+        has_room
+    });
+    let beyond = found - rows.len();
     let widest = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or(0);
     let target = widest(&mut rows.iter().map(|row| printable(&row.target).chars().count()));
     let result = widest(&mut rows.iter().map(|row| row.result.name().len()));
@@ -239,5 +247,17 @@ pub(super) mod tests {
         assert!(table.iter().all(|line| !line.contains("www.example.com")), "{table:?}");
         assert!(table.contains(&"and 1 that are issued or unchanged".to_owned()), "{table:?}");
         assert!(table.iter().all(|line| line.chars().count() <= 70), "{table:?}");
+    }
+
+    #[test]
+    fn what_went_wrong_is_shown_behind_any_number_of_others() {
+        let mut recap = recap();
+        let failed = recap.targets[1].clone();
+        recap.targets = vec![recap.targets[2].clone(); 100];
+        recap.targets.push(failed);
+        let table = recap_table(&recap, false, 100, Style::new(false));
+        assert!(table.iter().any(|line| line.starts_with("b.example.com  failed")), "{table:?}");
+        assert!(table.contains(&"and 41 more that are not simply done".to_owned()), "{table:?}");
+        assert_eq!(table.len(), 62);
     }
 }

@@ -75,6 +75,24 @@ fn a_failing_target_stops_no_other_and_the_same_command_goes_on_with_it_alone() 
 }
 
 #[test]
+fn too_many_failures_stop_the_others_where_they_are_and_the_same_command_goes_on_with_them() {
+    let (world, project) = (World::live(), project());
+    let refusal = FaultAction::refusal(400, "insufficient balance");
+    world.add_fault(Fault::at("POST", "/tls/certificate", 2, refusal));
+    let first = run(&project, &world, &["--jobs", "1", "--max-failures", "0"]).expect_code(3);
+    let found = results(&first);
+    assert_eq!(found.iter().filter(|(_, result)| result == "failed").count(), 1, "{found:?}");
+    let rows = first.json()["targets"].as_array().unwrap().clone();
+    for row in rows.iter().filter(|row| row["result"] == "held_back") {
+        assert!(row["reason"].as_str().unwrap().contains("`--max-failures`"), "{row}");
+    }
+    let others = ["failed", "held_back", "issued", "not_started"];
+    assert!(found.iter().all(|(_, result)| others.contains(&result.as_str())), "{found:?}");
+    let _ = run(&project, &world, &[]).expect_code(0);
+    assert_eq!(world.orders().len(), 3);
+}
+
+#[test]
 fn a_pattern_picks_targets_and_a_slip_picks_none() {
     let (world, project) = (World::live(), project());
     let shops = run(&project, &world, &["--limit", "shops,!b"]).expect_code(0);
@@ -120,7 +138,10 @@ fn orders_beyond_a_maximum_are_held_back_and_much_money_wants_a_word() {
     project.write("many.txt", many);
     let arguments = ["run", "dv.yaml", "--inventory", "many.txt"];
     let refused = project.run_for(&world.base_url(), &arguments).expect_code(2);
-    let _ = refused.expect_talk("not confirmed").expect_talk("`--yes` confirms without asking");
+    let _ = refused
+        .expect_talk("not confirmed; nothing was changed. The question was: ")
+        .expect_talk("9 certificates")
+        .expect_talk("`--yes` confirms without asking");
     assert_eq!(world.orders().len(), 1);
 }
 

@@ -77,13 +77,19 @@ pub(super) async fn drive_recorded(
     let digest = |_: &RunId, state: &_| RunDigest::of(state);
     let report = session.driver.drive_batch(runs, settings, stop, digest).await;
     let ends = places.into_iter().zip(report.ends);
-    let outcomes = ends.map(|((place, run), end)| (place, outcome(run, end, &report.held_back)));
+    let (held_back, too_many) = (report.held_back, report.too_many_failures);
+    let outcomes = ends.map(|((place, run), end)| (place, outcome(run, end, &held_back, too_many)));
     let outcomes = outcomes.collect();
     session.end().await;
     outcomes
 }
 
-fn outcome(run: RunId, end: RunEnd<RunDigest>, held_back: &BTreeSet<RunId>) -> Outcome {
+fn outcome(
+    run: RunId,
+    end: RunEnd<RunDigest>,
+    held_back: &BTreeSet<RunId>,
+    too_many_failures: bool,
+) -> Outcome {
     let settled = |result, reason: String| Outcome {
         run: Some(run.clone()),
         ..Outcome::settled(result, reason)
@@ -91,6 +97,10 @@ fn outcome(run: RunId, end: RunEnd<RunDigest>, held_back: &BTreeSet<RunId>) -> O
     match end {
         RunEnd::Standstill(digest) if digest.is_interrupted() && held_back.contains(&run) => {
             settled(RecapResult::HeldBack, "it would order beyond `--max-orders`".to_owned())
+        }
+        RunEnd::Standstill(digest) if digest.is_interrupted() && too_many_failures => {
+            let reason = "stopped where it was: too many targets had failed (`--max-failures`)";
+            settled(RecapResult::HeldBack, reason.to_owned())
         }
         RunEnd::Standstill(digest) => digest.outcome(run),
         RunEnd::NotBegun(why) => {
