@@ -28,8 +28,8 @@ pub(super) fn check(targets: &[Target], plans: &Plans, found: &mut [Diagnostics]
         KnownPlan::Refused { .. } => None,
     });
     let folders: HashMap<&PlanPath, Vec<Folder<'_>>> = ready.collect();
-    let mut owners: HashMap<PathBuf, (&Target, bool)> = HashMap::with_capacity(targets.len());
-    let mut told: HashSet<PathBuf> = HashSet::new();
+    let mut owners: HashMap<String, (&Target, bool)> = HashMap::with_capacity(targets.len());
+    let mut told: HashSet<String> = HashSet::new();
     for target in targets {
         let Some(folders) = target.plan.as_ref().and_then(|plan| folders.get(plan)) else {
             continue;
@@ -44,14 +44,14 @@ pub(super) fn check(targets: &[Target], plans: &Plans, found: &mut [Diagnostics]
                         report(&path, owner, target, certain && *of_owner, found);
                     }
                 }
-                None => drop(owners.insert(path, (target, certain))),
+                None => _ = owners.insert(path, (target, certain)),
             }
         }
     }
 }
 
-fn report(path: &Path, first: &Target, second: &Target, certain: bool, found: &mut [Diagnostics]) {
-    let shown = shorten(&printable(&path.display().to_string()), SHOWN);
+fn report(path: &str, first: &Target, second: &Target, certain: bool, found: &mut [Diagnostics]) {
+    let shown = shorten(&printable(path), SHOWN);
     let message = match certain {
         true => format!("two targets would put their files into `{shown}`"),
         false => format!("two targets may come to put their files into `{shown}`"),
@@ -104,7 +104,7 @@ impl<'p> Folder<'p> {
     }
 
     /// The folder of a target, without detours, and whether the step that fills it runs for certain.
-    fn of_target(&self, target: &Target) -> Option<(PathBuf, bool)> {
+    fn of_target(&self, target: &Target) -> Option<(String, bool)> {
         let (text, certain) = match (&self.parts, &self.step.when) {
             (Some(parts), None) => (joined(parts, target)?, true),
             _ => {
@@ -122,9 +122,19 @@ impl<'p> Folder<'p> {
                 }
             }
         };
-        let detour = |part: &Component<'_>| matches!(part, Component::CurDir);
-        Some((Path::new(&text).components().filter(|part| !detour(part)).collect(), certain))
+        Some((without_detours(text), certain))
     }
+}
+
+/// The path as it is compared: `a//./b/` is `a/b`.
+fn without_detours(path: String) -> String {
+    let starts_here = path.starts_with("./") || path == ".";
+    if !starts_here && !path.contains("//") && !path.contains("/.") && !path.ends_with('/') {
+        return path;
+    }
+    let detour = |part: &Component<'_>| matches!(part, Component::CurDir);
+    let kept: PathBuf = Path::new(&path).components().filter(|part| !detour(part)).collect();
+    kept.to_str().map_or(path, str::to_owned)
 }
 
 fn joined(parts: &[Part], target: &Target) -> Option<String> {

@@ -228,7 +228,7 @@ impl ValueType {
                 _ => refuse(None),
             },
             (Self::Domain, Value::String(text)) => match DomainName::parse(text) {
-                Ok(name) => Value::String(name.to_string()),
+                Ok(name) => Value::String(name.into()),
                 Err(error) => refuse(Some(error.reason.to_owned())),
             },
             (Self::Email, Value::String(text)) => {
