@@ -1,14 +1,16 @@
 //! What becomes of a run whose program, network or API fails: one order, one key, one id.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use certplan::api::regfish::{DcvMethod, OrderRequest};
+use certplan::api::regfish::{CertificateStatus, DcvMethod, OrderRequest};
 use certplan::pki::{KeyType, PrivateKey, create_csr};
 use certplan::run::{
-    BindingKind, ErrorKind, EventKind, PauseReason, RunPhase, RunResult, StepState, WaitsFor,
+    BindingKind, ErrorKind, EventKind, PauseReason, RunPhase, RunResult, RunState, StepState,
+    WaitsFor,
 };
 use certplan::sandbox::{CannedAnswer, Fault, FaultAction};
-use certplan::types::DomainName;
+use certplan::types::{CertificateId, DomainName};
 
 use crate::harness::COMMON_NAME;
 use crate::scene::{Crash, Scene, describe, error_of, shipped_text};
@@ -50,10 +52,29 @@ fn server_error() -> FaultAction {
 
 /// The order step as somebody else would send it, for the same certificate.
 async fn order_the_same_elsewhere(scene: &Scene) -> String {
+    order_elsewhere(scene, "SecureSite").await
+}
+
+/// Somebody puts the record of an order, and the CA sees it.
+async fn issue(scene: &Scene, certificate: &str) {
+    let id = CertificateId::parse(certificate).unwrap();
+    let order = scene.client().get_certificate(&id).await.unwrap();
+    let controls = scene.sandbox().controls();
+    for record in &order.validation.records {
+        let name = DomainName::parse(&record.name).unwrap();
+        controls.add_foreign_record(&name, "CNAME", &record.value).await.unwrap();
+    }
+    scene.advance(Duration::from_secs(86_400));
+    let issued = scene.client().get_certificate(&id).await.unwrap();
+    assert_eq!(issued.status, CertificateStatus::Issued);
+}
+
+/// An order of somebody else for the names of this run, with a key of its own.
+async fn order_elsewhere(scene: &Scene, sku: &str) -> String {
     let name = DomainName::parse(COMMON_NAME).unwrap();
     let key = PrivateKey::generate(KeyType::EcP256).unwrap();
     let request = OrderRequest {
-        sku: "SecureSite".to_owned(),
+        sku: sku.to_owned(),
         common_name: name.clone(),
         dns_names: Vec::new(),
         csr: create_csr(&key, &name, &[]).unwrap().pem().to_owned(),
@@ -64,6 +85,17 @@ async fn order_the_same_elsewhere(scene: &Scene) -> String {
         validity_days: Some(199),
     };
     scene.client().create_certificate(&request).await.unwrap().id.to_string()
+}
+
+/// Begins a run whose order arrives, whose answer is lost, and whose list cannot be read after it.
+async fn lose_order_and_list(scene: &Scene) -> RunState {
+    scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));
+    // The first list is the one before the order.
+    let list = Fault { times: 6, ..Fault::at("GET", ORDER, 2, server_error()) };
+    scene.sandbox().controls().add_fault(list);
+    let state = scene.begin().await;
+    assert_eq!(state.phase, IN_DOUBT, "{}", describe(&state));
+    state
 }
 
 /// Crashes a run after every number of events, and takes it up again in the world that it left.
@@ -182,13 +214,7 @@ async fn a_lost_order_is_adopted_although_the_list_fails_for_a_while() {
 #[tokio::test]
 async fn a_lost_order_is_in_doubt_while_the_list_cannot_be_read_and_adopted_later() {
     let scene = Scene::of("ov-staged.yaml").await;
-    scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));
-    scene
-        .sandbox()
-        .controls()
-        .add_fault(Fault { times: 6, ..Fault::at("GET", ORDER, 2, server_error()) });
-    let state = scene.begin().await;
-    assert_eq!(state.phase, IN_DOUBT, "{}", describe(&state));
+    let state = lose_order_and_list(&scene).await;
     assert_eq!(state.certificate_id, None);
     let state = scene.resume().await;
     scene.expect_issued(&state);
@@ -198,14 +224,8 @@ async fn a_lost_order_is_in_doubt_while_the_list_cannot_be_read_and_adopted_late
 #[tokio::test]
 async fn an_order_that_a_person_denies_is_looked_for_once_more_before_anything_is_sent() {
     let scene = Scene::of("ov-staged.yaml").await;
-    scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));
-    scene
-        .sandbox()
-        .controls()
-        .add_fault(Fault { times: 6, ..Fault::at("GET", ORDER, 2, server_error()) });
-    let state = scene.begin().await;
-    assert_eq!(state.phase, IN_DOUBT, "{}", describe(&state));
-    // The person was shown nothing, and errs.
+    lose_order_and_list(&scene).await;
+    // The person was shown no candidate, and errs.
     scene.disown().await;
     let state = scene.resume().await;
     scene.expect_issued(&state);
@@ -230,6 +250,29 @@ async fn a_lost_order_with_two_candidates_is_in_doubt_and_nothing_is_ordered() {
             candidates.iter().map(|candidate| candidate.certificate_id.as_str()).collect();
         assert_eq!(found, BTreeSet::from([ours.as_str(), theirs.as_str()]));
     }
+    assert_eq!(scene.orders_sent(), 2);
+}
+
+#[tokio::test]
+async fn an_issued_certificate_for_another_key_is_not_adopted_whoever_names_it() {
+    let scene = Scene::of("dv.yaml").await;
+    scene.sandbox().controls().add_fault(Fault::at("POST", ORDER, 1, FaultAction::DropAfterCommit));
+    scene.begin_and_crash_at(is_unknown).await;
+    let ours = scene.order().id;
+    let theirs = order_elsewhere(&scene, "RapidSSL").await;
+    let state = scene.resume().await;
+    assert_eq!(state.phase, IN_DOUBT, "{}", describe(&state));
+    issue(&scene, &theirs).await;
+    // The first download after issuance is refused.
+    let early = scene.adopt(&theirs).await.unwrap_err();
+    assert!(early.message.contains("cannot be downloaded yet"), "{early}");
+    let refused = scene.adopt(&theirs).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Conflict);
+    assert!(refused.message.contains("is for another key than that of this run"), "{refused}");
+    // Nothing is settled by that: the right one can still be named.
+    scene.adopt(&ours).await.unwrap();
+    let state = scene.resume().await;
+    assert_eq!(state.certificate_id.as_ref().map(CertificateId::as_str), Some(ours.as_str()));
     assert_eq!(scene.orders_sent(), 2);
 }
 

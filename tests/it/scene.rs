@@ -428,6 +428,22 @@ impl Scene {
         driver.disown(&self.run, &mut engine, "certplan test").await.unwrap().unwrap();
     }
 
+    /// A person says which certificate the order in doubt became.
+    pub(crate) async fn adopt(&self, certificate: &str) -> Result<(), StepError> {
+        let certificate = CertificateId::parse(certificate).unwrap();
+        let driver = self.driver(Crash::Never);
+        let mut engine = driver.load(&self.run).await.unwrap();
+        driver.adopt(&self.run, &mut engine, certificate, "certplan test").await.unwrap()
+    }
+
+    /// Time passes in the world.
+    pub(crate) fn advance(&self, by: Duration) {
+        let now = self.world.clock.now();
+        self.world
+            .clock
+            .advance_to(now.checked_add(jiff::SignedDuration::try_from(by).unwrap()).unwrap());
+    }
+
     /// What time it is in the world.
     pub(crate) fn clock_now(&self) -> Timestamp {
         self.world.clock.now()

@@ -258,7 +258,15 @@ async fn has_our_key(
     }
     let pem = match client.download_pem(&certificate.id).await {
         Ok(pem) => pem,
-        Err(error) if matches!(error.kind, ApiErrorKind::NotReady { .. }) => return Ok(()),
+        // For a while after issuance (contract A.10).
+        Err(error) if matches!(error.kind, ApiErrorKind::NotReady { .. }) => {
+            let message = format!(
+                "certificate `{}` is issued and cannot be downloaded yet: for whose key it is \
+                 shows in a minute",
+                certificate.id
+            );
+            return fail(ErrorKind::Refused, message);
+        }
         Err(error) => return Err(give_up(error)),
     };
     let chain = Chain::from_pem(&pem)
