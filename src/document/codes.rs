@@ -34,6 +34,8 @@ pub const CODES: &[Code] = &[
     code("empty-range", "a constraint leaves no value"),
     code("excluding-keys", "two keys exclude each other"),
     code("file-too-large", "the file is larger than any of its kind"),
+    code("filter-argument", "a filter has an argument that it does not take, or lacks one"),
+    code("filter-input", "a filter is given something that it cannot take"),
     code("finally-needs", "a step waits for one that runs at the end, or the other way round"),
     code(
         "finally-orders",
@@ -71,6 +73,7 @@ pub const CODES: &[Code] = &[
     code("not-utf8", "the file is not UTF-8 text"),
     code("not-waited-for", "a step does not wait for another that has to come first"),
     code("one-deed", "an entry does not say exactly one thing to do"),
+    code("operand-type", "an operator has an operand that it cannot take"),
     code("out-of-range", "a number or a duration is too small or too large"),
     code("parameters-exclude", "two parameters are given of which only one has a meaning"),
     code("pattern-mismatch", "the default of an input does not match its pattern"),

@@ -13,6 +13,7 @@ use super::filter_functions::{
     basename, days_until, default, join, punycode, registrable_domain, replace, tojson,
     wildcard_base,
 };
+use super::filter_signatures::filter_signature;
 
 /// Instructions that one evaluation may take; some 0.5 ms.
 const FUEL: u64 = 50_000;
@@ -39,6 +40,27 @@ pub struct FilterDoc {
     pub summary: &'static str,
     /// As it stands in a plan.
     pub example: &'static str,
+}
+
+/// What a filter takes and gives, for documentation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilterTypes {
+    /// How it is written, with its arguments and their types; what may be left out is in brackets.
+    pub usage: String,
+    /// What stands before the `|`.
+    pub takes: String,
+    /// What comes out.
+    pub gives: String,
+}
+
+/// What the filter called `name` takes and gives.
+pub fn filter_types(name: &str) -> Option<FilterTypes> {
+    let signature = filter_signature(name)?;
+    Some(FilterTypes {
+        usage: signature.typed_usage(),
+        takes: signature.takes.to_string(),
+        gives: signature.gives.to_string(),
+    })
 }
 
 const OWN_FILTERS: &[Filter] = &[

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::filters::{builtin_filters, own_filters};
+use super::filters::{builtin_filters, filter_types, own_filters};
 use super::policy::{OnTimeout, PollPolicy, RetryPolicy};
 use super::signature::{Repeat, Signature, signatures};
 use super::value_type::{Field, Presence, ValueType};
@@ -264,17 +264,25 @@ pub fn filters_markdown() -> String {
          # Filters\n\n\
          A template changes a value with a filter: `{{ value | filter }}`. Filters see nothing but \
          their value, and what they make is bounded in size.\n\n\
-         | Filter | Gives | For example |\n|---|---|---|\n",
+         `certplan check` knows what each takes and gives, and refuses an expression that could \
+         never be evaluated or never have the type that is needed. Arguments in brackets may be \
+         left out; one with a `=` is given by its name.\n\n\
+         | Filter | Takes | Gives | | For example |\n|---|---|---|---|---|\n",
     );
     for filter in own_filters() {
+        let Some(types) = filter_types(filter.name) else { continue };
         let example = filter.example.replace('|', "\\|");
-        let _ = writeln!(page, "| `{}` | {} | `{example}` |", filter.name, filter.summary);
+        let (usage, takes, gives) = (types.usage, types.takes, types.gives);
+        let summary = filter.summary;
+        let _ = writeln!(page, "| `{usage}` | {takes} | {gives} | {summary} | `{example}` |");
     }
-    let _ = write!(
-        page,
-        "\nThe filters of Jinja that work as they do there: {}.\n",
-        list(builtin_filters())
+    page.push_str(
+        "\nThe filters of Jinja that work as they do there:\n\n\
+         | Filter | Takes | Gives |\n|---|---|---|\n",
     );
+    for types in builtin_filters().filter_map(filter_types) {
+        let _ = writeln!(page, "| `{}` | {} | {} |", types.usage, types.takes, types.gives);
+    }
     page
 }
 

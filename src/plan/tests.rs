@@ -52,6 +52,17 @@ fn the_plans_that_ship_run_without_any_input() {
 }
 
 #[test]
+fn plans_that_are_right_compile_without_a_word() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/plans_valid");
+    let files: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    for file in files {
+        plan(&fs::read_to_string(file).unwrap());
+    }
+}
+
+#[test]
 fn references_and_needs_become_edges() {
     let plan = plan(OV_STAGED);
     let needs = |id: &str| -> Vec<String> {

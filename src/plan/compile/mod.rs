@@ -8,6 +8,7 @@ mod comparison;
 mod connection;
 mod constant;
 mod doubts;
+mod expression;
 mod finally;
 mod foreign_template;
 mod formats;

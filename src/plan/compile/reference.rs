@@ -15,6 +15,7 @@ use crate::document::source::Span;
 use crate::document::suggest::{list, nearest};
 use crate::plan::OnFailure;
 use crate::plan::scan::{Follows, Path, Scan, Segment, Word};
+use crate::plan::shape::Shape;
 use crate::plan::template::Code;
 use crate::plan::value_type::ValueType;
 use crate::types::StepId;
@@ -34,6 +35,15 @@ pub(super) struct Checker<'c, 'd, 'f> {
     pub(super) constants: &'c mut usize,
 }
 
+/// What a path of a template reads.
+pub(super) struct Reading {
+    /// Where the path begins in the template.
+    pub(super) start: usize,
+    /// How many names and indices it has.
+    pub(super) segments: usize,
+    pub(super) shape: Shape,
+}
+
 /// Where a piece of code stands: in the string of `node`, from `offset` on.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'n> {
@@ -42,23 +52,27 @@ pub(super) struct Place<'n> {
 }
 
 impl Checker<'_, '_, '_> {
-    /// Checks `code`, which stands in `node` from `offset` on. The type of its value when it is a
-    /// plain path; otherwise that is known only when the plan runs.
-    pub(super) fn code(&mut self, node: &Node, code: &Code, offset: usize) -> Option<ValueType> {
+    /// Checks the references and words of `code`, which stands in `node` from `offset` on. What its
+    /// paths read, in order; not those that are wrong or known only when the plan runs.
+    pub(super) fn code(&mut self, node: &Node, code: &Code, offset: usize) -> Vec<Reading> {
         let place = Place { node, offset };
         self.words(&code.scan, place);
         self.unknown_roots(code, place);
-        let mut types = Vec::new();
+        let mut reading = Vec::new();
         for path in &code.scan.paths {
             if path.name(0).is_some_and(|root| ROOTS.contains(&root.text.as_str())) {
                 let found = self.path(path, &code.scan, place);
-                if let Some(found) = &found {
-                    self.comparisons(path, found, &code.scan, place);
+                if let Some(found) = found {
+                    self.comparisons(path, &found, &code.scan, place);
+                    reading.push(Reading {
+                        start: path.range.start,
+                        segments: path.segments.len(),
+                        shape: Shape::of(&found),
+                    });
                 }
-                types.push(found);
             }
         }
-        if code.is_path { types.into_iter().next().flatten() } else { None }
+        reading
     }
 
     pub(super) fn span(&self, place: Place<'_>, range: &Range<usize>) -> Span {
@@ -90,7 +104,6 @@ impl Checker<'_, '_, '_> {
                 );
                 None
             }
-            Follows::Lookup => None,
             _ => rest.then_some(value_type),
         }
     }

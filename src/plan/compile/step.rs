@@ -145,15 +145,7 @@ fn condition(node: &Node, checker: &mut Checker<'_, '_, '_>) -> Option<String> {
             return None;
         }
     };
-    if let Some(found) = checker.code(node, &code, offset)
-        && !ValueType::Boolean.accepts(&found)
-    {
-        checker.decoder.push(
-            Diagnostic::error("wrong-type", "`when` must be true or false")
-                .at(node.span, format!("this is a {found}"))
-                .help("compare it with something, for example `… == 'x'` or `… is not none`"),
-        );
-    }
+    checker.typed_condition(node, &code, (&expression, offset));
     checker.constant_condition(node, &expression, &code);
     Some(expression)
 }

@@ -105,29 +105,20 @@ impl Checker<'_, '_, '_> {
                 Template::Literal(node.to_value())
             }
             Ok(Parsed::Expression { inside, offset, code }) => {
-                if let Some(found) = self.code(node, &code, offset)
-                    && !wanted.accepts(&found)
-                {
-                    let span = node.inside(offset..offset + inside.len(), self.decoder.file);
-                    self.decoder.push(
-                        Diagnostic::error(
-                            "wrong-type",
-                            format!("`{what}` needs {}", with_article(&wanted.to_string())),
-                        )
-                        .at(span, format!("this is {}", with_article(&found.to_string()))),
-                    );
-                }
+                let fits = self.typed_expression(node, (&inside, offset), &code, wanted, what);
                 let span = node.inside(offset..offset + inside.len(), self.decoder.file);
                 if code.is_path {
                     self.mixed_up(&inside, span, what);
                     self.mistaken_id(&inside, span, what);
                 }
                 let template = Template::Expression(inside);
-                self.constant(node, span, (&template, &code), wanted, what);
+                if fits {
+                    self.constant(node, span, (&template, &code), wanted, what);
+                }
                 template
             }
             Ok(Parsed::Text { code }) => {
-                self.code(node, &code, 0);
+                let fits = self.typed_text(node, text, &code);
                 if !wanted.accepts(&ValueType::String) {
                     self.decoder.push(
                         Diagnostic::error(
@@ -139,7 +130,7 @@ impl Checker<'_, '_, '_> {
                     );
                 }
                 let template = Template::Text(text.to_owned());
-                if wanted.accepts(&ValueType::String) {
+                if fits && wanted.accepts(&ValueType::String) {
                     self.constant(node, node.span, (&template, &code), wanted, what);
                 }
                 template
