@@ -22,12 +22,13 @@ pub(super) struct BatchArguments {
     #[arg(long, value_name = "N", requires = "inventory", value_parser = jobs)]
     pub(super) jobs: Option<usize>,
 
-    /// Begin in waves, each when the one before stands still, for example `1,10%,100%`
+    /// Begin in waves, each when the one before stands still, for example `1,10%,100%`; after a wave
+    /// of which nothing came no other begins
     #[arg(long, value_name = "SIZES", requires = "inventory", value_delimiter = ',')]
     pub(super) serial: Vec<String>,
 
-    /// When more than so many targets have failed, begin no more and let the others stop where they
-    /// are, to be gone on with later; for example `3` or `5%`
+    /// When more than so many targets have failed, order nothing more: what has ordered goes on to its
+    /// end, the others are held back; for example `3` or `5%`
     #[arg(long, value_name = "N|N%", requires = "inventory")]
     pub(super) max_failures: Option<String>,
 

@@ -6,9 +6,10 @@ use super::error::CliError;
 use super::exit::ExitCode;
 use super::in_place::in_place;
 use super::resume::read_state;
+use super::standstill::standstill_of;
 use super::state_directory::{StateDirectory, find_run, nothing_here};
 use crate::report::{STANDING, explanation};
-use crate::run::{PutBack, RunState};
+use crate::run::{PutBack, RunPhase, RunState};
 use crate::store::{Store, TargetKey};
 use crate::types::Timestamp;
 use crate::upkeep::Issued;
@@ -40,10 +41,14 @@ pub(super) async fn explain(
         sandbox: header.sandbox,
     };
     let is_worked_on = state.locks().is_held(&key);
-    let style = console.out_style();
-    let mut paragraphs = explanation(&run, &recorded, &events, is_worked_on, Timestamp::now());
+    let (style, now) = (console.out_style(), Timestamp::now());
+    let mut paragraphs = explanation(&run, &recorded, &events, is_worked_on, now);
     if let Some((_, lines)) = paragraphs.iter_mut().find(|(heading, _)| *heading == STANDING) {
         lines.extend(put_back_since(&recorded));
+        if matches!(recorded.phase, RunPhase::Running | RunPhase::Paused(_)) {
+            let waits = standstill_of(&state, header, now).into_iter();
+            lines.extend(waits.map(|why| format!("Whatever it sends waits: {why}.")));
+        }
     }
     for (index, (heading, lines)) in paragraphs.into_iter().enumerate() {
         if index > 0 {

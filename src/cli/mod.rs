@@ -57,6 +57,7 @@ mod sarif;
 mod schema;
 mod session;
 mod show;
+mod standstill;
 mod state_directory;
 mod status;
 mod test;

@@ -6,12 +6,12 @@ use super::console::Console;
 use super::doctor_state::forgotten_line;
 use super::error::CliError;
 use super::exit::ExitCode;
-use super::pause::pause_line;
+use super::standstill::standstill;
 use super::state_directory::StateDirectory;
 use crate::report::{RunLine, run_table};
 use crate::run::RunPhase;
 use crate::store::{FoldedRun, RunSummary, SqliteStore, Store, StoreError, TargetKey};
-use crate::types::printable;
+use crate::types::{Timestamp, printable};
 
 pub(super) async fn status(
     arguments: StatusArguments,
@@ -39,7 +39,7 @@ pub(super) async fn status(
     {
         console.talk(&console.talk_style().bad(&line));
     }
-    if let Some(line) = pause_line(&state) {
+    for line in standstill(&state, Timestamp::now()) {
         console.talk(&console.talk_style().waiting(&line));
     }
     match arguments.output.output {

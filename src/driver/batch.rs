@@ -3,7 +3,7 @@
 //! Each run is a task of its own. One that fails, or breaks off, stops no other; results come in the
 //! order of the inventory. Which runs there are, and whose targets are locked, is decided before.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::pin::Pin;
@@ -12,11 +12,12 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 
+use super::stop::StopSignal;
 use super::waves::{FailureLimit, WaveSize, waves};
-use super::{DriveError, Driver, asked_to_stop};
+use super::{DriveError, Driver};
 use crate::engine::Engine;
 use crate::plan::Plan;
-use crate::run::{RunHeader, RunPhase, RunResult, RunState};
+use crate::run::{PauseReason, RunHeader, RunPhase, RunResult, RunState, StopReason};
 use crate::store::{BatchMember, NewBatch, StoredPlan, TargetLock};
 use crate::types::{BatchId, Busy, RunId};
 
@@ -94,7 +95,8 @@ pub struct BatchSettings {
     /// How many runs begin together; all, when it is empty. A wave is over when each of its runs
     /// stands still.
     pub waves: Vec<WaveSize>,
-    /// More failed runs than this stop the batch like a request to stop.
+    /// After more failed runs than this no other begins, and those that have not ordered stop where
+    /// they are. Without it, a wave of which nothing came is the last one.
     pub max_failures: Option<FailureLimit>,
     /// Name and version of the program, for runs that are taken up again.
     pub program: String,
@@ -105,10 +107,6 @@ pub struct BatchSettings {
 pub struct BatchReport<T> {
     /// What became of each run, in the order of the inventory.
     pub ends: Vec<RunEnd<T>>,
-    /// Whether too many runs failed.
-    pub too_many_failures: bool,
-    /// The runs that stand still because the batch was to send no more orders.
-    pub held_back: BTreeSet<RunId>,
 }
 
 /// What became of a run.
@@ -116,21 +114,12 @@ pub struct BatchReport<T> {
 pub enum RunEnd<T> {
     /// It stands still, or has ended; what was made of its state.
     Standstill(T),
-    /// It was not begun, or not taken up again.
-    NotBegun(Unbegun),
+    /// It was not begun, or not taken up again; why.
+    NotBegun(StopReason),
     /// When its turn came, it must not go on any more; the reason.
     Refused(String),
     /// It could not be driven on. What was recorded stands.
     Broken(DriveError),
-}
-
-/// Why a run was not begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unbegun {
-    /// The batch was asked to stop before.
-    Stopped,
-    /// Too many runs had failed before.
-    TooManyFailures,
 }
 
 impl Driver {
@@ -193,31 +182,64 @@ impl Driver {
         T: Send + 'static,
         D: Fn(&RunId, &RunState) -> T + Send + Sync + 'static,
     {
-        let (total, stopped) = (runs.len(), *stop.borrow());
+        let total = runs.len();
+        let held_back = watch::Sender::new(None);
         let mut crowd = Crowd {
             driver: self,
             settings,
             total,
             digest: Arc::new(digest),
-            halt: watch::Sender::new(stopped),
-            stop,
+            stop: StopSignal::in_batch(stop, held_back.subscribe()),
+            held_back,
             tasks: JoinSet::new(),
             under_way: HashMap::new(),
             ends: std::iter::repeat_with(|| None).take(total).collect(),
             failed: 0,
+            came_through: 0,
         };
         let mut runs: Vec<Option<BatchRun>> = runs.into_iter().map(Some).collect();
+        let mut over = None;
         for wave in waves(total, &settings.waves) {
-            if *crowd.halt.borrow() {
+            over = over.or_else(|| crowd.stop.now(false));
+            if over.is_some() {
                 break;
             }
+            crowd.came_through = 0;
             crowd.begin(wave, &mut runs);
             crowd.settle().await;
+            let is_last = settings.max_failures.is_none() && crowd.came_through == 0;
+            over = is_last.then_some(StopReason::FailedWave);
         }
-        let too_many_failures = crowd.too_many_failures();
-        let reason = if too_many_failures { Unbegun::TooManyFailures } else { Unbegun::Stopped };
-        let ends = crowd.ends.into_iter().map(|end| end.unwrap_or(RunEnd::NotBegun(reason)));
-        BatchReport { ends: ends.collect(), too_many_failures, held_back: self.shared.held_back() }
+        let mut ends = crowd.ends;
+        if let Some(reason) = over.or_else(|| crowd.stop.now(false)) {
+            self.leave(&mut runs, &mut ends, reason).await;
+        }
+        let missing = || RunEnd::NotBegun(over.unwrap_or(StopReason::Signal));
+        BatchReport { ends: ends.into_iter().map(|end| end.unwrap_or_else(missing)).collect() }
+    }
+
+    /// Records of the new runs that were never begun why that is so. What an earlier run says of
+    /// itself stays as it is.
+    async fn leave<T>(
+        &self,
+        runs: &mut [Option<BatchRun>],
+        ends: &mut [Option<RunEnd<T>>],
+        reason: StopReason,
+    ) {
+        let left = runs.iter_mut().zip(ends).filter_map(|(run, end)| Some((run.take()?, end)));
+        let recorded = left.map(|(BatchRun { run, engine, hold }, end)| async move {
+            // Nobody else works on it before that is recorded.
+            let _hold = hold;
+            *end = Some(RunEnd::NotBegun(reason));
+            if let Some(mut engine) = engine {
+                let decided = engine.interrupt(reason);
+                let now = self.clock.now();
+                if let Err(error) = self.record(&run, &mut engine, decided, now).await {
+                    *end = Some(RunEnd::Broken(error));
+                }
+            }
+        });
+        futures_util::future::join_all(recorded).await;
     }
 
     /// One run of a batch, to its standstill.
@@ -226,7 +248,7 @@ impl Driver {
         run: &RunId,
         engine: Option<Box<Engine>>,
         program: &str,
-        stop: watch::Receiver<bool>,
+        stop: StopSignal,
         busy: Busy,
     ) -> Result<Engine, DriveError> {
         let engine = match engine {
@@ -251,13 +273,34 @@ struct Crowd<'a, T, D> {
     settings: &'a BatchSettings,
     total: usize,
     digest: Arc<D>,
-    stop: watch::Receiver<bool>,
-    /// Turned true by whoever asks to stop, and by too many failures.
-    halt: watch::Sender<bool>,
-    tasks: JoinSet<(RunEnd<T>, bool)>,
+    /// What its runs listen to.
+    stop: StopSignal,
+    /// Set by too many failures.
+    held_back: watch::Sender<Option<StopReason>>,
+    tasks: JoinSet<(RunEnd<T>, Fortune)>,
     under_way: HashMap<Id, (usize, RunId)>,
     ends: Vec<Option<RunEnd<T>>>,
     failed: usize,
+    /// How many runs of this wave neither failed nor are in doubt.
+    came_through: usize,
+}
+
+/// What the end of a run means for those that come after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fortune {
+    Good,
+    InDoubt,
+    Failed,
+}
+
+impl Fortune {
+    fn of(phase: RunPhase) -> Self {
+        match phase {
+            RunPhase::Finished(RunResult::Failed) => Self::Failed,
+            RunPhase::Paused(PauseReason::InDoubt) => Self::InDoubt,
+            _ => Self::Good,
+        }
+    }
 }
 
 impl<T, D> Crowd<'_, T, D>
@@ -273,7 +316,7 @@ where
             else {
                 continue;
             };
-            let (driver, mut stop) = (self.driver.clone(), self.halt.subscribe());
+            let (driver, mut stop) = (self.driver.clone(), self.stop.clone());
             let (digest, program) = (Arc::clone(&self.digest), self.settings.program.clone());
             let id = run.clone();
             // Whoever waits for another program keeps no virtual clock from moving.
@@ -284,10 +327,10 @@ where
                     Hold::Later(turn) => tokio::select! {
                         turn = turn => match turn {
                             Ok(lock) => Some(lock),
-                            Err(reason) => return (RunEnd::Refused(reason), true),
+                            Err(reason) => return (RunEnd::Refused(reason), Fortune::Failed),
                         },
-                        () = asked_to_stop(&mut stop) => {
-                            return (RunEnd::NotBegun(Unbegun::Stopped), false);
+                        reason = stop.wait(false) => {
+                            return (RunEnd::NotBegun(reason), Fortune::Good);
                         }
                     },
                 };
@@ -295,10 +338,10 @@ where
                 match driver.drive_member(&id, engine, &program, stop, busy).await {
                     Ok(engine) => {
                         let state = engine.state();
-                        let failed = state.phase == RunPhase::Finished(RunResult::Failed);
-                        (RunEnd::Standstill(digest(&id, state)), failed)
+                        let fortune = Fortune::of(state.phase);
+                        (RunEnd::Standstill(digest(&id, state)), fortune)
                     }
-                    Err(error) => (RunEnd::Broken(error), true),
+                    Err(error) => (RunEnd::Broken(error), Fortune::Failed),
                 }
             });
             self.under_way.insert(task.id(), (index, run));
@@ -307,30 +350,28 @@ where
 
     /// Waits until every run that was begun stands still.
     async fn settle(&mut self) {
-        while !self.tasks.is_empty() {
-            let halted = *self.halt.borrow();
-            tokio::select! {
-                Some(ended) = self.tasks.join_next_with_id() => self.take_in(ended),
-                () = asked_to_stop(&mut self.stop), if !halted => {
-                    self.halt.send_replace(true);
-                }
-            }
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            self.take_in(ended);
         }
     }
 
-    fn take_in(&mut self, ended: Result<(Id, (RunEnd<T>, bool)), tokio::task::JoinError>) {
+    fn take_in(&mut self, ended: Result<(Id, (RunEnd<T>, Fortune)), tokio::task::JoinError>) {
         let id = ended.as_ref().map_or_else(tokio::task::JoinError::id, |(id, _)| *id);
         let Some((index, run)) = self.under_way.remove(&id) else { return };
-        let (end, failed) = match ended {
+        let (end, fortune) = match ended {
             Ok((_, ended)) => ended,
-            Err(_) => (RunEnd::Broken(DriveError::Defect { run }), true),
+            Err(_) => (RunEnd::Broken(DriveError::Defect { run }), Fortune::Failed),
         };
-        self.failed += usize::from(failed);
+        match fortune {
+            Fortune::Good => self.came_through += 1,
+            Fortune::InDoubt => {}
+            Fortune::Failed => self.failed += 1,
+        }
         if let Some(slot) = self.ends.get_mut(index) {
             *slot = Some(end);
         }
         if self.too_many_failures() {
-            self.halt.send_replace(true);
+            self.held_back.send_replace(Some(StopReason::TooManyFailures));
         }
     }
 

@@ -11,6 +11,7 @@ mod flight;
 mod names;
 mod shared;
 mod slots;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod waves;
@@ -23,14 +24,17 @@ use tokio::sync::watch;
 use crate::action::Performer;
 use crate::engine::{Engine, EngineError, EngineSettings};
 use crate::plan::Plan;
-use crate::run::{ErrorKind, Event, EventKind, Outcome, Retry, RunHeader, RunPhase, StepError};
+use crate::run::{
+    ErrorKind, Event, EventKind, Outcome, Retry, RunHeader, RunPhase, StepError, StopReason,
+};
 use crate::store::{LockError, NewRun, Store, StoreError, StoredPlan};
 use crate::types::{Busy, CertificateId, Clock, RunId, StepId, Timestamp, Work};
-pub use batch::{BatchReport, BatchRun, BatchSettings, BatchTarget, Member, RunEnd, Turn, Unbegun};
+pub use batch::{BatchReport, BatchRun, BatchSettings, BatchTarget, Member, RunEnd, Turn};
 pub use cancel::cancel;
 use flight::{Flights, Happened};
 pub use names::NameLocks;
 pub use shared::{Allowance, Shared};
+use stop::StopSignal;
 pub use waves::{FailureLimit, ShareError, WaveSize, waves};
 
 /// How soon an order is tried again whose names another run is ordering.
@@ -115,12 +119,6 @@ fn nothing_in_doubt() -> StepError {
     StepError::new(ErrorKind::Conflict, "no order of this run is in doubt")
 }
 
-/// Waits until somebody asks to stop. A sender that is gone can no longer ask, and nobody else can:
-/// that counts as well.
-async fn asked_to_stop(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
-}
-
 impl Driver {
     /// Creates a run in the store.
     pub async fn start(
@@ -169,14 +167,14 @@ impl Driver {
         engine: Engine,
         stop: watch::Receiver<bool>,
     ) -> Result<Engine, DriveError> {
-        self.drive_busy(run, engine, stop, self.clock.busy()).await
+        self.drive_busy(run, engine, StopSignal::of(stop), self.clock.busy()).await
     }
 
     async fn drive_busy(
         &self,
         run: &RunId,
         mut engine: Engine,
-        mut stop: watch::Receiver<bool>,
+        mut stop: StopSignal,
         busy: Busy,
     ) -> Result<Engine, DriveError> {
         let mut flights = Flights::new(self, run, &engine);
@@ -190,14 +188,14 @@ impl Driver {
         &self,
         run: &RunId,
         engine: &mut Engine,
-        stop: &mut watch::Receiver<bool>,
+        stop: &mut StopSignal,
         flights: &mut Flights,
         busy: Busy,
     ) -> Result<(), DriveError> {
         let mut busy = Some(busy);
-        let mut stopping = *stop.borrow();
+        let mut stopping = stop.now(engine.state().may_have_ordered());
         loop {
-            if !stopping {
+            if stopping.is_none() {
                 self.advance(run, engine).await?;
             }
             flights.give_names_back(engine);
@@ -205,9 +203,9 @@ impl Driver {
                 return Ok(());
             }
             let mut wake = None;
-            if stopping {
+            if let Some(reason) = stopping {
                 if flights.is_empty() {
-                    let decided = engine.interrupt();
+                    let decided = engine.interrupt(reason);
                     self.record(run, engine, decided, self.clock.now()).await?;
                     return Ok(());
                 }
@@ -229,6 +227,7 @@ impl Driver {
 
             // From here on only the calls under way keep a virtual clock from moving.
             busy.take();
+            let has_ordered = engine.state().may_have_ordered();
             tokio::select! {
                 Some(happened) = flights.happens() => match happened {
                     Happened::Told(mark) => busy = Some(mark),
@@ -237,14 +236,20 @@ impl Driver {
                         // An intent that nobody is going to send must not look like one that was
                         // sent; and what was called back before it was sent is no attempt that
                         // failed. But that an order was not sent is worth knowing.
-                        let orders = matches!(*outcome, Outcome::Prepared { .. });
-                        if !stopping && orders && !self.shared.may_order(run) {
-                            stopping = true;
-                            flights.release();
+                        let prepared = matches!(*outcome, Outcome::Prepared { .. });
+                        if let (None, Outcome::Prepared { intent }) = (stopping, &*outcome) {
+                            stopping = stop.now(has_ordered).or_else(|| {
+                                let may_order = self.shared.may_order(run, &step, intent);
+                                (!may_order).then_some(StopReason::OrderLimit)
+                            });
+                            if stopping.is_some() {
+                                flights.release();
+                            }
                         }
-                        let idle = orders || (work.was_turned_away() && !engine.is_sent(&step));
-                        if !(stopping && idle) {
-                            let then = if stopping { Then::Stand } else { Then::GoOn };
+                        let idle = prepared || (work.was_turned_away() && !engine.is_sent(&step));
+                        if stopping.is_none() || !idle {
+                            let goes_on = stopping.is_none();
+                            let then = if goes_on { Then::GoOn } else { Then::Stand };
                             self.take_in(run, engine, &step, *outcome, then).await?;
                         }
                     }
@@ -252,9 +257,9 @@ impl Driver {
                 mark = self.clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {
                     busy = Some(mark);
                 }
-                () = asked_to_stop(stop), if !stopping => {
+                reason = stop.wait(has_ordered), if stopping.is_none() => {
                     busy = Some(self.clock.busy());
-                    stopping = true;
+                    stopping = Some(reason);
                     flights.release();
                 }
             }

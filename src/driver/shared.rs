@@ -9,9 +9,9 @@ use super::answers::SharedAnswers;
 use super::names::NameLocks;
 use super::slots::{Haste, Slot, Slots};
 use crate::plan::Plan;
-use crate::run::{RunPhase, RunResult};
+use crate::run::{Intent, RunPhase, RunResult};
 use crate::store::{Store, StoreError, StoredPlan};
-use crate::types::{Rest, RunId, Timestamp};
+use crate::types::{Rest, RunId, StepId, Timestamp};
 
 type Unfinished = (Timestamp, Arc<BTreeSet<RunId>>);
 type Plans = HashMap<(String, u32), Arc<Plan>>;
@@ -36,23 +36,27 @@ const UNFINISHED_AGE: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 /// The work was called back before it got a slot; nothing was done.
 pub(super) struct TurnedAway;
 
-/// How many orders may still be sent, and who was not let: `--max-orders`. Runs in different worlds
-/// can have one together.
+/// How many orders may be sent, and which are: `--max-orders`. Runs in different worlds can have one
+/// together.
 #[derive(Debug)]
 pub struct Allowance {
-    left: Mutex<usize>,
-    held_back: Mutex<BTreeSet<RunId>>,
+    most: usize,
+    let_go: Mutex<BTreeSet<(RunId, StepId)>>,
 }
 
 impl Allowance {
     /// For so many orders.
     pub fn of(orders: usize) -> Self {
-        Self { left: Mutex::new(orders), held_back: Mutex::default() }
+        Self { most: orders, let_go: Mutex::default() }
     }
 
-    /// Whether this run would have ordered, had it been let.
-    pub fn holds_back(&self, run: &RunId) -> bool {
-        self.held_back.lock().unwrap_or_else(PoisonError::into_inner).contains(run)
+    /// Whether a step may order. One that was let may try again as often as it has to: all of its
+    /// attempts make one order.
+    fn lets(&self, run: &RunId, step: &StepId) -> bool {
+        let order = (run.clone(), step.clone());
+        // A set is whole after every statement.
+        let mut let_go = self.let_go.lock().unwrap_or_else(PoisonError::into_inner);
+        let_go.contains(&order) || (let_go.len() < self.most && let_go.insert(order))
     }
 }
 
@@ -142,24 +146,14 @@ impl Shared {
         Ok(unfinished)
     }
 
-    /// Whether one more order may be sent; counted when it is so. Who is not let is noted.
-    pub(super) fn may_order(&self, run: &RunId) -> bool {
+    /// Whether what a step is about to send may be sent; an order is counted then. What costs
+    /// nothing is not limited.
+    pub(super) fn may_order(&self, run: &RunId, step: &StepId, intent: &Intent) -> bool {
         let Some(allowance) = &self.orders else { return true };
-        let mut left = allowance.left.lock().unwrap_or_else(PoisonError::into_inner);
-        if *left > 0 {
-            *left -= 1;
-            return true;
+        match intent {
+            Intent::Order(_) => allowance.lets(run, step),
+            Intent::Reissue(_) | Intent::Organization(_) => true,
         }
-        let mut held_back = allowance.held_back.lock().unwrap_or_else(PoisonError::into_inner);
-        held_back.insert(run.clone());
-        false
-    }
-
-    /// The runs that would have ordered, had they been let.
-    pub fn held_back(&self) -> BTreeSet<RunId> {
-        self.orders.as_ref().map_or_else(BTreeSet::new, |allowance| {
-            allowance.held_back.lock().unwrap_or_else(PoisonError::into_inner).clone()
-        })
     }
 }
 

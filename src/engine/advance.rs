@@ -4,7 +4,8 @@ use super::Engine;
 use super::rendering::{condition, parameters};
 use crate::plan::{OnFailure, Step};
 use crate::run::{
-    ErrorKind, EventKind, PauseReason, RunPhase, RunResult, StepError, StepState, Values,
+    ErrorKind, EventKind, PauseReason, RunPhase, RunResult, StepError, StepState, StopReason,
+    Values,
 };
 use crate::types::{StepId, Timestamp};
 
@@ -44,9 +45,12 @@ impl Engine {
     }
 
     /// What to record when the program is asked to stop and nothing is under way any more.
-    pub fn interrupt(&self) -> Vec<EventKind> {
+    pub fn interrupt(&self, by: StopReason) -> Vec<EventKind> {
         match self.state.phase {
-            RunPhase::Running => vec![EventKind::RunPaused { reason: PauseReason::Interrupted }],
+            RunPhase::Running => {
+                let (reason, stopped_by) = (PauseReason::Interrupted, Some(by));
+                vec![EventKind::RunPaused { reason, stopped_by }]
+            }
             RunPhase::Paused(_) | RunPhase::Finished(_) | RunPhase::Cancelled => Vec::new(),
         }
     }
@@ -142,7 +146,7 @@ impl Engine {
     fn conclusion(&self) -> EventKind {
         let steps = || self.state.steps.iter().map(|(id, record)| (id, &record.state));
         if steps().any(|(_, state)| matches!(state, StepState::InDoubt { .. })) {
-            return EventKind::RunPaused { reason: PauseReason::InDoubt };
+            return EventKind::RunPaused { reason: PauseReason::InDoubt, stopped_by: None };
         }
         let counts = |id: &StepId| {
             self.plan.steps.get(id).is_none_or(|step| step.on_failure == OnFailure::Block)
@@ -151,7 +155,7 @@ impl Engine {
             return EventKind::RunFinished { result: RunResult::Failed };
         }
         if steps().any(|(_, state)| matches!(state, StepState::Parked { .. })) {
-            return EventKind::RunPaused { reason: PauseReason::Parked };
+            return EventKind::RunPaused { reason: PauseReason::Parked, stopped_by: None };
         }
         EventKind::RunFinished { result: RunResult::Succeeded }
     }

@@ -172,6 +172,6 @@ impl Engine {
 fn between_sessions(program: &str, settled: Vec<EventKind>) -> Vec<EventKind> {
     let mut events = vec![EventKind::RunResumed { program: program.to_owned() }];
     events.extend(settled);
-    events.push(EventKind::RunPaused { reason: PauseReason::Interrupted });
+    events.push(EventKind::RunPaused { reason: PauseReason::Interrupted, stopped_by: None });
     events
 }

@@ -68,7 +68,12 @@ fn standing(state: &RunState, is_worked_on: bool, now: Timestamp) -> Vec<String>
             format!("It is in doubt since {}.", moment(state.updated_at))
         }
         RunPhase::Paused(PauseReason::Interrupted) => {
-            format!("It was interrupted at {}.", moment(state.updated_at))
+            let at = moment(state.updated_at);
+            match state.stopped_by {
+                Some(why) if why.holds_back() => format!("It was held back at {at}: {why}."),
+                Some(why) => format!("It was interrupted at {at}: {why}."),
+                None => format!("It was interrupted at {at}."),
+            }
         }
         RunPhase::Finished(RunResult::Succeeded) => {
             format!("It succeeded at {}.", moment(state.updated_at))
@@ -294,6 +299,10 @@ fn decision(kind: &EventKind) -> Option<String> {
             format!("A person ended the run: {}.", cancelled(reason.as_deref()))
         }
         EventKind::RunResumed { program } => format!("{program} took the run up again."),
+        EventKind::RunPaused { stopped_by: Some(why), .. } => {
+            let what = if why.holds_back() { "held back" } else { "stopped" };
+            format!("The run was {what}: {why}.")
+        }
         EventKind::RunStarted(_)
         | EventKind::StepReopened { reason: ReopenReason::Resumed, .. }
         | EventKind::StepStarted { .. }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::style::Style;
 use super::wording::between;
-use crate::run::{Event, EventKind, PauseReason, RunResult};
+use crate::run::{Event, EventKind, PauseReason, RunResult, StopReason};
 use crate::types::{RunId, Timestamp, format_duration, printable, shorten};
 
 /// What is known besides events.
@@ -43,8 +43,6 @@ struct Line {
     stage: Stage,
     since: Timestamp,
     detail: String,
-    /// A limit on orders is why it stops.
-    held_back: bool,
     /// How many steps its plan has; none, where that was not said.
     steps: Option<usize>,
     /// How many of them are behind it.
@@ -96,7 +94,6 @@ impl LiveView {
             stage: Stage::Working,
             since: at,
             detail: String::new(),
-            held_back: false,
             steps: None,
             passed: 0,
         };
@@ -111,13 +108,6 @@ impl LiveView {
         if let Some(line) = self.runs.remove(run) {
             self.counts[line.stage.index()] -= 1;
             self.settled += 1;
-        }
-    }
-
-    /// A run does not order, because no more orders may be sent: that is why it is about to stop.
-    pub fn hold_back(&mut self, run: &RunId) {
-        if let Some(line) = self.runs.get_mut(run) {
-            line.held_back = true;
         }
     }
 
@@ -148,11 +138,13 @@ impl LiveView {
                 (line.stage, format!("{step}: {message}"))
             }
             EventKind::RunResumed { .. } => (Stage::Working, String::new()),
-            EventKind::RunPaused { reason } => {
+            EventKind::RunPaused { reason, stopped_by } => {
                 let stage = match reason {
                     PauseReason::Parked => Stage::Parked,
                     PauseReason::InDoubt => Stage::InDoubt,
-                    PauseReason::Interrupted if line.held_back => Stage::HeldBack,
+                    PauseReason::Interrupted if stopped_by.is_some_and(StopReason::holds_back) => {
+                        Stage::HeldBack
+                    }
                     PauseReason::Interrupted => Stage::Interrupted,
                 };
                 (stage, line.detail.clone())
@@ -527,10 +519,14 @@ mod tests {
             view.expect(run, target, at(0));
         }
         view.dismiss(&dismissed);
-        view.hold_back(&held);
-        let paused = event(1, EventKind::RunPaused { reason: PauseReason::Interrupted });
-        assert_eq!(view.event(&held, &paused).unwrap(), "[2/3] held back   a");
-        assert_eq!(view.event(&stopped, &paused).unwrap(), "[3/3] interrupted b");
+        let paused = |by| {
+            let (reason, stopped_by) = (PauseReason::Interrupted, Some(by));
+            event(1, EventKind::RunPaused { reason, stopped_by })
+        };
+        let line = view.event(&held, &paused(StopReason::OrderLimit)).unwrap();
+        assert_eq!(line, "[2/3] held back   a");
+        let line = view.event(&stopped, &paused(StopReason::Signal)).unwrap();
+        assert_eq!(line, "[3/3] interrupted b");
     }
 
     #[test]

@@ -118,13 +118,14 @@ impl Progress {
             EventKind::StepBlocked { step, by } => {
                 vec![self.line(&style.faint("-"), step, &format!("blocked: it needs `{by}`"))]
             }
-            EventKind::RunPaused { reason } => {
+            EventKind::RunPaused { reason, stopped_by } => {
                 let text = match reason {
                     PauseReason::Parked => "parked",
                     PauseReason::InDoubt => "in doubt",
                     PauseReason::Interrupted => "interrupted",
                 };
-                vec![style.waiting(&format!("  {text} at {}", moment(at)))]
+                let why = stopped_by.map(|why| format!(": {why}")).unwrap_or_default();
+                vec![style.waiting(&format!("  {text} at {}{why}", moment(at)))]
             }
             EventKind::RunFinished { result: RunResult::Succeeded } => Vec::new(),
             EventKind::RunFinished { result: RunResult::Failed } => vec![style.bad("  failed")],

@@ -4,6 +4,7 @@
 //! be added, nothing may change its meaning. No secret is ever part of an event.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -169,6 +170,10 @@ tagged_enum! {
         RunPaused {
             /// Why.
             reason: PauseReason,
+            /// What had asked an interrupted run to stop. None where nobody had, and in runs of
+            /// older programs.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            stopped_by: Option<StopReason>,
         },
         /// Nothing is left to do.
         RunFinished {
@@ -294,6 +299,42 @@ pub enum PauseReason {
     InDoubt,
     /// The program was asked to stop.
     Interrupted,
+}
+
+/// What asks a run to stop before it comes to a standstill by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// Somebody asked the program to stop: Ctrl-C, or SIGTERM.
+    Signal,
+    /// More targets of its batch had failed than were put up with, and it had not ordered.
+    TooManyFailures,
+    /// Nothing came of any target of the wave before its own.
+    FailedWave,
+    /// It would have ordered when its batch was to send no more orders.
+    OrderLimit,
+}
+
+impl StopReason {
+    /// Whether its batch did without the run, where nobody asked the program to stop.
+    pub fn holds_back(self) -> bool {
+        !matches!(self, Self::Signal)
+    }
+}
+
+impl fmt::Display for StopReason {
+    /// The reason as a part of a sentence, such as "too many targets had failed".
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Signal => "the program was asked to stop",
+            Self::TooManyFailures => "too many targets had failed (`--max-failures`)",
+            Self::FailedWave => {
+                "nothing came of any target of the wave before (`--serial`; with `--max-failures` \
+                 that number alone decides)"
+            }
+            Self::OrderLimit => "it would order beyond `--max-orders`",
+        })
+    }
 }
 
 /// How a run ended.

@@ -12,7 +12,7 @@ mod transition;
 
 pub use event::{
     BindingKind, Event, EventKind, PauseReason, PlanReference, ReopenReason, RunHeader, RunResult,
-    Values,
+    StopReason, Values,
 };
 pub use intent::{Intent, KnownReissue, OrderIntent, OrganizationIntent, ReissueIntent};
 pub use outcome::{

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::event::{Event, EventKind, PauseReason, ReopenReason, RunHeader, RunResult};
+use super::event::{Event, EventKind, PauseReason, ReopenReason, RunHeader, RunResult, StopReason};
 use super::intent::Intent;
 use super::transition::{IllegalTransition, StepHistory, StepState};
 use crate::types::{CertificateId, StepId, Timestamp};
@@ -21,6 +21,8 @@ pub struct RunState {
     pub header: Arc<RunHeader>,
     /// Whether it goes on, stands still or has ended.
     pub phase: RunPhase,
+    /// What asked it to stop, while it stands still for that.
+    pub stopped_by: Option<StopReason>,
     /// The certificate id that the run owns.
     pub certificate_id: Option<CertificateId>,
     /// The steps, in the order of the plan.
@@ -176,6 +178,7 @@ impl RunState {
         Ok(Self {
             header: Arc::new(header.clone()),
             phase: RunPhase::Running,
+            stopped_by: None,
             certificate_id: None,
             steps: header.steps.iter().map(|id| (id.clone(), Arc::clone(&pending))).collect(),
             started_at: event.at,
@@ -205,11 +208,15 @@ impl RunState {
                 header.inputs = inputs.clone();
                 header.steps = steps.clone();
             }
-            EventKind::RunPaused { reason } => self.phase = RunPhase::Paused(*reason),
+            EventKind::RunPaused { reason, .. } => self.phase = RunPhase::Paused(*reason),
             EventKind::RunFinished { result } => self.phase = RunPhase::Finished(*result),
             EventKind::RunCancelled { .. } => self.phase = RunPhase::Cancelled,
             kind => self.apply_to_step(event, kind)?,
         }
+        self.stopped_by = match &event.kind {
+            EventKind::RunPaused { stopped_by, .. } => *stopped_by,
+            _ => None,
+        };
         self.updated_at = event.at;
         self.last_sequence = sequence;
         Ok(())

@@ -179,7 +179,7 @@ pub(super) async fn keeps_the_contract(store: &dyn Store) {
     assert_eq!(owners.get("AAAAAAAAAAAA1"), Some(&one));
 
     // The list says what the fold says.
-    let paused = EventKind::RunPaused { reason: PauseReason::Parked };
+    let paused = EventKind::RunPaused { reason: PauseReason::Parked, stopped_by: None };
     store.append(&two, vec![event(2, paused)]).await.unwrap();
     for summary in store.list_runs().await.unwrap() {
         let events = store.load_run(&summary.id).await.unwrap().events;

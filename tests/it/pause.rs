@@ -33,6 +33,13 @@ fn a_paused_run_sends_nothing_says_why_and_goes_on_when_it_may() {
         .expect_talk("wrong account; `certplan unpause` goes on");
     let _ =
         project.run(&["doctor"]).expect_code(0).expect_data("note nothing is sent: paused since");
+    let id = project.runs()[0]["id"].as_str().unwrap().to_owned();
+    let _ = project
+        .run(&["explain", &id])
+        .expect_code(0)
+        .expect_data("A program works on it now.")
+        .expect_data("Whatever it sends waits: nothing is sent: paused since")
+        .expect_data("wrong account; `certplan unpause` goes on.");
     let _ = project.run(&["unpause"]).expect_code(0).expect_talk("runs go on");
     let _ = run.finish().expect_code(0).expect_talk("requests flow");
     world.only_order();

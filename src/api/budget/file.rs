@@ -59,13 +59,16 @@ pub fn budget_file(directory: &Path, base_url: &BaseUrl, api_key: &Secret) -> Pa
     context.update(api_key.reveal().as_bytes());
     let fingerprint: String =
         context.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let place = base_url.as_str().split_once("://").map_or("", |(_, place)| place);
-    let place: String = place
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
-        .take(80)
-        .collect();
+    let place = budget_place(base_url.as_str());
     directory.join(format!("{place}+{fingerprint}.{ENDING}"))
+}
+
+/// What the budget of requests to `base_url` is called for people: the address, with hyphens for what
+/// a file name cannot have.
+pub fn budget_place(base_url: &str) -> String {
+    let place = base_url.split_once("://").map_or("", |(_, place)| place);
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    place.chars().map(plain).take(80).collect()
 }
 
 /// The budgets in `directory`: where the requests go, and the file.

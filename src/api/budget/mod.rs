@@ -18,7 +18,7 @@ mod tests;
 mod window;
 
 pub use counts::RequestCounts;
-pub use file::budget_file;
+pub use file::{budget_file, budget_place};
 pub use gate::{Budget, BudgetSettings, DEFAULT_JOBS, Jitter};
 pub use pause::{Pause, PauseFile};
 pub use standing::{Standing, Usage, shared_budgets};

@@ -13,7 +13,7 @@ use super::super::console::Console;
 use crate::api::budget::{Standing, Window};
 use crate::driver::{Allowance, Observer};
 use crate::report::{Gauges, LiveView};
-use crate::run::{Event, EventKind};
+use crate::run::Event;
 use crate::types::{Clock, RunId, Timestamp, format_duration, printable};
 
 /// How often the live view is drawn.
@@ -87,16 +87,8 @@ impl Display {
     /// Who is told of every event.
     pub(super) fn observer(&self) -> Observer {
         let (view, console, live) = (Arc::clone(&self.view), self.console.clone(), self.live);
-        let orders = self.orders.clone();
         Arc::new(move |run: &RunId, event: &Event| {
-            let pauses = matches!(event.kind, EventKind::RunPaused { .. });
-            let held_back = pauses && orders.as_ref().is_some_and(|orders| orders.holds_back(run));
-            let mut view = lock(&view);
-            if held_back {
-                view.hold_back(run);
-            }
-            let line = view.event(run, event);
-            drop(view);
+            let line = lock(&view).event(run, event);
             if let Some(line) = line.filter(|_| !live) {
                 console.talk(&line);
             }

@@ -2,7 +2,6 @@
 //!
 //! One session, one batch in the store. Who belongs to it was decided before.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -12,8 +11,9 @@ use super::super::error::CliError;
 use super::super::session::Session;
 use super::display::Display;
 use super::outcome::{Outcome, RunDigest};
-use crate::driver::{BatchRun, BatchSettings, BatchTarget, Member, RunEnd, Unbegun};
+use crate::driver::{BatchRun, BatchSettings, BatchTarget, Member, RunEnd};
 use crate::report::RecapResult;
+use crate::run::StopReason;
 use crate::store::TargetLock;
 use crate::types::{BatchId, RunId};
 
@@ -77,43 +77,23 @@ pub(super) async fn drive_recorded(
     let digest = |_: &RunId, state: &_| RunDigest::of(state);
     let report = session.driver.drive_batch(runs, settings, stop, digest).await;
     let ends = places.into_iter().zip(report.ends);
-    let (held_back, too_many) = (report.held_back, report.too_many_failures);
-    let outcomes = ends.map(|((place, run), end)| (place, outcome(run, end, &held_back, too_many)));
-    let outcomes = outcomes.collect();
+    let outcomes = ends.map(|((place, run), end)| (place, outcome(run, end))).collect();
     session.end().await;
     outcomes
 }
 
-fn outcome(
-    run: RunId,
-    end: RunEnd<RunDigest>,
-    held_back: &BTreeSet<RunId>,
-    too_many_failures: bool,
-) -> Outcome {
+fn outcome(run: RunId, end: RunEnd<RunDigest>) -> Outcome {
     let settled = |result, reason: String| Outcome {
         run: Some(run.clone()),
         ..Outcome::settled(result, reason)
     };
     match end {
-        RunEnd::Standstill(digest) if digest.is_interrupted() && held_back.contains(&run) => {
-            settled(RecapResult::HeldBack, "it would order beyond `--max-orders`".to_owned())
-        }
-        RunEnd::Standstill(digest) if digest.is_interrupted() && too_many_failures => {
-            let reason = "stopped where it was: too many targets had failed (`--max-failures`)";
-            settled(RecapResult::HeldBack, reason.to_owned())
-        }
         RunEnd::Standstill(digest) => digest.outcome(run),
-        RunEnd::NotBegun(why) => {
-            let (result, reason) = match why {
-                Unbegun::Stopped => {
-                    (RecapResult::Interrupted, "the batch was stopped before its turn came")
-                }
-                Unbegun::TooManyFailures => {
-                    (RecapResult::NotStarted, "too many targets had failed (`--max-failures`)")
-                }
-            };
-            settled(result, reason.to_owned())
+        RunEnd::NotBegun(StopReason::Signal) => {
+            let reason = "the batch was stopped before its turn came";
+            settled(RecapResult::Interrupted, reason.to_owned())
         }
+        RunEnd::NotBegun(reason) => settled(RecapResult::NotStarted, reason.to_string()),
         RunEnd::Refused(reason) => settled(RecapResult::Failed, reason),
         RunEnd::Broken(error) => settled(RecapResult::Failed, error.to_string()),
     }

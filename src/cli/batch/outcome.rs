@@ -3,7 +3,7 @@
 use super::super::exit::ExitCode;
 use super::choice::{Choice, Hold};
 use crate::report::{RecapResult, RecapRow, standstill_reason};
-use crate::run::{PauseReason, RunPhase, RunResult, RunState};
+use crate::run::{PauseReason, RunPhase, RunResult, RunState, StopReason};
 use crate::types::{CertificateId, RunId, Timestamp};
 use crate::upkeep::{Decision, Issued};
 
@@ -20,6 +20,7 @@ pub(super) struct Outcome {
 /// What is kept of the state of a run that stands still.
 pub(super) struct RunDigest {
     phase: RunPhase,
+    stopped_by: Option<StopReason>,
     reason: String,
     certificate_id: Option<CertificateId>,
     valid_until: Option<Timestamp>,
@@ -33,17 +34,13 @@ impl RunDigest {
         let took = state.updated_at.duration_since(state.started_at).as_millis();
         Self {
             phase: state.phase,
+            stopped_by: state.stopped_by,
             reason: standstill_reason(state),
             certificate_id: state.certificate_id.clone(),
             valid_until: issued.as_ref().map(|issued| issued.valid_until),
             directory: issued.and_then(|issued| issued.directory),
             milliseconds: u64::try_from(took).unwrap_or_default(),
         }
-    }
-
-    /// Whether the run was stopped on its way.
-    pub(super) fn is_interrupted(&self) -> bool {
-        self.phase == RunPhase::Paused(PauseReason::Interrupted)
     }
 
     /// What it means for the target.
@@ -53,6 +50,11 @@ impl RunDigest {
             RunPhase::Finished(RunResult::Failed) => RecapResult::Failed,
             RunPhase::Paused(PauseReason::Parked) => RecapResult::Parked,
             RunPhase::Paused(PauseReason::InDoubt) => RecapResult::InDoubt,
+            RunPhase::Paused(PauseReason::Interrupted)
+                if self.stopped_by.is_some_and(StopReason::holds_back) =>
+            {
+                RecapResult::HeldBack
+            }
             RunPhase::Paused(PauseReason::Interrupted) | RunPhase::Running => {
                 RecapResult::Interrupted
             }
@@ -60,6 +62,10 @@ impl RunDigest {
         };
         let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
         let reason = match (result, self.valid_until, &self.directory) {
+            (RecapResult::HeldBack, ..) => {
+                let why = self.stopped_by.map(|why| why.to_string()).unwrap_or_default();
+                format!("held back before its order: {why}")
+            }
             (RecapResult::Issued, Some(until), Some(directory)) => {
                 format!("valid until {}, in {directory}", day(until))
             }

@@ -425,7 +425,7 @@ fn insert(
 fn phase_after(event: &EventKind) -> Option<RunPhase> {
     match event {
         EventKind::RunResumed { .. } => Some(RunPhase::Running),
-        EventKind::RunPaused { reason } => Some(RunPhase::Paused(*reason)),
+        EventKind::RunPaused { reason, .. } => Some(RunPhase::Paused(*reason)),
         EventKind::RunFinished { result } => Some(RunPhase::Finished(*result)),
         EventKind::RunCancelled { .. } => Some(RunPhase::Cancelled),
         _ => None,

@@ -184,7 +184,7 @@ fn what_was_put_back_is_told_and_never_a_reason_to_order() {
 #[test]
 fn what_is_open_goes_on_and_is_never_ordered_anew() {
     let failed = EventKind::RunFinished { result: RunResult::Failed };
-    let in_doubt = EventKind::RunPaused { reason: PauseReason::InDoubt };
+    let in_doubt = EventKind::RunPaused { reason: PauseReason::InDoubt, stopped_by: None };
     for (end, text) in [
         (Some(failed), "resume: run RUN is failed"),
         (Some(in_doubt), "resume: run RUN is in doubt"),
@@ -219,21 +219,22 @@ fn a_run_that_never_came_to_a_good_end_is_left_when_its_certificate_is_due() {
         decided(&[&failed], "A", false, 90),
         "start: expired on 1970-04-01; run RUN has brought it, is failed and is not gone on with"
     );
-    let parked = ending(EventKind::RunPaused { reason: PauseReason::Parked });
+    let parked = ending(EventKind::RunPaused { reason: PauseReason::Parked, stopped_by: None });
     assert!(decided(&[&parked], "A", false, 61).starts_with("start: due"));
     // What goes on by itself goes on first.
-    let interrupted = ending(EventKind::RunPaused { reason: PauseReason::Interrupted });
+    let interrupted =
+        ending(EventKind::RunPaused { reason: PauseReason::Interrupted, stopped_by: None });
     assert_eq!(decided(&[&interrupted], "A", false, 61), "resume: run RUN is interrupted");
     // Once a new run has ordered, that is the one that counts.
     let mut newer = vec![started(), sent()];
-    newer.push(EventKind::RunPaused { reason: PauseReason::InDoubt });
+    newer.push(EventKind::RunPaused { reason: PauseReason::InDoubt, stopped_by: None });
     let newer = run("d", newer);
     assert_eq!(decided(&[&newer, &failed], "A", false, 1000), "resume: run RUN is in doubt");
 }
 
 #[test]
 fn a_run_that_has_ordered_nothing_goes_on_only_when_it_is_what_is_asked_for() {
-    let parked = || EventKind::RunPaused { reason: PauseReason::Parked };
+    let parked = || EventKind::RunPaused { reason: PauseReason::Parked, stopped_by: None };
     let same = run("d", vec![started(), parked()]);
     assert_eq!(decided(&[&same], "A", false, 0), "resume: run RUN is parked");
     let first = "start: no certificate was ordered yet";
@@ -248,7 +249,10 @@ fn a_run_that_has_ordered_nothing_goes_on_only_when_it_is_what_is_asked_for() {
 #[test]
 fn an_older_run_that_has_got_the_certificate_meanwhile_counts_more_than_a_newer_one_without_order()
 {
-    let newer = run("d", vec![started(), EventKind::RunPaused { reason: PauseReason::Parked }]);
+    let newer = run(
+        "d",
+        vec![started(), EventKind::RunPaused { reason: PauseReason::Parked, stopped_by: None }],
+    );
     let older = run("d", issued());
     let kept = "keep: valid until 1970-04-01, due on 1970-03-02";
     assert_eq!(decided(&[&newer, &older], "A", false, 1), kept);
