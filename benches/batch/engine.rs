@@ -13,7 +13,7 @@ use certplan::engine::{EngineSettings, SEMANTICS};
 use certplan::plan::{GivenValue, parse_plan, resolve_inputs};
 use certplan::run::{PlanReference, RunHeader, RunPhase, RunResult, RunState};
 use certplan::sandbox::SandboxOptions;
-use certplan::store::{SqliteStore, StoredPlan, TargetKey, TargetLocks};
+use certplan::store::{BatchRequest, SqliteStore, StoredPlan, TargetKey, TargetLocks};
 use certplan::types::{BatchId, Clock, RunId, StepId, SystemClock};
 
 use crate::EVERY;
@@ -98,9 +98,12 @@ pub(crate) async fn run(plan: &str, targets: usize, url: &str, folder: &Path) ->
         }
     };
     let targets = (0..targets).map(target).collect();
-    let runs = driver.start_batch(BatchId::from_random(1), "bench", targets).await.unwrap();
+    let runs = driver
+        .start_batch(BatchId::from_random(1), "bench", BatchRequest::default(), targets)
+        .await
+        .unwrap();
     let stop = tokio::sync::watch::Sender::new(false);
-    let digest = |_: &RunId, state: &RunState| {
+    let digest = |_: &RunId, state: &RunState, _| {
         let issued = state.phase == RunPhase::Finished(RunResult::Succeeded);
         if issued { None } else { Some(format!("{:?}", state.steps)) }
     };

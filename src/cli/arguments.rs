@@ -96,9 +96,16 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "FILE", requires = "sandbox")]
     pub(super) sandbox_scenario: Option<PathBuf>,
 
-    /// Start a new run although there is one for this plan and target; may order once more
-    #[arg(long)]
-    pub(super) again: bool,
+    /// Start a new run although there is one for this plan and target; may order once more. With an
+    /// inventory `--again=TARGETS` says for which: names, globs and groups, as for `--limit`
+    #[arg(
+        long,
+        value_name = "TARGETS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = ""
+    )]
+    pub(super) again: Option<String>,
 
     #[command(flatten)]
     pub(super) batch: BatchArguments,
@@ -141,6 +148,16 @@ pub(super) struct ResumeArguments {
     /// Of several runs: send no more than so many orders; what would order beyond is held back
     #[arg(long, value_name = "N", conflicts_with = "run")]
     pub(super) max_orders: Option<usize>,
+
+    /// Of several runs: begin in waves, as with `certplan run`; with `--batch` as that batch did,
+    /// unless something else is said here
+    #[arg(long, value_name = "SIZES", conflicts_with = "run", value_delimiter = ',')]
+    pub(super) serial: Vec<String>,
+
+    /// Of several runs: how many may fail before nothing more is ordered; the same holds for
+    /// `--batch`
+    #[arg(long, value_name = "N|N%", conflicts_with = "run")]
+    pub(super) max_failures: Option<String>,
 
     /// Of several runs: order without asking, however many certificates it is
     #[arg(long, conflicts_with = "run")]
@@ -259,7 +276,7 @@ pub(super) struct UnpauseArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArguments {
-    /// Only runs that stand here: `parked`, `failed`, `in-doubt`, …; several with commas
+    /// Only runs that stand here: `parked`, `failed`, `in_doubt`, …; several with commas
     #[arg(long = "only", value_name = "STATE", value_delimiter = ',')]
     pub(super) only: Vec<String>,
 
@@ -274,6 +291,10 @@ pub(super) struct StatusArguments {
     /// Only runs of this batch, in its order
     #[arg(long, value_name = "ID")]
     pub(super) batch: Option<String>,
+
+    /// List the batches instead: when each began, with what, and how far its runs are
+    #[arg(long, conflicts_with_all = ["only", "plan", "target", "batch"])]
+    pub(super) batches: bool,
 
     #[command(flatten)]
     pub(super) state: StateArguments,

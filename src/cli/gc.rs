@@ -27,7 +27,7 @@ use crate::plan::{Plan, SecretSource};
 use crate::report::{Fate, FoundRecord, Standing, found_record_lines};
 use crate::run::{RunPhase, RunResult};
 use crate::store::{RunSummary, SqliteStore, Store};
-use crate::types::{Clock, SystemClock, Timestamp};
+use crate::types::{Clock, SystemClock, Timestamp, machine_word};
 use crate::upkeep::{Claims, RecordNeed, RunClaims};
 
 /// What was found, as `--output json` writes it.
@@ -402,7 +402,7 @@ fn view(
         value: record.data.clone(),
         record_id: record.id,
         target: known.map(|run| run.target.clone()),
-        phase: known.map(|run| run.phase.to_owned()),
+        phase: known.map(|run| machine_word(run.phase)),
         since: run.as_ref().and_then(|run| claims.since(run, &named)),
         run,
         standing,

@@ -10,8 +10,9 @@ use super::doctor_state::forgotten_line;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::state_directory::StateDirectory;
+use super::status::ParkedView;
 use crate::report::{CertificateLine, certificate_table};
-use crate::types::{CertificateId, RunId, Timestamp};
+use crate::types::{CertificateId, RunId, Timestamp, serialize_machine_word};
 use crate::upkeep::{DuePolicy, InPlace};
 
 /// A certificate, as `--output json` writes it.
@@ -20,7 +21,11 @@ struct View {
     target: String,
     plan: String,
     run: RunId,
+    #[serde(serialize_with = "serialize_machine_word")]
     state: &'static str,
+    /// What its newest run is parked for.
+    #[serde(flatten)]
+    parked: Option<ParkedView>,
     certificate_id: Option<CertificateId>,
     names: Vec<String>,
     valid_until: Option<Timestamp>,
@@ -64,6 +69,7 @@ pub(super) async fn list(
             directory: line.issued.as_ref().and_then(|issued| issued.directory.clone()),
             names: line.issued.map(|issued| issued.names).unwrap_or_default(),
             due_at: line.due_at,
+            parked: line.parked,
             target: line.target,
             plan: line.plan,
             run: line.run,

@@ -8,6 +8,7 @@ mod adopt;
 mod arguments;
 mod batch;
 mod batch_arguments;
+mod batches;
 mod budget;
 mod cancel;
 mod check;

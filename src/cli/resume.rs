@@ -46,7 +46,7 @@ pub(super) async fn resume(
     let selected = match &arguments.batch {
         // In the order of the batch, and without what is done.
         Some(batch) => {
-            let members = runs_of_batch(store.as_ref(), batch, runs).await?;
+            let members = runs_of_batch(store.as_ref(), batch, runs, |run| &run.id).await?;
             Some(members.into_iter().filter(|run| wanted(run, &arguments)).collect())
         }
         None => select(runs, &arguments),

@@ -37,6 +37,10 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     let Some(plan) = &arguments.plan else {
         return Err(CliError::usage("neither a plan nor an inventory is named"));
     };
+    if arguments.again.as_deref().is_some_and(|targets| !targets.is_empty()) {
+        return Err(CliError::usage("`--again=TARGETS` picks targets of an inventory")
+            .hint("for one target it is `--again` alone"));
+    }
     let loaded = load_plan(plan, console)?;
     let settings = Settings::parse(&arguments.settings.set)?;
     let scenario = ChosenScenario::read(arguments.sandbox_scenario.as_deref(), console)?;
@@ -90,7 +94,7 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     };
     let now = Timestamp::now();
     let Earlier { runs, verdict } =
-        weigh(store.as_ref(), &new, &state, arguments.again, now).await?;
+        weigh(store.as_ref(), &new, &state, arguments.again.is_some(), now).await?;
     match verdict {
         Verdict::Begins => {}
         Verdict::Noted(problem) => console.talk(&format!("note: {problem}")),

@@ -1,17 +1,20 @@
 //! `certplan status`: a line for each run.
 
+use serde::Serialize;
+
 use super::arguments::{OutputFormat, StatusArguments};
 use super::batch::{DAMAGED, runs_of_batch};
+use super::batches::batches;
 use super::console::Console;
 use super::doctor_state::forgotten_line;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::standstill::standstill;
 use super::state_directory::StateDirectory;
-use crate::report::{RunLine, run_table};
-use crate::run::RunPhase;
+use crate::report::{RunLine, parked_note, run_table};
+use crate::run::{PauseReason, RunPhase, RunState, WaitsFor};
 use crate::store::{FoldedRun, RunSummary, SqliteStore, Store, StoreError, TargetKey};
-use crate::types::{Timestamp, printable};
+use crate::types::{Timestamp, machine_word, printable};
 
 pub(super) async fn status(
     arguments: StatusArguments,
@@ -25,11 +28,16 @@ pub(super) async fn status(
         None => Vec::new(),
     };
     if let (Some(batch), Some(store)) = (&arguments.batch, &store) {
-        runs = runs_of_batch(store.as_ref(), batch, runs).await?;
+        runs = runs_of_batch(store.as_ref(), batch, runs, |(run, _)| &run.id).await?;
     }
-    runs.iter_mut().for_each(|run| name_stopped(run, &state));
+    runs.iter_mut().for_each(|(run, _)| name_stopped(run, &state));
+    if arguments.batches {
+        let runs: Vec<RunSummary> = runs.into_iter().map(|(run, _)| run).collect();
+        let format = arguments.output.output;
+        return batches(store.as_deref(), &runs, &state, format, console).await;
+    }
     let all = runs.len();
-    runs.retain(|run| {
+    runs.retain(|(run, _)| {
         (states.is_empty() || states.contains(&run.phase.as_str()))
             && arguments.plan.as_ref().is_none_or(|plan| *plan == run.plan)
             && arguments.target.as_ref().is_none_or(|text| run.target.contains(text.as_str()))
@@ -43,7 +51,7 @@ pub(super) async fn status(
         console.talk(&console.talk_style().waiting(&line));
     }
     match arguments.output.output {
-        OutputFormat::Json => console.json(&runs)?,
+        OutputFormat::Json => console.json(&runs.into_iter().map(View::of).collect::<Vec<_>>())?,
         OutputFormat::Text if runs.is_empty() && all > 0 => {
             console.talk(&format!("none of {all} runs is of that kind"));
         }
@@ -51,7 +59,12 @@ pub(super) async fn status(
             console.talk(&format!("no runs in `{}`", state.path().display()));
         }
         OutputFormat::Text => {
-            for line in run_table(&lines(&runs), console.out_style()) {
+            let line = |(run, parked): &(RunSummary, Option<ParkedView>)| RunLine {
+                note: parked.as_ref().map(ParkedView::note),
+                ..line(run)
+            };
+            let lines: Vec<RunLine> = runs.iter().map(line).collect();
+            for line in run_table(&lines, console.out_style()) {
                 console.data(&line);
             }
         }
@@ -59,14 +72,72 @@ pub(super) async fn status(
     Ok(ExitCode::Success)
 }
 
-/// The line of each run. What it says is not trusted where the run itself cannot be read.
-async fn read_all(store: &SqliteStore) -> Result<Vec<RunSummary>, StoreError> {
+/// A run, as `--output json` writes it.
+#[derive(Serialize)]
+struct View {
+    #[serde(flatten)]
+    run: RunSummary,
+    #[serde(flatten)]
+    parked: Option<ParkedView>,
+}
+
+impl View {
+    fn of((run, parked): (RunSummary, Option<ParkedView>)) -> Self {
+        Self { run, parked }
+    }
+}
+
+/// What a parked run waits for, as `--output json` writes it.
+#[derive(Debug, Serialize)]
+pub(super) struct ParkedView {
+    /// However often it was looked at again meanwhile.
+    parked_since: Timestamp,
+    /// Whose turn it is.
+    waits_for: WaitsFor,
+    /// Where a person can act, in the vendor's own words.
+    completion_url: Option<String>,
+}
+
+impl ParkedView {
+    /// What the run is parked for; none when it is not.
+    pub(super) fn of(state: &RunState) -> Option<Self> {
+        let is_parked = state.phase == RunPhase::Paused(PauseReason::Parked);
+        let parked = state.parked().filter(|_| is_parked)?;
+        Some(Self {
+            parked_since: parked.since,
+            waits_for: parked.reason.waits_for,
+            completion_url: parked.reason.completion_url.clone(),
+        })
+    }
+
+    /// The same for people.
+    pub(super) fn note(&self) -> String {
+        parked_note(self.parked_since, self.completion_url.as_deref())
+    }
+
+    /// Since when.
+    pub(super) fn since(&self) -> Timestamp {
+        self.parked_since
+    }
+
+    /// Where a person can act.
+    pub(super) fn completion_url(&self) -> Option<&str> {
+        self.completion_url.as_deref()
+    }
+}
+
+/// The line of each run, and what it is parked for. What the line says is not trusted where the run
+/// itself cannot be read.
+async fn read_all(
+    store: &SqliteStore,
+) -> Result<Vec<(RunSummary, Option<ParkedView>)>, StoreError> {
     let runs = store.fold_runs().await?.into_iter();
-    let line = |(mut run, state): (RunSummary, FoldedRun)| {
-        if state.is_err() {
+    let line = |(mut run, state): (RunSummary, FoldedRun)| match state {
+        Ok(state) => (run, ParkedView::of(&state)),
+        Err(_) => {
             run.phase = DAMAGED.to_owned();
+            (run, None)
         }
-        run
     };
     Ok(runs.map(line).collect())
 }
@@ -76,7 +147,7 @@ const STATES: [(&str, &str); 9] = [
     ("running", "running"),
     ("stopped", STOPPED),
     ("parked", "parked"),
-    ("in-doubt", "in doubt"),
+    ("in_doubt", "in doubt"),
     ("interrupted", "interrupted"),
     ("succeeded", "succeeded"),
     ("failed", "failed"),
@@ -89,7 +160,8 @@ const STOPPED: &str = "stopped";
 
 fn states(wanted: &[String]) -> Result<Vec<&'static str>, CliError> {
     let state = |word: &String| {
-        let found = STATES.iter().find(|(name, _)| *name == word.trim());
+        let wanted = machine_word(word.trim());
+        let found = STATES.iter().find(|(name, _)| *name == wanted);
         found.map(|(_, shown)| *shown).ok_or_else(|| {
             let known: Vec<&str> = STATES.iter().map(|(name, _)| *name).collect();
             CliError::usage(format!("`--only`: no run is ever `{}`", printable(word)))
@@ -110,7 +182,11 @@ pub(super) fn name_stopped(run: &mut RunSummary, state: &StateDirectory) {
 
 /// What the table shows of each run.
 pub(super) fn lines(runs: &[RunSummary]) -> Vec<RunLine> {
-    let line = |run: &RunSummary| RunLine {
+    runs.iter().map(line).collect()
+}
+
+fn line(run: &RunSummary) -> RunLine {
+    RunLine {
         run: run.id.clone(),
         phase: run.phase.clone(),
         plan: run.plan.clone(),
@@ -118,6 +194,6 @@ pub(super) fn lines(runs: &[RunSummary]) -> Vec<RunLine> {
         sandbox: run.sandbox,
         certificate_id: run.certificate_id.clone(),
         updated_at: run.updated_at,
-    };
-    runs.iter().map(line).collect()
+        note: None,
+    }
 }

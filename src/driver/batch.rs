@@ -18,8 +18,8 @@ use super::{DriveError, Driver};
 use crate::engine::Engine;
 use crate::plan::Plan;
 use crate::run::{PauseReason, RunHeader, RunPhase, RunResult, RunState, StopReason};
-use crate::store::{BatchMember, NewBatch, StoredPlan, TargetLock};
-use crate::types::{BatchId, Busy, RunId};
+use crate::store::{BatchMember, BatchRequest, NewBatch, StoredPlan, TargetLock};
+use crate::types::{BatchId, Busy, RunId, Timestamp};
 
 /// A target of a batch, with the run that is to get its certificate.
 #[derive(Debug)]
@@ -128,6 +128,7 @@ impl Driver {
         &self,
         batch: BatchId,
         program: &str,
+        request: BatchRequest,
         targets: Vec<BatchTarget>,
     ) -> Result<Vec<BatchRun>, DriveError> {
         let now = self.clock.now();
@@ -155,6 +156,7 @@ impl Driver {
             id: batch,
             at: now,
             program: program.to_owned(),
+            request,
             plans,
             members: members.clone(),
         };
@@ -169,8 +171,8 @@ impl Driver {
 
     /// Drives all runs until each has ended, parks, is in doubt, or `stop` turns true.
     ///
-    /// `digest` makes of each run's state what the caller wants to keep of it: the state of ten
-    /// thousand runs is large.
+    /// `digest` makes of each run's state, and of the time when it was begun or taken up again, what
+    /// the caller wants to keep: the state of ten thousand runs is large.
     pub async fn drive_batch<T, D>(
         &self,
         runs: Vec<BatchRun>,
@@ -180,7 +182,7 @@ impl Driver {
     ) -> BatchReport<T>
     where
         T: Send + 'static,
-        D: Fn(&RunId, &RunState) -> T + Send + Sync + 'static,
+        D: Fn(&RunId, &RunState, Timestamp) -> T + Send + Sync + 'static,
     {
         let total = runs.len();
         let held_back = watch::Sender::new(None);
@@ -306,7 +308,7 @@ impl Fortune {
 impl<T, D> Crowd<'_, T, D>
 where
     T: Send + 'static,
-    D: Fn(&RunId, &RunState) -> T + Send + Sync + 'static,
+    D: Fn(&RunId, &RunState, Timestamp) -> T + Send + Sync + 'static,
 {
     fn begin(&mut self, wave: Range<usize>, runs: &mut [Option<BatchRun>]) {
         // A virtual clock must not move on before all of them have begun.
@@ -335,11 +337,12 @@ where
                     },
                 };
                 let busy = busy.unwrap_or_else(|| driver.clock.busy());
+                let began_at = driver.clock.now();
                 match driver.drive_member(&id, engine, &program, stop, busy).await {
                     Ok(engine) => {
                         let state = engine.state();
                         let fortune = Fortune::of(state.phase);
-                        (RunEnd::Standstill(digest(&id, state)), fortune)
+                        (RunEnd::Standstill(digest(&id, state, began_at)), fortune)
                     }
                     Err(error) => (RunEnd::Broken(error), Fortune::Failed),
                 }

@@ -2,6 +2,7 @@
 //!
 //! Pure decisions. Who starts and stops runs is `batch`.
 
+use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -51,6 +52,24 @@ impl FromStr for FailureLimit {
         match share(text, 0)? {
             (count, false) => Ok(Self::Count(count)),
             (percent, true) => Ok(Self::Percent(u8::try_from(percent).unwrap_or(100))),
+        }
+    }
+}
+
+impl fmt::Display for WaveSize {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => write!(formatter, "{count}"),
+            Self::Percent(percent) => write!(formatter, "{percent}%"),
+        }
+    }
+}
+
+impl fmt::Display for FailureLimit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => write!(formatter, "{count}"),
+            Self::Percent(percent) => write!(formatter, "{percent}%"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `certificate_table`: a line for each certificate, with its end and what comes next.
 
+use super::columns::columns;
 use super::run_table::paint_phase;
 use super::style::Style;
 use super::wording::between;
@@ -45,23 +46,9 @@ pub fn certificate_table(
             ]
         })
         .collect();
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.chain([header[column].len()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let pad = |cell: &str, column: usize| format!("{cell:<width$}", width = widths[column]);
-    let titles: Vec<String> =
-        header.iter().enumerate().map(|(column, title)| pad(title, column)).collect();
-    let mut table = vec![style.faint(titles.join("  ").trim_end())];
-    for row in &rows {
-        let cells = row.iter().enumerate().map(|(column, cell)| {
-            let padded = pad(cell, column);
-            if column == 2 { paint_phase(&padded, style) } else { padded }
-        });
-        table.push(cells.collect::<Vec<_>>().join("  ").trim_end().to_owned());
-    }
-    table
+    columns(header, &rows, style, |column, cell| {
+        if column == 2 { paint_phase(cell, style) } else { cell.to_owned() }
+    })
 }
 
 #[cfg(test)]

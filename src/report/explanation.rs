@@ -62,7 +62,8 @@ fn standing(state: &RunState, is_worked_on: bool, now: Timestamp) -> Vec<String>
             format!("It was stopped without a word, at {} or later.", moment(state.updated_at))
         }
         RunPhase::Paused(PauseReason::Parked) => {
-            format!("It is parked since {}.", moment(state.updated_at))
+            let since = state.parked().map_or(state.updated_at, |parked| parked.since);
+            format!("It is parked since {}.", moment(since))
         }
         RunPhase::Paused(PauseReason::InDoubt) => {
             format!("It is in doubt since {}.", moment(state.updated_at))
@@ -86,8 +87,10 @@ fn standing(state: &RunState, is_worked_on: bool, now: Timestamp) -> Vec<String>
         }
     }];
     for (step, record) in &state.steps {
-        let since = record
-            .changed_at
+        let parked = record.history.parked.as_ref().map(|parked| parked.since);
+        let parked = parked.filter(|_| matches!(record.state, StepState::Parked { .. }));
+        let since = parked
+            .or(record.changed_at)
             .filter(|at| *at <= now)
             .map(|at| format!(", for {}", between(at, now)))
             .unwrap_or_default();

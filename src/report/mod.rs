@@ -3,7 +3,9 @@
 //! Live or replayed, the same events give the same text. Reporters make texts; who prints them is
 //! the command line.
 
+mod batch_table;
 mod certificate_table;
+mod columns;
 mod explanation;
 pub mod forecast;
 mod found_records;
@@ -22,6 +24,7 @@ mod set_table;
 mod style;
 mod wording;
 
+pub use batch_table::{BatchLine, batch_table};
 pub use certificate_table::{CertificateLine, certificate_table};
 pub use explanation::{STANDING, explanation};
 pub use found_records::{Fate, FoundRecord, Standing, found_record_lines};
@@ -38,3 +41,4 @@ pub use run_records::{RunRecord, run_records};
 pub use run_table::{RunLine, run_table};
 pub use set_table::{SetLine, set_table};
 pub use style::Style;
+pub use wording::parked_note;

@@ -10,6 +10,7 @@ mod reason;
 use serde::Serialize;
 
 use super::style::Style;
+use super::wording::parked_note;
 use crate::types::{CertificateId, RunId, Timestamp, printable, shorten};
 
 pub use junit::recap_junit;
@@ -46,8 +47,19 @@ pub struct RecapRow {
     pub certificate_id: Option<CertificateId>,
     /// When the certificate ends.
     pub valid_until: Option<Timestamp>,
-    /// How long it was worked on, in milliseconds.
+    /// Since when it is parked, however often it was looked at again meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parked_since: Option<Timestamp>,
+    /// Where a person can act for it, in the vendor's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completion_url: Option<String>,
+    /// The command that orders anew for it, where nothing else leads any further.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_anew: Option<String>,
+    /// How long this command has worked on it, in milliseconds.
     pub milliseconds: u64,
+    /// How long ago its run began, in milliseconds, whoever has worked on it since.
+    pub milliseconds_since_start: u64,
 }
 
 /// What can become of a target.
@@ -66,7 +78,7 @@ pub enum RecapResult {
     InDoubt,
     /// The program was stopped on the way; `resume` goes on.
     Interrupted,
-    /// Another process works on it.
+    /// Another process works on it, and says what becomes of it; nothing is wrong.
     Locked,
     /// It stands before its order, because no more orders were to be sent; `resume` goes on.
     HeldBack,
@@ -109,15 +121,15 @@ impl RecapResult {
 
     /// Whether somebody should look at it.
     pub fn is_trouble(self) -> bool {
-        matches!(self, Self::Failed | Self::InDoubt | Self::Locked)
+        matches!(self, Self::Failed | Self::InDoubt)
     }
 
     fn paint(self, text: &str, style: Style) -> String {
         match self {
             Self::Issued => style.good(text),
             Self::Unchanged | Self::Superseded => style.faint(text),
-            Self::Failed | Self::InDoubt | Self::Locked => style.bad(text),
-            Self::Parked | Self::Interrupted | Self::HeldBack | Self::NotStarted => {
+            Self::Failed | Self::InDoubt => style.bad(text),
+            Self::Locked | Self::Parked | Self::Interrupted | Self::HeldBack | Self::NotStarted => {
                 style.waiting(text)
             }
         }
@@ -164,13 +176,18 @@ pub fn recap_table(recap: &Recap, all: bool, width: usize, style: Style) -> Vec<
     let target = target.min(LONGEST_TARGET);
     let mut lines: Vec<String> = rows
         .iter()
-        .map(|row| {
+        .flat_map(|row| {
             let name = shorten(&printable(&row.target), LONGEST_TARGET);
             let word = row.result.paint(&format!("{:result$}", row.result.name()), style);
             let run = row.run.as_ref().map_or("-", RunId::as_str);
             let room = width.saturating_sub(target + result + RUN_WIDTH + 6).max(24);
             let reason = shorten(&printable(&row.reason), room);
-            format!("{name:target$}  {word}  {run:RUN_WIDTH$}  {reason}").trim_end().to_owned()
+            let line = format!("{name:target$}  {word}  {run:RUN_WIDTH$}  {reason}");
+            // Whole: a part of an address leads nowhere.
+            let note = row.parked_since.map(|since| {
+                format!("{:target$}  {}", "", parked_note(since, row.completion_url.as_deref()))
+            });
+            std::iter::once(line.trim_end().to_owned()).chain(note)
         })
         .collect();
     if beyond > 0 {
@@ -205,7 +222,12 @@ pub(super) mod tests {
             reason: reason.to_owned(),
             certificate_id: None,
             valid_until: None,
+            parked_since: (result == RecapResult::Parked).then_some(Timestamp::UNIX_EPOCH),
+            completion_url: (result == RecapResult::Parked)
+                .then(|| "https://console.example/complete?a=1".to_owned()),
+            order_anew: None,
             milliseconds: 1_250,
+            milliseconds_since_start: 86_400_000,
         };
         Recap {
             batch: Some("b1".to_owned()),
@@ -235,6 +257,9 @@ pub(super) mod tests {
                     "b.example.com    failed       {run}  step `order`: <bad> \"name\" | �[31m"
                 ),
                 format!("c.example.com    parked       {run}  waits for the CA: vetting"),
+                "                 parked since 1970-01-01 00:00:00 UTC; a person can act here: \
+                 https://console.example/complete?a=1"
+                    .to_owned(),
                 "d.example.com    not started  -           two targets had failed".to_owned(),
                 "1 issued, 1 parked, 1 failed, 1 not started".to_owned(),
             ]
@@ -246,7 +271,8 @@ pub(super) mod tests {
         let table = recap_table(&recap(), false, 60, Style::new(false));
         assert!(table.iter().all(|line| !line.contains("www.example.com")), "{table:?}");
         assert!(table.contains(&"and 1 that are issued or unchanged".to_owned()), "{table:?}");
-        assert!(table.iter().all(|line| line.chars().count() <= 70), "{table:?}");
+        let whole = |line: &&String| !line.contains("https://");
+        assert!(table.iter().filter(whole).all(|line| line.chars().count() <= 70), "{table:?}");
     }
 
     #[test]
@@ -258,6 +284,6 @@ pub(super) mod tests {
         let table = recap_table(&recap, false, 100, Style::new(false));
         assert!(table.iter().any(|line| line.starts_with("b.example.com  failed")), "{table:?}");
         assert!(table.contains(&"and 41 more that are not simply done".to_owned()), "{table:?}");
-        assert_eq!(table.len(), 62);
+        assert_eq!(table.len(), 62 + 59, "each parked one with its address");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::run_records::{RunRecord, run_records};
 use super::wording::{headline, park_reason};
 use crate::run::{PutBack, RunState, StepState};
-use crate::types::{CertificateId, RunId, printable};
+use crate::types::{CertificateId, RunId, printable, serialize_machine_word};
 
 /// What a run brought, as `--output json` writes it.
 #[derive(Debug, Serialize)]
@@ -20,6 +20,7 @@ pub struct RunResultView {
     /// Whether the embedded sandbox stood in for the real world.
     pub sandbox: bool,
     /// The phase in a word.
+    #[serde(serialize_with = "serialize_machine_word")]
     pub phase: String,
     /// The certificate id.
     pub certificate_id: Option<CertificateId>,
@@ -46,6 +47,7 @@ pub struct StepView {
     /// The step's id.
     pub step: String,
     /// Its state in a word.
+    #[serde(serialize_with = "serialize_machine_word")]
     pub state: String,
     /// How many attempts it has had.
     pub attempts: u32,

@@ -1,8 +1,9 @@
 //! `run_table`: a line for each run.
 
+use super::columns::columns;
 use super::style::Style;
 use super::wording::moment;
-use crate::types::{CertificateId, RunId, Timestamp};
+use crate::types::{CertificateId, RunId, Timestamp, printable};
 
 /// What a line says.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct RunLine {
     pub certificate_id: Option<CertificateId>,
     /// When its last event was recorded.
     pub updated_at: Timestamp,
+    /// What somebody should know besides, on a line of its own.
+    pub note: Option<String>,
 }
 
 /// The runs as a table with a header; columns are as wide as they need to be.
@@ -41,28 +44,16 @@ pub fn run_table(lines: &[RunLine], style: Style) -> Vec<String> {
             ]
         })
         .collect();
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.chain([header[column].len()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let pad = |cell: &str, column: usize| format!("{cell:<width$}", width = widths[column]);
-    let mut table = Vec::with_capacity(rows.len() + 1);
-    let titles: Vec<String> =
-        header.iter().enumerate().map(|(column, title)| pad(title, column)).collect();
-    table.push(style.faint(titles.join("  ").trim_end()));
-    for row in &rows {
-        let cells: Vec<String> = row
-            .iter()
-            .enumerate()
-            .map(|(column, cell)| {
-                let padded = pad(cell, column);
-                if column == 1 { paint_phase(&padded, style) } else { padded }
-            })
-            .collect();
-        table.push(cells.join("  ").trim_end().to_owned());
+    let table = columns(header, &rows, style, |column, cell| {
+        if column == 1 { paint_phase(cell, style) } else { cell.to_owned() }
+    });
+    let mut table = table.into_iter();
+    let mut lines_with_notes: Vec<String> = table.next().into_iter().collect();
+    for (row, line) in table.zip(lines) {
+        lines_with_notes.push(row);
+        lines_with_notes.extend(line.note.iter().map(|note| format!("  {}", printable(note))));
     }
-    table
+    lines_with_notes
 }
 
 pub(super) fn paint_phase(phase: &str, style: Style) -> String {
@@ -88,13 +79,15 @@ mod tests {
             sandbox: target.len() > 11,
             certificate_id: None,
             updated_at: Timestamp::UNIX_EPOCH,
+            note: (phase == "parked").then(|| "a person can act here".to_owned()),
         };
         let table = run_table(
-            &[line("example.com", "succeeded"), line("www.example.com", "parked")],
+            &[line("www.example.com", "parked"), line("example.com", "succeeded")],
             Style::new(false),
         );
         let column = table[0].find("TARGET").unwrap();
-        assert_eq!(table[1].find("example.com"), Some(column));
-        assert_eq!(table[2].find("www.example.com"), Some(column));
+        assert_eq!(table[1].find("www.example.com"), Some(column));
+        assert_eq!(table[2], "  a person can act here");
+        assert_eq!(table[3].find("example.com"), Some(column));
     }
 }

@@ -99,6 +99,15 @@ pub(super) fn park_reason(reason: &ParkReason) -> String {
     format!("{who}: {} ({})", reason.message, reason.code)
 }
 
+/// Where a person can act for a parked run, and since when that is awaited; for people.
+pub fn parked_note(since: Timestamp, completion_url: Option<&str>) -> String {
+    let since = moment(since);
+    match completion_url {
+        Some(url) => format!("parked since {since}; a person can act here: {}", printable(url)),
+        None => format!("parked since {since}"),
+    }
+}
+
 /// That a person ended a run, with the reason if there is one.
 pub(super) fn cancelled(reason: Option<&str>) -> String {
     match reason {

@@ -20,5 +20,5 @@ pub use outcome::{
     Retry, StepError, WaitsFor,
 };
 pub use put_back::PutBack;
-pub use state::{FoldError, RunPhase, RunState, StepRecord};
-pub use transition::{Attempt, IllegalTransition, StepHistory, StepState};
+pub use state::{FoldError, Parked, RunPhase, RunState, StepRecord};
+pub use transition::{Attempt, IllegalTransition, ParkedFor, StepHistory, StepState};

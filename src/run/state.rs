@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 
 use super::event::{Event, EventKind, PauseReason, ReopenReason, RunHeader, RunResult, StopReason};
 use super::intent::Intent;
-use super::transition::{IllegalTransition, StepHistory, StepState};
+use super::outcome::{ParkReason, WaitsFor};
+use super::transition::{IllegalTransition, ParkedFor, StepHistory, StepState};
 use crate::types::{CertificateId, StepId, Timestamp};
 
 /// A run as far as its events tell.
@@ -86,6 +87,17 @@ impl Default for StepRecord {
             changed_at: None,
         }
     }
+}
+
+/// What a run is parked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parked<'a> {
+    /// The step.
+    pub step: &'a StepId,
+    /// For what, and what to do.
+    pub reason: &'a ParkReason,
+    /// Since when, however often it was looked at again meanwhile.
+    pub since: Timestamp,
 }
 
 /// Events that do not make a run.
@@ -241,6 +253,22 @@ impl RunState {
         self.steps.iter().find(|(_, record)| unanswered(record)).map(|(id, _)| id)
     }
 
+    /// For what it is parked: of several steps one that waits for a person.
+    pub fn parked(&self) -> Option<Parked<'_>> {
+        let parked = self.steps.iter().filter_map(|(step, record)| match &record.state {
+            StepState::Parked { reason } => {
+                let since = record.history.parked.as_ref().map(|parked| parked.since);
+                Some(Parked { step, reason, since: since.unwrap_or(self.updated_at) })
+            }
+            _ => None,
+        });
+        // The first of those that are equal.
+        parked.min_by_key(|parked| {
+            let person = parked.reason.waits_for == WaitsFor::Person;
+            (!person, parked.reason.completion_url.is_none())
+        })
+    }
+
     /// The output of a step that has succeeded.
     pub fn output(&self, step: &StepId) -> Option<&Map<String, Value>> {
         match &self.steps.get(step)?.state {
@@ -306,6 +334,17 @@ impl RunState {
                     history.denied = denied(former);
                 }
             },
+            EventKind::StepParked { reason, .. } => {
+                let known = history.parked.take().filter(|parked| parked.code == reason.code);
+                history.parked =
+                    Some(known.unwrap_or_else(|| ParkedFor {
+                        code: reason.code.clone(),
+                        since: event.at,
+                    }));
+            }
+            EventKind::StepSucceeded { .. }
+            | EventKind::StepFailed { .. }
+            | EventKind::StepSkipped { .. } => history.parked = None,
             EventKind::IntentRecorded { intent, .. } => history.sent = Some(intent.clone()),
             EventKind::IntentWithdrawn { .. } | EventKind::IntentSettled { .. } => {
                 history.sent = None;

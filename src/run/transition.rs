@@ -119,6 +119,18 @@ pub struct StepHistory {
     /// What a person said had never arrived. It counts as not sent, and is looked for once more all
     /// the same: people err, and lists lag. What the person was shown is known and not taken.
     pub denied: Option<Intent>,
+    /// Since when it waits for what it is, or was last, parked for: to look again and find nothing
+    /// new begins no new wait.
+    pub parked: Option<ParkedFor>,
+}
+
+/// What a step was parked for, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ParkedFor {
+    /// The reason as a code.
+    pub code: String,
+    /// When it was parked for that first.
+    pub since: Timestamp,
 }
 
 impl StepHistory {

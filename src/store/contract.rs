@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Map;
 
-use super::{BatchMember, NewBatch, NewRun, Store, StoreError, StoredPlan};
+use super::{BatchMember, BatchRequest, NewBatch, NewRun, Store, StoreError, StoredPlan};
 use crate::run::{
     BindingKind, Event, EventKind, Intent, OrderIntent, PauseReason, PlanReference, RunHeader,
     RunState,
@@ -281,6 +281,12 @@ async fn keeps_batches(store: &dyn Store, existing: &RunId) {
         id: BatchId::from_random(number),
         at: Timestamp::from_second(1_700_000_000 + i64::try_from(number).unwrap()).unwrap(),
         program: "certplan test".to_owned(),
+        request: BatchRequest {
+            inventory: vec![format!("inventory{number}.yaml")],
+            plan: None,
+            serial: vec!["1".to_owned(), "10%".to_owned()],
+            max_failures: Some("5%".to_owned()),
+        },
         plans: vec![new_run(0).plan],
         members,
     };
@@ -312,4 +318,6 @@ async fn keeps_batches(store: &dyn Store, existing: &RunId) {
     let listed = store.list_batches().await.unwrap();
     let sizes: Vec<usize> = listed.iter().map(|batch| batch.runs).collect();
     assert_eq!(sizes, [1, 3]);
+    let asked = [batch(3, Vec::new()).request, batch(1, Vec::new()).request];
+    assert_eq!(listed.into_iter().map(|batch| batch.request).collect::<Vec<_>>(), asked);
 }

@@ -139,6 +139,7 @@ impl MemoryStore {
             id: batch.id,
             started_at: batch.at,
             program: batch.program,
+            request: batch.request,
             runs: ids.len(),
         };
         batches.push((summary, ids));

@@ -14,13 +14,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::pin::Pin;
 
-pub use batch::{BatchMember, BatchSummary, NewBatch};
+pub use batch::{BatchMember, BatchRequest, BatchSummary, NewBatch};
 pub use lock::{LockError, TargetKey, TargetLock, TargetLocks};
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 
 use crate::run::{Event, Intent, RunState};
-use crate::types::{BatchId, CertificateId, DomainName, IdError, RunId, Timestamp};
+use crate::types::{
+    BatchId, CertificateId, DomainName, IdError, RunId, Timestamp, serialize_machine_word,
+};
 
 /// What a store method returns: it is done when the promise is kept.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -151,6 +153,7 @@ pub struct RunSummary {
     /// Whether the embedded sandbox stood in for the real world.
     pub sandbox: bool,
     /// The phase in a word: `running`, `parked`, `succeeded` …
+    #[serde(serialize_with = "serialize_machine_word")]
     pub phase: String,
     /// The certificate id that it owns.
     pub certificate_id: Option<CertificateId>,

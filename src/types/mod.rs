@@ -20,5 +20,5 @@ pub use id::{
 };
 pub use jiff::Timestamp;
 pub use secret::Secret;
-pub use text::{printable, shorten};
+pub use text::{machine_word, printable, serialize_machine_word, shorten};
 pub use work::{Rest, Work};

@@ -25,6 +25,19 @@ pub fn shorten(text: &str, limit: usize) -> String {
     }
 }
 
+/// A word for people as programs read it: `in doubt` is `in_doubt` there.
+pub fn machine_word(word: &str) -> String {
+    word.replace([' ', '-'], "_")
+}
+
+/// Writes a word for people as programs read it.
+pub fn serialize_machine_word<S: serde::Serializer>(
+    word: impl AsRef<str>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&machine_word(word.as_ref()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,8 +14,8 @@ use super::drift::{Change, changes};
 use super::due::DuePolicy;
 use super::in_place::InPlace;
 use super::issued::Issued;
-use crate::plan::{Plan, Signature, find_signature};
-use crate::run::{PauseReason, RunPhase, RunResult, RunState};
+use crate::plan::{Plan, Signature, Step, find_signature};
+use crate::run::{PauseReason, RunPhase, RunResult, RunState, StepState};
 use crate::types::{CertificateId, RunId, Timestamp};
 
 /// A run that the target has had, under the same plan and in the same world.
@@ -114,6 +114,11 @@ pub enum StartReason {
         #[serde(skip_serializing_if = "Option::is_none")]
         unfinished: Option<RunPhase>,
     },
+    /// A person has said that this target is to be ordered anew.
+    Again {
+        /// The run that has ordered for it before.
+        former: RunId,
+    },
     /// Another certificate is asked for.
     Drift {
         /// The run that brought the former one.
@@ -157,20 +162,59 @@ pub fn decide(
     Decision::Start { reason }
 }
 
+/// What is to be done about a target for which a person wants a new order, whatever there is. None
+/// when nothing was ordered for it yet: then it is a target like any other.
+pub fn order_anew(past: &[PastRun<'_>]) -> Option<Decision> {
+    let former = past.iter().find(|run| run.state.may_have_ordered())?;
+    if let Some(open) = past.iter().find(|run| run.state.unanswered().is_some()) {
+        let run = open.id.clone();
+        let problem = format!(
+            "what became of the order of run {run} is not known; `certplan resume {run}` asks, and \
+             then it can be ordered anew"
+        );
+        return Some(Decision::Ask { run, problem });
+    }
+    Some(Decision::Start { reason: StartReason::Again { former: former.id.clone() } })
+}
+
 /// A run that has ordered nothing goes on only when it still is what is asked for; otherwise it is
 /// in nobody's way (a later `resume` of it would notice).
+///
+/// One that failed before it came to its order tries again what failed, and nothing piles up. When
+/// the order itself was refused, a new run looks at the product and the organization anew: what the
+/// old one found may be what was wrong. So does one whose plan orders nothing: its answers are old.
 fn without_order(run: &PastRun<'_>, wanted: &Wanted<'_>) -> Option<Decision> {
     let header = &run.state.header;
     let same = header.plan.digest == wanted.digest && header.inputs == *wanted.inputs;
     match run.state.phase {
-        RunPhase::Running | RunPhase::Paused(_) if same => Some(Decision::Resume {
-            run: run.id.clone(),
-            phase: run.state.phase,
-            has_ordered: false,
-            changed_inputs: Vec::new(),
-        }),
+        RunPhase::Running | RunPhase::Paused(_) | RunPhase::Finished(RunResult::Failed)
+            if same && (run.state.phase != FAILED || failed_before_its_order(run)) =>
+        {
+            Some(Decision::Resume {
+                run: run.id.clone(),
+                phase: run.state.phase,
+                has_ordered: false,
+                changed_inputs: Vec::new(),
+            })
+        }
         _ => None,
     }
+}
+
+const FAILED: RunPhase = RunPhase::Finished(RunResult::Failed);
+
+/// Whether a run failed at what comes before its order, and has one to come to.
+fn failed_before_its_order(run: &PastRun<'_>) -> bool {
+    let obtains =
+        |step: &Step| find_signature(&step.uses).is_some_and(Signature::obtains_certificate);
+    let mut orders = run.plan.steps.values().filter(|step| obtains(step)).peekable();
+    let has_begun = |step: &Step| {
+        let record = run.state.steps.get(&step.id);
+        !record.is_some_and(|record| {
+            matches!(record.state, StepState::Pending | StepState::Blocked { .. })
+        })
+    };
+    orders.peek().is_some() && !orders.any(has_begun)
 }
 
 fn after_order(
@@ -183,8 +227,9 @@ fn after_order(
     let id = run.id.clone();
     if run.state.phase == RunPhase::Cancelled {
         let problem = format!(
-            "run {id} was cancelled, and what it ordered stays as it is at the vendor; `certplan run \
-             --again` orders anew for this target"
+            "run {id} was cancelled, and what it ordered stays as it is at the vendor; with \
+             `--again={}` a new certificate is ordered for this target",
+            wanted.target
         );
         return Decision::Ask { run: id, problem };
     }

@@ -17,7 +17,9 @@ use certplan::engine::{EngineSettings, SEMANTICS};
 use certplan::plan::{GivenValue, Plan, parse_plan, resolve_inputs};
 use certplan::run::{Event, EventKind, PlanReference, RunHeader, RunState};
 use certplan::sandbox::{Fault, FaultAction, OrderSnapshot, Sandbox, SandboxOptions};
-use certplan::store::{LockError, SqliteStore, Store, StoredPlan, TargetKey, TargetLocks};
+use certplan::store::{
+    BatchRequest, LockError, SqliteStore, Store, StoredPlan, TargetKey, TargetLocks,
+};
 use certplan::types::{BatchId, Clock, RunId, VirtualClock};
 use tokio::sync::watch;
 
@@ -185,10 +187,11 @@ impl Process<'_> {
         }
         let number = self.world.batches.fetch_add(1, Ordering::Relaxed);
         let id = BatchId::from_random(u64::try_from(number).unwrap());
-        let runs = self.driver.start_batch(id, "test", targets).await.unwrap();
+        let runs =
+            self.driver.start_batch(id, "test", BatchRequest::default(), targets).await.unwrap();
         let settings = BatchSettings { program: "test".to_owned(), ..BatchSettings::default() };
         let digest =
-            |_: &RunId, state: &RunState| (state.header.target.clone(), state.phase.name());
+            |_: &RunId, state: &RunState, _| (state.header.target.clone(), state.phase.name());
         self.driver.drive_batch(runs, &settings, self.stop.subscribe(), digest).await
     }
 }

@@ -126,11 +126,7 @@ fn faults_of_every_kind_and_three_kills_leave_each_target_as_scripted_with_one_o
 
 /// What `run` ends with, as its results are.
 fn expected_code(results: &BTreeMap<String, (String, String)>) -> i32 {
-    match (count(results, "locked"), results.len()) {
-        (0, _) => 0,
-        (locked, all) if locked == all => 6,
-        _ => 3,
-    }
+    if count(results, "locked") > 0 { 6 } else { 0 }
 }
 
 #[test]

@@ -513,6 +513,11 @@ impl World {
             .unwrap();
     }
 
+    /// The CA rejects an order.
+    pub(crate) fn reject(&self, id: &str) {
+        self.runtime.block_on(self.sandbox().controls().reject(id)).unwrap();
+    }
+
     /// Somebody else puts a record.
     pub(crate) fn add_foreign_record(&self, name: &str, kind: &str, data: &str) {
         let name = DomainName::parse(name).unwrap();

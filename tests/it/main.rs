@@ -5,6 +5,7 @@ mod aimed_kills;
 mod authoring;
 mod bad_disk;
 mod bad_input;
+mod batch_upkeep;
 mod batches;
 mod cancelling;
 mod cleanup;

@@ -71,7 +71,7 @@ fn a_person_names_the_certificate_and_the_run_goes_on_under_it() {
     ] {
         let refused = doubt.adopt(certificate).expect_code(2).expect_no_data();
         let _ = refused.expect_talk(words);
-        assert_eq!(doubt.phase(), "in doubt", "{certificate}");
+        assert_eq!(doubt.phase(), "in_doubt", "{certificate}");
     }
     let adopted = doubt.adopt(&doubt.ours).expect_code(0);
     let _ = adopted.expect_talk(&format!("owns certificate {} from now on", doubt.ours));
@@ -99,7 +99,7 @@ fn that_nothing_was_ordered_must_be_confirmed_and_is_believed_then() {
     let orders = doubt.world.orders().len();
     let unconfirmed = doubt.run(&["adopt", &doubt.run, "--none"]).expect_code(2);
     let _ = unconfirmed.expect_talk("not confirmed; nothing was changed").expect_talk("--yes");
-    assert_eq!(doubt.phase(), "in doubt");
+    assert_eq!(doubt.phase(), "in_doubt");
     let settled = doubt.run(&["adopt", &doubt.run, "--none", "--yes"]).expect_code(0);
     let _ = settled.expect_talk("counts its order as never made");
     // Nothing is sent before somebody resumes.

@@ -3,11 +3,12 @@
 //! Decided twice: once to know what is to be locked, and once more under the locks, because what was
 //! read before a lock may be old by the time it is held.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::super::connections::{REGFISH, Settings, base_url};
 use super::super::console::Console;
 use super::super::error::CliError;
 use super::super::inventory_files::LoadedInventory;
@@ -16,12 +17,12 @@ use super::super::same_names::{OrderedNames, wanted};
 use super::super::session::holder;
 use super::super::state_directory::StateDirectory;
 use super::Request;
-use super::history::History;
+use super::history::{History, ReadRun};
 use crate::inventory::{PlanPath, Target};
 use crate::plan::{Plan, Repeat, find_signature};
 use crate::store::{LockError, Store, StoredPlan, TargetKey, TargetLock};
 use crate::types::{RunId, Timestamp};
-use crate::upkeep::{Decision, DuePolicy, StartReason, Wanted, decide};
+use crate::upkeep::{Decision, DuePolicy, StartReason, Wanted, decide, order_anew};
 
 /// A plan of the inventory in the forms in which it is run and stored.
 #[derive(Debug, Clone)]
@@ -52,6 +53,10 @@ pub(super) struct Choice {
     pub(super) hold: Hold,
     /// Where the run talks to that is to go on.
     pub(super) endpoint: Option<String>,
+    /// Where a new run would order, when that is known.
+    address: Option<String>,
+    /// Whether a person wants a new order for it, whatever there is.
+    again: bool,
 }
 
 /// Whether we may work on a target.
@@ -93,8 +98,24 @@ impl Choices {
                 .map_err(|error| CliError::usage(format!("`--limit`: {error}")))?,
             None => (0..inventory.targets.len()).collect(),
         };
-        let chosen = picked.iter().filter_map(|index| inventory.targets.get(*index));
-        let choice = |target: &Target| {
+        let again: HashSet<usize> = match &request.again {
+            Some(again) => again
+                .pick(inventory)
+                .map_err(|error| CliError::usage(format!("`--again`: {error}")))?
+                .into_iter()
+                .collect(),
+            None => HashSet::new(),
+        };
+        if let Some(left_out) = again.iter().find(|index| !picked.contains(index)) {
+            let name = inventory.targets.get(*left_out).map(|target| target.name.to_string());
+            let name = name.unwrap_or_default();
+            return Err(CliError::usage(format!(
+                "`--again` names `{name}`, and `--limit` does not"
+            )));
+        }
+        let chosen =
+            picked.iter().filter_map(|index| Some((index, inventory.targets.get(*index)?)));
+        let choice = |(index, target): (&usize, &Target)| {
             let plan = target.plan.as_ref().and_then(|path| plans.get(path))?;
             Some(Choice {
                 target: target.name.to_string(),
@@ -104,6 +125,8 @@ impl Choices {
                 past: Vec::new(),
                 hold: Hold::NotNeeded,
                 endpoint: None,
+                address: None,
+                again: again.contains(index),
             })
         };
         Ok(Self {
@@ -112,6 +135,31 @@ impl Choices {
             latest: None,
             orders_known: 0,
         })
+    }
+
+    /// Finds out where new runs would order. A run that began elsewhere and has ordered nothing there
+    /// is in nobody's way then.
+    pub(super) fn know_addresses(&mut self, settings: &Settings) {
+        if self.sandbox {
+            return;
+        }
+        let mut known: HashMap<*const Plan, Option<String>> = HashMap::new();
+        for choice in &mut self.choices {
+            let plan = &choice.plan.plan;
+            let address = known.entry(Arc::as_ptr(plan)).or_insert_with(|| {
+                // Whoever sends something says why an address cannot be read.
+                base_url(&REGFISH, plan, settings).ok().map(|url| url.to_string())
+            });
+            choice.address.clone_from(address);
+        }
+    }
+
+    /// The targets for which a new order follows an earlier one because a person said so.
+    pub(super) fn ordered_anew(&self) -> Vec<&str> {
+        let anew = self.work().filter(|choice| {
+            matches!(choice.decision, Decision::Start { reason: StartReason::Again { .. } })
+        });
+        anew.map(|choice| choice.target.as_str()).collect()
     }
 
     /// Decides about every target from what is recorded.
@@ -141,7 +189,8 @@ impl Choices {
         now: Timestamp,
     ) -> Result<(), CliError> {
         let is_first = |choice: &Choice| {
-            matches!(choice.decision, Decision::Start { reason: StartReason::First })
+            !choice.again
+                && matches!(choice.decision, Decision::Start { reason: StartReason::First })
         };
         let nobody_has_ordered = history.latest().is_none();
         if self.sandbox || nobody_has_ordered || !self.choices.iter().any(is_first) {
@@ -164,7 +213,8 @@ impl Choices {
             if let Some((run, problem)) = found {
                 let problem = format!(
                     "{problem}; a plan or target that was renamed counts as another one; \
-                     `certplan run --again` orders for it all the same"
+                     `--again={}` orders for it all the same",
+                    choice.target
                 );
                 choice.decision = Decision::Ask { run, problem };
             }
@@ -263,15 +313,31 @@ impl Choice {
         if let Some(damaged) = runs.in_the_way() {
             let (run, reason) = (damaged.id.clone(), &damaged.reason);
             let problem = format!(
-                "run {run} cannot be read, and may have ordered: {reason}; `certplan run --again` \
-                 orders for this target all the same"
+                "run {run} cannot be read, and may have ordered: {reason}; `--again={}` orders for \
+                 this target all the same",
+                self.target
             );
-            self.decision = Decision::Ask { run, problem };
+            self.decision = match self.again {
+                true => Decision::Start { reason: StartReason::Again { former: run } },
+                false => Decision::Ask { run, problem },
+            };
             self.endpoint = None;
             return Ok(());
         }
         let runs = runs.read;
-        let past: Vec<_> = runs.iter().map(|run| run.past()).collect();
+        let is_elsewhere = |run: &ReadRun| {
+            let began_at = run.state.header.endpoints.get(REGFISH.name);
+            let differs =
+                self.address.as_ref().zip(began_at).is_some_and(|(now, then)| now != then);
+            differs && !run.state.may_have_ordered()
+        };
+        let past: Vec<_> =
+            runs.iter().filter(|run| !is_elsewhere(run)).map(ReadRun::past).collect();
+        if let Some(decision) = self.again.then(|| order_anew(&past)).flatten() {
+            self.decision = decision;
+            self.endpoint = None;
+            return Ok(());
+        }
         let wanted = Wanted {
             plan: &self.plan.plan,
             digest: &self.plan.stored.digest,

@@ -14,7 +14,7 @@ use super::outcome::{Outcome, RunDigest};
 use crate::driver::{BatchRun, BatchSettings, BatchTarget, Member, RunEnd};
 use crate::report::RecapResult;
 use crate::run::StopReason;
-use crate::store::TargetLock;
+use crate::store::{BatchRequest, TargetLock};
 use crate::types::{BatchId, RunId};
 
 /// Requests that may be under way at the same time, unless somebody says otherwise.
@@ -51,12 +51,14 @@ impl Lineup {
     pub(super) async fn drive(
         self,
         batch: &BatchId,
+        request: BatchRequest,
         session: Session,
         settings: &BatchSettings,
         display: &Display,
         stop: watch::Receiver<bool>,
     ) -> Result<Vec<(usize, Outcome)>, CliError> {
-        let runs = session.driver.start_batch(batch.clone(), PROGRAM, self.targets).await?;
+        let runs =
+            session.driver.start_batch(batch.clone(), PROGRAM, request, self.targets).await?;
         let outcomes = drive_recorded(self.places, runs, session, settings, display, stop).await;
         display.end().await;
         Ok(outcomes)
@@ -74,7 +76,7 @@ pub(super) async fn drive_recorded(
     stop: watch::Receiver<bool>,
 ) -> Vec<(usize, Outcome)> {
     display.begin(Arc::clone(&session.driver.clock));
-    let digest = |_: &RunId, state: &_| RunDigest::of(state);
+    let digest = |_: &RunId, state: &_, began_at| RunDigest::of(state, began_at);
     let report = session.driver.drive_batch(runs, settings, stop, digest).await;
     let ends = places.into_iter().zip(report.ends);
     let outcomes = ends.map(|((place, run), end)| (place, outcome(run, end))).collect();

@@ -24,7 +24,7 @@ use crate::driver::BatchSettings;
 use crate::inventory::Target;
 use crate::report::forecast::{Forecast, ForecastLine, Weight};
 use crate::report::preview::{Count, Row, WARNING};
-use crate::store::Store;
+use crate::store::{BatchRequest, Store};
 use crate::types::Timestamp;
 use crate::upkeep::{Decision, StartReason};
 
@@ -91,6 +91,8 @@ pub(in crate::cli) async fn preview_inventory(
         limit: read_limit(batch.limit.as_deref())?,
         policy: read_policy(batch.due.as_deref())?,
         settings: BatchSettings::default(),
+        asked: BatchRequest::default(),
+        again: None,
     };
     refuse_single_preview_options(&arguments)?;
     let settings = Settings::parse(&arguments.settings.set)?;
@@ -207,6 +209,8 @@ impl Foreseen<'_> {
             Decision::Start { reason: StartReason::First } => (2, "new", Weight::Paid),
             Decision::Start { reason: StartReason::Due { .. } } => (3, "due", Weight::Paid),
             Decision::Start { reason: StartReason::Drift { .. } } => (4, "changed", Weight::Paid),
+            // A preview is not told whom a person wants to order for again.
+            Decision::Start { reason: StartReason::Again { .. } } => (4, "again", Weight::Paid),
             Decision::Start { reason: StartReason::NothingKept } => (5, "run", Weight::Plain),
             Decision::Resume { .. } => (6, "go on", Weight::Plain),
             Decision::Keep { drift, .. } if !drift.is_empty() => (7, "differs", Weight::Paid),

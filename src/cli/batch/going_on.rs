@@ -24,6 +24,8 @@ use super::super::state_directory::StateDirectory;
 use super::confirmation::confirm_orders;
 use super::display::Display;
 use super::driving::{DEFAULT_JOBS, drive_recorded};
+use super::manner::{manner_of, read_manner};
+use super::order_anew::in_the_inventory;
 use super::outcome::Outcome;
 use super::recap::{Done, Telling, conclude};
 use super::taking_up::{Member, Place, TakingUp};
@@ -31,7 +33,7 @@ use super::twins::stand_aside;
 use crate::driver::{Allowance, BatchSettings};
 use crate::engine::Engine;
 use crate::report::RecapResult;
-use crate::store::{BatchMember, NewBatch, RunSummary, SqliteStore, Store};
+use crate::store::{BatchMember, BatchRequest, NewBatch, RunSummary, SqliteStore, Store};
 use crate::types::{BatchId, RunId, Timestamp};
 use crate::upkeep::DuePolicy;
 
@@ -72,6 +74,8 @@ struct Common<'a> {
     display: &'a Display,
     /// The embedded sandbox is in one world at a time.
     embedded: tokio::sync::Mutex<()>,
+    /// How the runs of each world begin, and how many of them may fail.
+    manner: &'a BatchSettings,
 }
 
 /// Of so many runs it is explained what an edited plan means for them.
@@ -87,6 +91,7 @@ pub(in crate::cli) async fn go_on_with_many(
     console: &Console,
 ) -> Result<ExitCode, CliError> {
     let began_at = Timestamp::now();
+    let (asked, manner) = manner(arguments, store, console).await?;
     open_files::allow_many(DEFAULT_JOBS.min(runs.len()), None)?;
     let search = SecretSearch::default();
     let place = Place {
@@ -109,7 +114,7 @@ pub(in crate::cli) async fn go_on_with_many(
     }
     let batch = (going_on > 0).then(|| BatchId::from_random(uuid::Uuid::new_v4().as_u64_pair().0));
     if let Some(batch) = &batch {
-        record(batch, &runs, store).await?;
+        record(batch, &runs, asked.clone(), store).await?;
         let wait =
             if waiting > 0 { format!(", {waiting} of them in their turn") } else { String::new() };
         let word = if going_on == 1 { "run" } else { "runs" };
@@ -128,6 +133,7 @@ pub(in crate::cli) async fn go_on_with_many(
         budgets: &budgets,
         display: &display,
         embedded: tokio::sync::Mutex::new(()),
+        manner: &manner,
     };
     let driven = worlds.into_iter().map(|(world, party)| common.drive(world, party, stop.clone()));
     let driven = futures_util::future::join_all(driven).await;
@@ -145,8 +151,9 @@ pub(in crate::cli) async fn go_on_with_many(
         }
     }
     let rows = runs.into_iter().zip(outcomes);
-    let rows = rows.map(|(run, outcome)| outcome.row(run.target, run.plan)).collect();
-    let done = Done { batch, rows, began_at, requests: display.counts() };
+    let anew = |target: &str| in_the_inventory(&asked, &[target]);
+    let rows = rows.map(|(run, outcome)| outcome.row(run.target, run.plan, anew)).collect();
+    let done = Done { batch, asked, rows, began_at, requests: display.counts() };
     let telling = Telling {
         form: Telling::form(None, arguments.output.output),
         metrics_file: None,
@@ -156,6 +163,32 @@ pub(in crate::cli) async fn go_on_with_many(
     };
     let code = conclude(done, &telling, state, store.as_ref(), console).await?;
     Ok(unsent.unwrap_or(code))
+}
+
+/// How the runs are driven: as the command says, else as the batch was begun that they are of.
+async fn manner(
+    arguments: &ResumeArguments,
+    store: &SqliteStore,
+    console: &Console,
+) -> Result<(BatchRequest, BatchSettings), CliError> {
+    let mut asked = BatchRequest::default();
+    if let Some(batch) = &arguments.batch {
+        let batches = store.list_batches().await?.into_iter();
+        let former = batches.into_iter().find(|former| former.id.as_str() == batch.as_str());
+        asked = former.map(|former| former.request).unwrap_or_default();
+    }
+    let serial = match arguments.serial.as_slice() {
+        [] => asked.serial.clone(),
+        said => said.to_vec(),
+    };
+    let failures = arguments.max_failures.clone().or_else(|| asked.max_failures.clone());
+    let said_here = !arguments.serial.is_empty() || arguments.max_failures.is_some();
+    let settings = read_manner(&serial, failures.as_deref(), &mut asked)?;
+    let manner = manner_of(&asked);
+    if !said_here && !manner.is_empty() {
+        console.talk(&format!("as the batch was begun: {manner}"));
+    }
+    Ok((asked, settings))
 }
 
 /// What is to be said of each run as long as nothing has been done for it, and the others by world.
@@ -190,12 +223,13 @@ async fn take_up(runs: &[RunSummary], wait: bool, place: &Place<'_>) -> Result<T
 async fn record(
     batch: &BatchId,
     runs: &[RunSummary],
+    request: BatchRequest,
     store: &Arc<SqliteStore>,
 ) -> Result<(), CliError> {
     let members = runs.iter().map(|run| BatchMember::Existing(run.id.clone())).collect();
     let program = PROGRAM.to_owned();
-    let new =
-        NewBatch { id: batch.clone(), at: Timestamp::now(), program, plans: Vec::new(), members };
+    let (id, at, plans) = (batch.clone(), Timestamp::now(), Vec::new());
+    let new = NewBatch { id, at, program, request, plans, members };
     Ok(store.create_batch(new).await?)
 }
 
@@ -231,9 +265,8 @@ impl Common<'_> {
                 }
             }
         }
-        let plain = BatchSettings { program: PROGRAM.to_owned(), ..BatchSettings::default() };
         let session = session.in_batch(self.place.state, DEFAULT_JOBS, self.display.allowance());
-        ends.extend(drive_recorded(places, runs, session, &plain, self.display, stop).await);
+        ends.extend(drive_recorded(places, runs, session, self.manner, self.display, stop).await);
         Driven { ends, refused: None }
     }
 
@@ -257,14 +290,15 @@ impl Common<'_> {
 }
 
 /// The runs of a batch, in its order.
-pub(in crate::cli) async fn runs_of_batch(
+pub(in crate::cli) async fn runs_of_batch<R>(
     store: &SqliteStore,
     batch: &str,
-    runs: Vec<RunSummary>,
-) -> Result<Vec<RunSummary>, CliError> {
+    runs: Vec<R>,
+    id_of: impl Fn(&R) -> &RunId,
+) -> Result<Vec<R>, CliError> {
     let id = BatchId::parse(batch).map_err(|error| CliError::usage(error.to_string()))?;
     let members: Vec<RunId> = store.batch_runs(&id).await?;
-    let mut by_id: std::collections::HashMap<RunId, RunSummary> =
-        runs.into_iter().map(|run| (run.id.clone(), run)).collect();
+    let mut by_id: std::collections::HashMap<RunId, R> =
+        runs.into_iter().map(|run| (id_of(&run).clone(), run)).collect();
     Ok(members.iter().filter_map(|id| by_id.remove(id)).collect())
 }

@@ -53,7 +53,6 @@ pub(super) struct TargetRuns {
 /// A run that cannot be read.
 pub(super) struct DamagedRun {
     pub(super) id: RunId,
-    pub(super) updated_at: Timestamp,
     /// Why.
     pub(super) reason: String,
     /// So many of the readable runs are newer.
@@ -113,12 +112,12 @@ impl History {
         let key = (plan.to_owned(), target.to_owned());
         let runs: Vec<(RunId, Timestamp)> = self.seen(&key.0, &key.1);
         let mut found = TargetRuns { read: Vec::with_capacity(runs.len()), damaged: None };
-        for (id, updated_at) in runs {
+        for (id, _) in runs {
             match self.read_run(store, &id).await {
                 Ok(run) => found.read.push(run),
                 Err(StoreError::Corrupt { what, reason }) if found.damaged.is_none() => {
                     let (reason, newer) = (format!("{what}: {reason}"), found.read.len());
-                    found.damaged = Some(DamagedRun { id, updated_at, reason, newer });
+                    found.damaged = Some(DamagedRun { id, reason, newer });
                 }
                 Err(StoreError::Corrupt { .. }) => {}
                 Err(error) => return Err(error.into()),

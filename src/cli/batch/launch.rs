@@ -96,7 +96,9 @@ pub(super) async fn launch(
     let stop = watch_signals(place.console)?;
     let jobs = arguments.batch.jobs.unwrap_or(DEFAULT_JOBS);
     let session = session.in_batch(place.state, jobs, display.allowance());
-    let ends = lineup.drive(batch, session, &request.settings, display, stop).await?;
+    let ends = lineup
+        .drive(batch, request.asked.clone(), session, &request.settings, display, stop)
+        .await?;
     for (index, end) in ends {
         if let Some(outcome) = outcomes.get_mut(index) {
             *outcome = end;

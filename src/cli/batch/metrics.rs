@@ -6,14 +6,14 @@ use std::path::Path;
 use super::super::budget::shared_usage;
 use super::super::error::CliError;
 use super::super::state_directory::StateDirectory;
+use super::super::status::ParkedView;
 use super::outlook::outlook;
 use super::recap::{Telling, parent_of};
 use crate::api::budget::{Standing, Usage, Window};
 use crate::files::{FileMode, write_replace};
 use crate::report::{BudgetMetric, CertificateMetric, Metrics, Recap, WindowMetric, metrics_text};
-use crate::run::{PauseReason, RunPhase};
 use crate::store::Store;
-use crate::types::Timestamp;
+use crate::types::{Timestamp, machine_word};
 
 /// Fails when the file could not be written: that is better known before anything is sent.
 pub(super) fn try_metrics_file(path: &Path) -> Result<(), CliError> {
@@ -46,11 +46,10 @@ pub(super) async fn write_metrics(
     let budgets = shared_usage(state, &telling.settings)?;
     let lines = outlook(store, telling.sandbox, &telling.policy, Timestamp::now()).await?;
     let certificates = lines.into_iter().map(|line| CertificateMetric {
-        parked_since: (line.phase == Some(RunPhase::Paused(PauseReason::Parked)))
-            .then_some(line.updated_at),
+        parked_since: line.parked.as_ref().map(ParkedView::since),
         valid_until: line.valid_until,
         due_at: line.due_at,
-        state: line.state().to_owned(),
+        state: machine_word(line.state()),
         plan: line.plan,
         target: line.target,
     });

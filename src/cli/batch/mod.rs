@@ -12,7 +12,9 @@ mod forecast;
 mod going_on;
 mod history;
 mod launch;
+mod manner;
 mod metrics;
+mod order_anew;
 mod outcome;
 mod outlook;
 mod plan_of_work;
@@ -33,8 +35,9 @@ use super::inventory_files::{Turns, load_inventory};
 use super::needed_secrets::Imitated;
 use super::open_files;
 use super::state_directory::StateDirectory;
-use crate::driver::{Allowance, BatchSettings, FailureLimit, WaveSize};
+use crate::driver::{Allowance, BatchSettings};
 use crate::inventory::Limit;
+use crate::store::BatchRequest;
 use crate::types::{BatchId, Timestamp};
 use crate::upkeep::DuePolicy;
 use choice::Choices;
@@ -42,11 +45,14 @@ use confirmation::confirm_orders;
 use display::Display;
 use driving::DEFAULT_JOBS;
 use launch::{Place, launch};
+use manner::read_manner;
 use metrics::try_metrics_file;
+use order_anew::{confirm_again, in_the_inventory};
 use recap::{Done, Telling, conclude};
 
 pub(super) use forecast::preview_inventory;
 pub(super) use going_on::{go_on_with_many, runs_of_batch};
+pub(super) use manner::manner_of;
 pub(super) use outlook::{DAMAGED, outlook};
 
 /// What `--inventory` and the options around it ask for, read and checked.
@@ -54,23 +60,25 @@ pub(super) struct Request {
     pub(super) limit: Option<Limit>,
     pub(super) policy: DuePolicy,
     pub(super) settings: BatchSettings,
+    /// The same as it is kept with the batch.
+    pub(super) asked: BatchRequest,
+    /// Which targets are to be ordered anew, whatever there is.
+    pub(super) again: Option<Limit>,
 }
 
 impl Request {
     pub(super) fn parse(arguments: &BatchArguments) -> Result<Self, CliError> {
-        let waves: Result<Vec<WaveSize>, _> =
-            arguments.serial.iter().map(|part| part.trim().parse()).collect();
-        let failures = arguments.max_failures.as_deref().map(str::parse::<FailureLimit>);
+        let mut asked = BatchRequest {
+            inventory: arguments.inventory.iter().map(|file| file.display().to_string()).collect(),
+            ..BatchRequest::default()
+        };
+        let failures = arguments.max_failures.as_deref();
         Ok(Self {
             limit: read_limit(arguments.limit.as_deref())?,
             policy: read_policy(arguments.due.as_deref())?,
-            settings: BatchSettings {
-                waves: waves.map_err(|error| usage("--serial", &error))?,
-                max_failures: failures
-                    .transpose()
-                    .map_err(|error| usage("--max-failures", &error))?,
-                program: super::PROGRAM.to_owned(),
-            },
+            settings: read_manner(&arguments.serial, failures, &mut asked)?,
+            asked,
+            again: None,
         })
     }
 }
@@ -93,9 +101,12 @@ pub(super) async fn run_inventory(
     console: &Console,
 ) -> Result<ExitCode, CliError> {
     let began_at = Timestamp::now();
-    let request = Request::parse(&arguments.batch)?;
+    let mut request = Request::parse(&arguments.batch)?;
+    request.asked.plan = arguments.plan.as_ref().map(|plan| plan.display().to_string());
     let settings = Settings::parse(&arguments.settings.set)?;
     refuse_single_run_options(&arguments)?;
+    let again = arguments.again.as_deref().map(Limit::parse).transpose();
+    request.again = again.map_err(|error| usage("--again", &error))?;
     if let Some(path) = &arguments.batch.metrics_file {
         try_metrics_file(path)?;
     }
@@ -109,6 +120,7 @@ pub(super) async fn run_inventory(
     let state = StateDirectory::find(&arguments.state)?;
     let store = state.open()?;
     let mut choices = Choices::of(&loaded, &plans, &request, arguments.sandbox)?;
+    choices.know_addresses(&settings);
     choices.decide(store.as_ref(), &request.policy, arguments.batch.apply_drift).await?;
     let jobs = arguments.batch.jobs.unwrap_or(DEFAULT_JOBS);
     let meant = choices.choices.iter().filter(|choice| choice.is_work()).count();
@@ -122,6 +134,7 @@ pub(super) async fn run_inventory(
         return Err(refusal);
     }
     if !arguments.sandbox && !arguments.batch.yes {
+        confirm_again(&choices.ordered_anew(), console)?;
         let look = "`certplan preview --inventory …` shows what would be ordered";
         confirm_orders(choices.orders(), arguments.batch.max_orders, look, console)?;
     }
@@ -135,9 +148,11 @@ pub(super) async fn run_inventory(
     let outcomes =
         launch(&batch, choices, &arguments, &request, &settings, &place, &display).await?;
     let rows = names.into_iter().zip(outcomes);
-    let rows = rows.map(|((target, plan), outcome)| outcome.row(target, plan)).collect();
+    let anew = |target: &str| in_the_inventory(&request.asked, &[target]);
+    let rows = rows.map(|((target, plan), outcome)| outcome.row(target, plan, anew)).collect();
     let batch = (work > 0).then_some(batch);
-    let done = Done { batch, rows, began_at, requests: display.counts() };
+    let asked = request.asked;
+    let done = Done { batch, asked, rows, began_at, requests: display.counts() };
     let telling = Telling {
         form: Telling::form(arguments.batch.recap, arguments.output.output),
         metrics_file: arguments.batch.metrics_file,
@@ -168,10 +183,11 @@ fn refuse_one_target(inputs: &[String], target: Option<&str>) -> Result<(), CliE
 /// Options that are about one target have no meaning for many.
 fn refuse_single_run_options(arguments: &RunArguments) -> Result<(), CliError> {
     refuse_one_target(&arguments.inputs, arguments.target.as_deref())?;
-    if arguments.again {
+    if arguments.again.as_deref() == Some("") {
         return Err(no_effect(
             "--again",
-            "`--apply-drift` and `--due` say when a target is ordered anew",
+            "`--again=NAME` says for which targets; `--apply-drift` and `--due` order anew where \
+             there is a reason",
         ));
     }
     if arguments.wait.wait {

@@ -2,8 +2,11 @@
 
 use super::super::exit::ExitCode;
 use super::choice::{Choice, Hold};
+use super::order_anew;
 use crate::report::{RecapResult, RecapRow, standstill_reason};
-use crate::run::{PauseReason, RunPhase, RunResult, RunState, StopReason};
+use crate::run::{
+    ErrorKind, PauseReason, RunPhase, RunResult, RunState, StepRecord, StepState, StopReason,
+};
 use crate::types::{CertificateId, RunId, Timestamp};
 use crate::upkeep::{Decision, Issued};
 
@@ -14,7 +17,27 @@ pub(super) struct Outcome {
     pub(super) reason: String,
     pub(super) certificate_id: Option<CertificateId>,
     pub(super) valid_until: Option<Timestamp>,
-    pub(super) milliseconds: u64,
+    pub(super) parked: Option<ParkedAt>,
+    /// Whether nothing but a new order leads any further.
+    pub(super) needs_new_order: bool,
+    /// The command that orders anew for this target alone.
+    pub(super) order_alone: Option<String>,
+    pub(super) took: Took,
+}
+
+/// Since when a run is parked, and where a person can act.
+pub(super) struct ParkedAt {
+    since: Timestamp,
+    completion_url: Option<String>,
+}
+
+/// How long a run has taken, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Took {
+    /// In this command.
+    here: u64,
+    /// Since it was begun, whoever has worked on it.
+    since_start: u64,
 }
 
 /// What is kept of the state of a run that stands still.
@@ -25,13 +48,21 @@ pub(super) struct RunDigest {
     certificate_id: Option<CertificateId>,
     valid_until: Option<Timestamp>,
     directory: Option<String>,
-    milliseconds: u64,
+    parked: Option<ParkedAt>,
+    order_alone: Option<String>,
+    took: Took,
 }
 
 impl RunDigest {
-    pub(super) fn of(state: &RunState) -> Self {
+    /// Of a run that this command has worked on since `began_at`.
+    pub(super) fn of(state: &RunState, began_at: Timestamp) -> Self {
         let issued = Issued::of(state);
-        let took = state.updated_at.duration_since(state.started_at).as_millis();
+        let until_now = |from: Timestamp| {
+            u64::try_from(state.updated_at.duration_since(from).as_millis()).unwrap_or_default()
+        };
+        let took = Took { here: until_now(began_at), since_start: until_now(state.started_at) };
+        let parked =
+            state.parked().filter(|_| state.phase == RunPhase::Paused(PauseReason::Parked));
         Self {
             phase: state.phase,
             stopped_by: state.stopped_by,
@@ -39,7 +70,12 @@ impl RunDigest {
             certificate_id: state.certificate_id.clone(),
             valid_until: issued.as_ref().map(|issued| issued.valid_until),
             directory: issued.and_then(|issued| issued.directory),
-            milliseconds: u64::try_from(took).unwrap_or_default(),
+            parked: parked.map(|parked| ParkedAt {
+                since: parked.since,
+                completion_url: parked.reason.completion_url.clone(),
+            }),
+            order_alone: needs_new_order(state).then(|| order_anew::alone(&state.header)),
+            took,
         }
     }
 
@@ -78,15 +114,40 @@ impl RunDigest {
             reason,
             certificate_id: self.certificate_id,
             valid_until: self.valid_until,
-            milliseconds: self.milliseconds,
+            parked: self.parked,
+            needs_new_order: self.order_alone.is_some(),
+            order_alone: self.order_alone,
+            took: self.took,
         }
     }
+}
+
+/// Whether the order itself has come to nothing: to go on asks the same of the same order again.
+fn needs_new_order(state: &RunState) -> bool {
+    let ended = |record: &StepRecord| {
+        matches!(&record.state, StepState::Failed { error }
+            if matches!(error.kind, ErrorKind::CertificateEnded | ErrorKind::NotFound))
+    };
+    state.phase == RunPhase::Finished(RunResult::Failed)
+        && state.certificate_id.is_some()
+        && Issued::of(state).is_none()
+        && state.steps.values().any(|record| ended(record))
 }
 
 impl Outcome {
     /// A target that nothing was done for.
     pub(super) fn settled(result: RecapResult, reason: String) -> Self {
-        Self { run: None, result, reason, certificate_id: None, valid_until: None, milliseconds: 0 }
+        Self {
+            run: None,
+            result,
+            reason,
+            certificate_id: None,
+            valid_until: None,
+            parked: None,
+            needs_new_order: false,
+            order_alone: None,
+            took: Took::default(),
+        }
     }
 
     /// A run that cannot go on, for a reason that would have ended a command with this code.
@@ -98,8 +159,19 @@ impl Outcome {
         Self::settled(result, reason)
     }
 
-    /// The line of the recap.
-    pub(super) fn row(self, target: String, plan: String) -> RecapRow {
+    /// The line of the recap; `order_anew` is the command for a target that needs that.
+    pub(super) fn row(
+        self,
+        target: String,
+        plan: String,
+        order_anew: impl Fn(&str) -> Option<String>,
+    ) -> RecapRow {
+        let order_anew = match self.needs_new_order {
+            true => order_anew(&target).or(self.order_alone),
+            false => None,
+        };
+        let (parked_since, completion_url) =
+            self.parked.map_or((None, None), |at| (Some(at.since), at.completion_url));
         RecapRow {
             target,
             plan,
@@ -108,7 +180,11 @@ impl Outcome {
             reason: self.reason,
             certificate_id: self.certificate_id,
             valid_until: self.valid_until,
-            milliseconds: self.milliseconds,
+            parked_since,
+            completion_url,
+            order_anew,
+            milliseconds: self.took.here,
+            milliseconds_since_start: self.took.since_start,
         }
     }
 
@@ -122,9 +198,11 @@ impl Outcome {
                 valid_until: Some(*valid_until),
                 ..Self::settled(RecapResult::Unchanged, said)
             },
-            (Decision::Ask { run, .. }, _) => {
-                Self { run: Some(run.clone()), ..Self::settled(RecapResult::Failed, said) }
-            }
+            (Decision::Ask { run, .. }, _) => Self {
+                run: Some(run.clone()),
+                needs_new_order: true,
+                ..Self::settled(RecapResult::Failed, said)
+            },
             (_, Hold::Refused(reason)) => Self::settled(RecapResult::Locked, reason.clone()),
             (_, Hold::Impossible(reason)) => Self::settled(RecapResult::Failed, reason.clone()),
             _ => Self::settled(RecapResult::NotStarted, said),

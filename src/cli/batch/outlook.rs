@@ -1,8 +1,9 @@
 //! `outlook`: for every target of the state folder, what it has, when that is due, what is open.
 
 use super::super::error::CliError;
+use super::super::status::ParkedView;
 use super::history::{History, ReadRun};
-use crate::run::{RunPhase, RunState};
+use crate::run::RunPhase;
 use crate::store::Store;
 use crate::types::{RunId, Timestamp};
 use crate::upkeep::{DuePolicy, InPlace, Issued};
@@ -16,7 +17,8 @@ pub(in crate::cli) struct OutlookLine {
     pub(in crate::cli) run: RunId,
     /// Where that stands; none when it cannot be read.
     pub(in crate::cli) phase: Option<RunPhase>,
-    pub(in crate::cli) updated_at: Timestamp,
+    /// What that is parked for.
+    pub(in crate::cli) parked: Option<ParkedView>,
     /// The newest certificate that any of its runs has put on disk.
     pub(in crate::cli) issued: Option<Issued>,
     /// The older one that is in place instead.
@@ -56,15 +58,15 @@ pub(in crate::cli) async fn outlook(
             None => issued.as_ref().map(|issued| (issued.valid_from, issued.valid_until)),
         };
         let due_at = validity.map(|(from, until)| policy.due_at(from, until));
-        let (run, phase, updated_at, next) = match (runs.in_the_way(), runs.read.first()) {
+        let (run, phase, parked, next) = match (runs.in_the_way(), runs.read.first()) {
             (Some(damaged), _) => {
                 let next = format!("certplan doctor: {}", damaged.reason);
-                (damaged.id.clone(), None, damaged.updated_at, next)
+                (damaged.id.clone(), None, None, next)
             }
             (None, Some(newest)) => {
-                let RunState { phase, updated_at, .. } = newest.state;
+                let (phase, parked) = (newest.state.phase, ParkedView::of(&newest.state));
                 let next = next(newest, issued.as_ref(), in_place.as_ref(), due_at, now);
-                (newest.id.clone(), Some(phase), updated_at, next)
+                (newest.id.clone(), Some(phase), parked, next)
             }
             (None, None) => continue,
         };
@@ -72,7 +74,7 @@ pub(in crate::cli) async fn outlook(
         lines.push(OutlookLine {
             run,
             phase,
-            updated_at,
+            parked,
             next,
             valid_until,
             in_place,
@@ -110,6 +112,13 @@ fn next(
             "due: order anew".to_owned()
         }
         RunPhase::Paused(PauseReason::InDoubt) => format!("certplan adopt {run}"),
+        RunPhase::Paused(PauseReason::Parked) => {
+            let act = ParkedView::of(state).and_then(|parked| {
+                let url = parked.completion_url()?;
+                Some(format!("a person acts first: {url}; then "))
+            });
+            format!("{}certplan resume {run}", act.unwrap_or_default())
+        }
         RunPhase::Paused(_) | RunPhase::Running | RunPhase::Finished(RunResult::Failed) => {
             format!("certplan resume {run}")
         }

@@ -35,6 +35,12 @@ pub(super) fn plan_of_work(choices: &Choices) -> String {
             }),
             "to run",
         ),
+        (
+            count(&|decision| {
+                matches!(decision, Decision::Start { reason: StartReason::Again { .. } })
+            }),
+            "to order anew",
+        ),
         (count(&|decision| matches!(decision, Decision::Resume { .. })), "to go on with"),
         (count(&|decision| matches!(decision, Decision::Keep { .. })), "still good"),
         (count(&|decision| matches!(decision, Decision::Ask { .. })), "for a person to look at"),

@@ -10,8 +10,9 @@ use super::super::error::CliError;
 use super::super::exit::ExitCode;
 use super::super::state_directory::StateDirectory;
 use super::metrics::write_metrics;
+use super::order_anew::in_the_inventory;
 use crate::report::{Recap, RecapResult, RecapRow, recap_junit, recap_markdown, recap_table};
-use crate::store::Store;
+use crate::store::{BatchRequest, Store};
 use crate::types::{BatchId, Timestamp};
 use crate::upkeep::DuePolicy;
 
@@ -19,6 +20,8 @@ use crate::upkeep::DuePolicy;
 pub(super) struct Done {
     /// None when nothing was to be done.
     pub(super) batch: Option<BatchId>,
+    /// What the command was asked to do.
+    pub(super) asked: BatchRequest,
     /// A row for each target, in the order of the inventory.
     pub(super) rows: Vec<RecapRow>,
     pub(super) began_at: Timestamp,
@@ -63,7 +66,7 @@ pub(super) async fn conclude(
     };
     show(&recap, telling.form, console)?;
     let code = exit_code(&recap);
-    for hint in hints(&recap) {
+    for hint in hints(&recap, &done.asked) {
         console.talk(&format!("{} {hint}", console.talk_style().strong("hint:")));
     }
     if let Some(path) = &telling.metrics_file {
@@ -106,24 +109,24 @@ const LEFT: [RecapResult; 3] =
 /// The exit code of a batch: what a person must look at first comes first.
 fn exit_code(recap: &Recap) -> ExitCode {
     let count = |result| recap.count(result);
-    let locked = count(RecapResult::Locked);
-    let failed = count(RecapResult::Failed) + locked;
+    let failed = count(RecapResult::Failed);
     if count(RecapResult::InDoubt) > 0 {
         ExitCode::InDoubt
     } else if count(RecapResult::Interrupted) > 0 {
         ExitCode::Interrupted
-    } else if locked > 0 && locked == recap.targets.len() {
-        ExitCode::Locked
     } else if failed > 0 {
         if failed == recap.targets.len() { ExitCode::Failed } else { ExitCode::Partly }
     } else if LEFT.into_iter().any(|result| count(result) > 0) {
         ExitCode::Parked
+    } else if count(RecapResult::Locked) > 0 {
+        // Nothing is wrong, and whoever works on them says what becomes of them.
+        ExitCode::Locked
     } else {
         ExitCode::Success
     }
 }
 
-fn hints(recap: &Recap) -> Vec<String> {
+fn hints(recap: &Recap, asked: &BatchRequest) -> Vec<String> {
     let any = |results: &[RecapResult]| results.iter().any(|result| recap.count(*result) > 0);
     let mut hints = Vec::new();
     if any(&[RecapResult::Locked]) {
@@ -132,6 +135,7 @@ fn hints(recap: &Recap) -> Vec<String> {
                 .to_owned(),
         );
     }
+    hints.extend(new_order(recap, asked));
     let Some(batch) = &recap.batch else { return hints };
     if any(&[RecapResult::InDoubt]) {
         hints.push(
@@ -147,6 +151,35 @@ fn hints(recap: &Recap) -> Vec<String> {
     hints.push(format!("the same command, or `certplan resume --batch {batch}`, {does}"));
     hints
 }
+
+/// How to order for targets for which nothing else leads any further.
+fn new_order(recap: &Recap, asked: &BatchRequest) -> Option<String> {
+    let lost: Vec<&RecapRow> =
+        recap.targets.iter().filter(|row| row.order_anew.is_some()).collect();
+    let targets: Vec<&str> = lost.iter().map(|row| row.target.as_str()).collect();
+    let (word, it) = match targets.as_slice() {
+        [] => return None,
+        [one] => (format!("{one} fails"), "that"),
+        many => (format!("{} targets fail", many.len()), "each"),
+    };
+    let command = match targets.len() {
+        1..=MOST_NAMED => in_the_inventory(asked, &targets),
+        _ => None,
+    };
+    let command = command.or_else(|| lost.first()?.order_anew.clone())?;
+    let rest = if targets.len() > MOST_NAMED || (targets.len() > 1 && asked.inventory.is_empty()) {
+        " for the first of them, and `--output json` has the command for each"
+    } else {
+        ""
+    };
+    Some(format!(
+        "{word} the same way each time; once a person has looked, a new order is the way out, and \
+         {it} costs money: `{command}`{rest}"
+    ))
+}
+
+/// More targets do not fit into one command that somebody reads.
+const MOST_NAMED: usize = 10;
 
 /// The folder of a file that is named by `path`.
 pub(super) fn parent_of(path: &Path) -> &Path {

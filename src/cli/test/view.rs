@@ -6,6 +6,7 @@ use super::text::{kill_line, mismatches, requests};
 use super::{Played, Report};
 use crate::rehearsal::CaseResult;
 use crate::report::{Style, timeline};
+use crate::types::machine_word;
 
 /// Everything that was played.
 #[derive(Debug, Serialize)]
@@ -34,7 +35,7 @@ struct CaseView {
     /// Why it could not be played to its end.
     problem: Option<String>,
     /// How the run stood each time that it stood still.
-    phases: Vec<&'static str>,
+    phases: Vec<String>,
     mismatches: Vec<MismatchView>,
     /// How often the program was killed.
     kills: usize,
@@ -85,7 +86,7 @@ fn case_view(result: &CaseResult) -> CaseView {
         passed,
         milliseconds: milliseconds(result.took),
         problem: result.problem.as_ref().map(ToString::to_string),
-        phases: result.stands.iter().map(|stand| stand.phase.name()).collect(),
+        phases: result.stands.iter().map(|stand| machine_word(stand.phase.name())).collect(),
         mismatches: mismatches(result)
             .map(|(what, mismatch)| MismatchView {
                 what,

@@ -41,7 +41,11 @@ impl Batch {
 
     async fn begin(&self, count: u64) -> Vec<BatchRun> {
         let targets = (1..=count).map(|number| self.target(number)).collect();
-        self.scene.driver.start_batch(BatchId::from_random(1), "test", targets).await.unwrap()
+        self.scene
+            .driver
+            .start_batch(BatchId::from_random(1), "test", asked(), targets)
+            .await
+            .unwrap()
     }
 
     /// Drives runs 1 to `count`; what became of each, in a word.
@@ -52,7 +56,7 @@ impl Batch {
 
     async fn go_on(&self, runs: Vec<BatchRun>) -> Vec<String> {
         let stop = self.scene.stop.subscribe();
-        let digest = |run: &RunId, state: &RunState| match state.stopped_by {
+        let digest = |run: &RunId, state: &RunState, _| match state.stopped_by {
             Some(why) => format!("{run} {} {why:?}", state.phase.name()),
             None => format!("{run} {}", state.phase.name()),
         };
@@ -69,6 +73,10 @@ impl Batch {
         });
         words.collect()
     }
+}
+
+fn asked() -> crate::store::BatchRequest {
+    crate::store::BatchRequest::default()
 }
 
 fn failure() -> Answer {
@@ -253,7 +261,7 @@ async fn a_batch_that_is_asked_to_stop_can_be_gone_on_with() {
         |number| BatchTarget { member: Member::Existing(RunId::from_random(number)), lock: None };
     let targets = (1..=3).map(existing).collect();
     let again = BatchId::from_random(2);
-    let runs = batch.scene.driver.start_batch(again, "later", targets).await.unwrap();
+    let runs = batch.scene.driver.start_batch(again, "later", asked(), targets).await.unwrap();
     let words = batch.go_on(runs).await;
     assert_eq!(words, ["succeeded"; 3]);
     // What was done before is not done again.

@@ -1,11 +1,13 @@
 //! A recap as JUnit XML, which build servers show as a list of tests.
 //!
 //! A failed or doubtful target is a failure; one that is parked, held back or was not started is
-//! skipped.
+//! skipped, and so is one that another process works on: that process reports it.
 
 use std::fmt::Write as _;
 
 use super::{Recap, RecapResult, RecapRow};
+use crate::report::wording::parked_note;
+use crate::types::machine_word;
 
 /// The recap as one JUnit test suite.
 pub fn recap_junit(recap: &Recap) -> String {
@@ -31,12 +33,17 @@ fn case(xml: &mut String, row: &RecapRow) {
     let whole = std::time::Duration::from_millis(row.milliseconds).as_secs_f64();
     let (plan, target) = (escaped(&row.plan), escaped(&row.target));
     let _ = write!(xml, "  <testcase classname=\"{plan}\" name=\"{target}\" time=\"{whole:.3}\"");
-    let (word, reason) = (row.result.name(), escaped(&row.reason));
+    let (word, mut reason) = (row.result.name(), escaped(&row.reason));
+    if let Some(since) = row.parked_since {
+        let note = parked_note(since, row.completion_url.as_deref());
+        let _ = write!(reason, "; {}", escaped(&note));
+    }
     let run = row.run.as_ref().map(|run| format!("run {run}: ")).unwrap_or_default();
+    let kind = machine_word(word);
     let _ = if row.result.is_trouble() {
         writeln!(
             xml,
-            ">\n    <failure type=\"{word}\" message=\"{reason}\">{run}{reason}</failure>\n  </testcase>"
+            ">\n    <failure type=\"{kind}\" message=\"{reason}\">{run}{reason}</failure>\n  </testcase>"
         )
     } else if is_skipped(row.result) {
         writeln!(xml, ">\n    <skipped message=\"{word}: {reason}\"/>\n  </testcase>")
@@ -47,7 +54,10 @@ fn case(xml: &mut String, row: &RecapRow) {
 
 fn is_skipped(result: RecapResult) -> bool {
     use RecapResult as R;
-    matches!(result, R::Parked | R::Interrupted | R::HeldBack | R::NotStarted | R::Superseded)
+    matches!(
+        result,
+        R::Parked | R::Interrupted | R::Locked | R::HeldBack | R::NotStarted | R::Superseded
+    )
 }
 
 /// Text for an attribute or an element. XML has no way at all to hold most control characters.
@@ -79,7 +89,20 @@ mod tests {
         assert!(
             xml.contains("message=\"step `order`: &lt;bad&gt; &quot;name&quot; | \u{fffd}[31m\"")
         );
-        assert!(xml.contains("<skipped message=\"parked: waits for the CA: vetting\"/>"), "{xml}");
+        let parked = "<skipped message=\"parked: waits for the CA: vetting; parked since 1970-01-01 \
+                      00:00:00 UTC; a person can act here: https://console.example/complete?a=1\"/>";
+        assert!(xml.contains(parked), "{xml}");
         assert_eq!(xml.matches("<testcase ").count(), xml.matches("</testcase>").count());
+    }
+
+    #[test]
+    fn what_another_process_works_on_is_skipped_and_what_is_in_doubt_has_a_type_for_programs() {
+        let mut recap = recap();
+        recap.targets[1].result = RecapResult::Locked;
+        recap.targets[0].result = RecapResult::InDoubt;
+        let xml = recap_junit(&recap);
+        assert!(xml.contains("failures=\"1\" skipped=\"3\""), "{xml}");
+        assert!(xml.contains("<skipped message=\"locked: step"), "{xml}");
+        assert!(xml.contains("<failure type=\"in_doubt\""), "{xml}");
     }
 }

@@ -28,8 +28,16 @@ fn line(row: &RecapRow) -> String {
         name(row.certificate_id.as_ref().map(|id| id.as_str())),
         until.unwrap_or_else(|| "–".to_owned()),
         name(row.run.as_ref().map(|run| run.as_str())),
-        plain(&row.reason),
+        reason(row),
     )
+}
+
+/// The reason, and where a person can act.
+fn reason(row: &RecapRow) -> String {
+    let Some(since) = row.parked_since else { return plain(&row.reason) };
+    let day = since.strftime("%Y-%m-%d");
+    let url = row.completion_url.as_deref().map(|url| format!(": {}", code(url)));
+    format!("{}; since {day}{}", plain(&row.reason), url.unwrap_or_default())
 }
 
 /// Text in a code span: nothing in it has a meaning but backticks and the table's bars.
@@ -65,5 +73,13 @@ mod tests {
         assert!(text.starts_with("**certplan: 1 issued, 1 parked, 1 failed, 1 not started**\n"));
         let line = text.lines().find(|line| line.contains("b.example.com")).unwrap();
         assert!(line.ends_with("| step `order`: &lt;bad> \"name\" \\| \u{fffd}\\[31m |"), "{line}");
+    }
+
+    #[test]
+    fn where_a_person_can_act_stands_beside_the_reason() {
+        let text = recap_markdown(&recap());
+        let line = text.lines().find(|line| line.contains("c.example.com")).unwrap();
+        let place = "vetting; since 1970-01-01: `https://console.example/complete?a=1` |";
+        assert!(line.ends_with(place), "{line}");
     }
 }

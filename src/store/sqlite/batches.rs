@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::ReadError;
 use super::writer::{WriteError, conflict, insert_run, keep};
 use crate::run::{Event, EventKind};
-use crate::store::{BatchMember, BatchSummary, NewBatch, StoreError, StoredPlan};
+use crate::store::{BatchMember, BatchRequest, BatchSummary, NewBatch, StoreError, StoredPlan};
 use crate::types::{BatchId, RunId, Timestamp};
 
 /// Everything of a new batch, inside a transaction of the caller.
@@ -22,6 +22,11 @@ pub(super) fn create(connection: &Connection, batch: &NewBatch) -> Result<(), Wr
         batch.at.to_string(),
         batch.program
     ])?;
+    let request = serde_json::to_string(&batch.request)
+        .map_err(|error| StoreError::corrupt("what a batch was asked to do", error))?;
+    connection
+        .prepare_cached("INSERT INTO batch_requests VALUES (?1, ?2)")?
+        .execute(params![batch.id.as_str(), request])?;
     let mut known = connection.prepare_cached("SELECT 1 FROM runs WHERE id = ?1")?;
     let mut join = connection.prepare_cached("INSERT INTO batch_runs VALUES (?1, ?2, ?3)")?;
     for (position, member) in (0_i64..).zip(&batch.members) {
@@ -49,13 +54,17 @@ fn has_plan(batch: &NewBatch, started: &Event) -> Result<(), StoreError> {
 
 /// A line for each batch, the newest first.
 pub(super) fn list(connection: &Connection) -> Result<Vec<BatchSummary>, ReadError> {
-    if !has_batches(connection)? {
+    if !has_table(connection, "batches")? {
         return Ok(Vec::new());
     }
-    let mut statement = connection.prepare(
-        "SELECT id, started_at, program, (SELECT count(*) FROM batch_runs WHERE batch = id) \
-         FROM batches ORDER BY started_at DESC, id",
-    )?;
+    let request = match has_table(connection, "batch_requests")? {
+        true => "(SELECT body FROM batch_requests WHERE batch = id)",
+        false => "NULL",
+    };
+    let mut statement = connection.prepare(&format!(
+        "SELECT id, started_at, program, (SELECT count(*) FROM batch_runs WHERE batch = id), \
+         {request} FROM batches ORDER BY started_at DESC, id"
+    ))?;
     let mut rows = statement.query([])?;
     let mut summaries = Vec::new();
     while let Some(row) = rows.next()? {
@@ -66,6 +75,11 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<BatchSummary>, ReadErr
                 .parse::<Timestamp>()
                 .map_err(|error| StoreError::corrupt("a time", error))?,
             program: row.get(2)?,
+            request: match row.get::<_, Option<String>>(4)? {
+                Some(body) => serde_json::from_str(&body)
+                    .map_err(|error| StoreError::corrupt("what a batch was asked to do", error))?,
+                None => BatchRequest::default(),
+            },
             runs: usize::try_from(row.get::<_, i64>(3)?).unwrap_or_default(),
         });
     }
@@ -75,7 +89,7 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<BatchSummary>, ReadErr
 /// The runs of a batch, in its order.
 pub(super) fn runs(connection: &Connection, batch: &BatchId) -> Result<Vec<RunId>, ReadError> {
     let missing = || StoreError::NoSuchBatch(batch.clone());
-    if !has_batches(connection)? {
+    if !has_table(connection, "batches")? {
         return Err(missing().into());
     }
     connection
@@ -92,7 +106,7 @@ pub(super) fn runs(connection: &Connection, batch: &BatchId) -> Result<Vec<RunId
     Ok(runs)
 }
 
-/// A file of format 1 that can only be read has no batches.
-fn has_batches(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'batches'")?.exists([])
+/// Whether the file has a table: one that can only be read may be of an older program.
+fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    connection.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?1")?.exists([name])
 }

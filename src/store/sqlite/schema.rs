@@ -115,6 +115,15 @@ const BATCH_TABLES: &str = "
     ) WITHOUT ROWID;
 ";
 
+/// What the command was asked that began a batch. A program that knows nothing of it leaves it out and
+/// loses nothing, so it is no format of its own.
+const BATCH_REQUESTS_TABLE: &str = "
+    CREATE TABLE IF NOT EXISTS batch_requests (
+        batch TEXT NOT NULL PRIMARY KEY REFERENCES batches (id),
+        body  TEXT NOT NULL
+    ) WITHOUT ROWID;
+";
+
 /// Format 4 numbers the orders as they are recorded, whatever the clock says; a number that came to
 /// nothing is not given again. What older programs have ordered is found in the events alone.
 const ORDERS_TABLE: &str = "
@@ -277,6 +286,7 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.execute_batch(MOVE_EVENTS)?;
         transaction.execute_batch(RUN_INDEXES)?;
     }
+    transaction.execute_batch(BATCH_REQUESTS_TABLE)?;
     transaction.execute_batch(NAMES_INDEX)?;
     transaction.execute_batch(&first_names_index())?;
     if format < FORMAT {

@@ -193,7 +193,7 @@ fn what_is_open_goes_on_and_is_never_ordered_anew() {
         let kinds = [started(), sent(), bound()].into_iter().chain(end).collect();
         // Not even with other inputs, and long after everything would be due.
         let other = "; it began with other inputs (`sku`) and goes on with those: put them \
-                     back, or order anew with `certplan run --again`";
+                     back, or order anew with `--again=TARGET`";
         let past = run("other", kinds);
         assert_eq!(decided(&[&past], "B", true, 1000), format!("{text}{other}"));
         assert_eq!(decided(&[&past], "A", true, 1000), text);
@@ -240,8 +240,16 @@ fn a_run_that_has_ordered_nothing_goes_on_only_when_it_is_what_is_asked_for() {
     let first = "start: no certificate was ordered yet";
     assert_eq!(decided(&[&same], "B", false, 0), first);
     assert_eq!(decided(&[&run("other", vec![parked()])], "A", false, 0), first);
-    let failed = run("d", vec![EventKind::RunFinished { result: RunResult::Failed }]);
-    assert_eq!(decided(&[&failed], "A", false, 0), first);
+    let failure = || EventKind::RunFinished { result: RunResult::Failed };
+    let failed = run("d", vec![failure()]);
+    assert_eq!(decided(&[&failed], "A", false, 0), "resume: run RUN is failed");
+    assert_eq!(decided(&[&failed], "B", false, 0), first);
+    // An order that was refused may have been refused for what the run had found out.
+    let error = crate::run::StepError::new(crate::run::ErrorKind::Refused, "no");
+    let withdrawn = EventKind::IntentWithdrawn { step: order() };
+    let refused = EventKind::StepFailed { step: order(), error };
+    let refused = run("d", vec![started(), sent(), withdrawn, refused, failure()]);
+    assert_eq!(decided(&[&refused], "A", false, 0), first);
     let kept = "keep: valid until 1970-04-01, due on 1970-03-02";
     assert_eq!(decided(&[&failed, &run("d", issued())], "A", false, 0), kept);
 }
@@ -282,4 +290,34 @@ fn another_certificate_is_asked_for_and_waits_for_a_word() {
     );
     assert_eq!(decided(&[&run], "B", true, 1), "start: product: `A` is now `B`");
     assert_eq!(decided(&[&run], "a", true, 1), "keep: valid until 1970-04-01, due on 1970-03-02");
+}
+
+#[test]
+fn who_wants_a_new_order_gets_one_where_nothing_is_open_and_something_was_ordered() {
+    let anew = |past: &[&RunState]| {
+        let plan = plan();
+        let ids: Vec<RunId> = (1..).map(RunId::from_random).take(past.len()).collect();
+        let past = past.iter().zip(&ids).map(|(state, id)| PastRun {
+            id,
+            state,
+            plan: &plan,
+            files_are_gone: false,
+            in_place: None,
+        });
+        order_anew(&past.collect::<Vec<_>>())
+    };
+    let former = RunId::from_random(1);
+    let start = Some(Decision::Start { reason: StartReason::Again { former } });
+    let failed = EventKind::RunFinished { result: RunResult::Failed };
+    let output = crate::run::Values::default();
+    let ordered = EventKind::StepSucceeded { step: order(), output };
+    let lost = vec![started(), sent(), bound(), ordered, failed];
+    assert_eq!(anew(&[&run("other", lost)]), start);
+    assert_eq!(anew(&[&run("d", issued())]), start);
+    assert_eq!(anew(&[&run("d", vec![started()])]), None);
+    assert_eq!(anew(&[]), None);
+    let open = anew(&[&run("d", issued()), &run("d", vec![started(), sent()])]);
+    let Some(Decision::Ask { run, problem }) = open else { panic!("{open:?}") };
+    assert_eq!(run, RunId::from_random(2));
+    assert!(problem.contains("what became of the order of run"), "{problem}");
 }

@@ -29,6 +29,9 @@ impl fmt::Display for StartReason {
                     None => Ok(()),
                 }
             }
+            Self::Again { former } => {
+                write!(formatter, "ordered anew, as was asked; run {former} has ordered before")
+            }
             Self::Drift { changes, .. } => formatter.write_str(&list(changes)),
         }
     }
@@ -48,7 +51,7 @@ impl fmt::Display for Decision {
                 write!(
                     formatter,
                     "; it began with other inputs ({}) and goes on with those: put them back, or \
-                     order anew with `certplan run --again`",
+                     order anew with `--again=TARGET`",
                     names.join(", ")
                 )
             }

@@ -1,0 +1,166 @@
+//! What batches leave open, and how it is gone on with: parked orders and where a person can act,
+//! orders that came to nothing, runs that failed before their order, batches that are found again.
+
+use certplan::sandbox::{Fault, FaultAction};
+use serde_json::Value;
+
+use crate::harness::{Finished, Project, World, impatient_plan};
+
+const INVENTORY: &str = "\
+certplan_inventory: 1
+plan: plan.yaml
+targets:
+  a: { inputs: { common_name: a.example.com } }
+  b: { inputs: { common_name: b.example.net } }
+";
+
+fn project_of(plan: &str) -> Project {
+    let project = Project::new();
+    project.write("plan.yaml", plan);
+    project.write("inventory.yaml", INVENTORY);
+    project
+}
+
+/// An OV order that a person completes in the Console.
+fn console_plan() -> String {
+    impatient_plan("ov-staged.yaml")
+        .replace("org_id: \"{{ steps.organization.id }}\"", "fallback: console")
+}
+
+fn run(project: &Project, world: &World, further: &[&str]) -> Finished {
+    let arguments = ["run", "--inventory", "inventory.yaml"];
+    project.run_for(&world.base_url(), &[&arguments, further].concat())
+}
+
+fn rows(finished: &Finished) -> Vec<Value> {
+    finished.json()["targets"].as_array().unwrap().clone()
+}
+
+fn results(finished: &Finished) -> Vec<String> {
+    rows(finished).iter().map(|row| row["result"].as_str().unwrap().to_owned()).collect()
+}
+
+fn refuse_orders(world: &World, first: u32, times: u32) {
+    let refusal = FaultAction::refusal(400, "insufficient balance");
+    world.add_fault(Fault { times, ..Fault::at("POST", "/tls/certificate", first, refusal) });
+}
+
+#[test]
+fn where_a_person_can_act_and_since_when_is_told_wherever_a_parked_order_is() {
+    let (world, project) = (World::live(), project_of(&console_plan()));
+    let first = run(&project, &world, &["--limit", "a", "-o", "json"]).expect_code(4);
+    let row = rows(&first).remove(0);
+    let certificate = row["certificate_id"].as_str().unwrap().to_owned();
+    let url = format!("{}/my/certs/{certificate}/complete", world.base_url());
+    assert_eq!(row["completion_url"], url.as_str());
+    let since = row["parked_since"].as_str().unwrap().to_owned();
+
+    // To look again and find nothing new begins no new wait.
+    let second = run(&project, &world, &["--limit", "a"]).expect_code(4);
+    let _ = second.expect_data(&format!("a person can act here: {url}"));
+    let json = |arguments: &[&str]| project.run(arguments).expect_code(0).json()[0].clone();
+    for view in [json(&["status", "-o", "json"]), json(&["list", "-o", "json"])] {
+        assert_eq!(view["parked_since"], since.as_str(), "{view}");
+        assert_eq!(view["completion_url"], url.as_str(), "{view}");
+        assert_eq!(view["waits_for"], "person", "{view}");
+    }
+    let _ = project.run(&["status"]).expect_data(&format!("a person can act here: {url}"));
+    let list = project.run(&["list"]).expect_code(0);
+    let _ = list.expect_data(&format!("a person acts first: {url}; then certplan resume"));
+}
+
+#[test]
+fn an_order_that_came_to_nothing_is_ordered_anew_by_the_command_that_the_recap_names() {
+    let (world, project) = (World::live(), project_of(&console_plan()));
+    let first = run(&project, &world, &["-o", "json"]).expect_code(4);
+    let lost = rows(&first)[0]["certificate_id"].as_str().unwrap().to_owned();
+    world.reject(&lost);
+    let command = "certplan run --inventory inventory.yaml --again=a";
+    for _ in 0..2 {
+        let again = run(&project, &world, &["-o", "json"]).expect_code(3);
+        assert_eq!(results(&again), ["failed", "parked"]);
+        assert_eq!(rows(&again)[0]["order_anew"], command);
+        assert_eq!(rows(&again)[1].get("order_anew"), None);
+        let _ = again.expect_talk("a fails the same way each time").expect_talk(command);
+    }
+    let unsure = run(&project, &world, &["--again=a"]).expect_code(2);
+    let _ = unsure.expect_talk("This orders 1 certificate anew").expect_talk("ordered before: a");
+    assert_eq!(world.orders().len(), 2);
+    let anew = run(&project, &world, &["--again=a", "--yes", "-o", "json"]).expect_code(4);
+    assert_eq!((results(&anew), world.orders().len()), (vec!["parked".to_owned(); 2], 3));
+    let anew = anew.expect_talk("1 to order anew");
+    assert_ne!(rows(&anew)[0]["certificate_id"], lost.as_str());
+    // From here on the new order is the one that counts.
+    let after = run(&project, &world, &["-o", "json"]).expect_code(4);
+    assert_eq!((results(&after), world.orders().len()), (vec!["parked".to_owned(); 2], 3));
+
+    for (arguments, reason) in [
+        (&["--again"][..], "`--again=NAME` says for which targets"),
+        (&["--again=c"], "`--again`: "),
+        (&["--again=a", "--limit", "b"], "`--again` names `a`, and `--limit` does not"),
+    ] {
+        let _ = run(&project, &world, arguments).expect_code(2).expect_talk(reason);
+    }
+    let alone = project.run_for(&world.base_url(), &["run", "plan.yaml", "--again=a"]);
+    let _ = alone.expect_code(2).expect_talk("picks targets of an inventory");
+    assert_eq!(world.orders().len(), 3);
+}
+
+#[test]
+fn a_run_that_failed_before_its_order_goes_on_and_one_whose_order_was_refused_begins_anew() {
+    let (world, project) = (World::live(), project_of(&impatient_plan("dv.yaml")));
+    let refusal = FaultAction::refusal(403, "not yet");
+    world.add_fault(Fault { times: 2, ..Fault::at("GET", "/tls/products", 1, refusal) });
+    let only = ["--limit", "a", "-o", "json"];
+    for _ in 0..2 {
+        let failed = run(&project, &world, &only).expect_code(1);
+        assert_eq!(results(&failed), ["failed"]);
+        assert_eq!(project.runs().len(), 1, "one run, however often");
+    }
+    refuse_orders(&world, 1, 1);
+    let _ = run(&project, &world, &only).expect_code(1);
+    assert_eq!(project.runs().len(), 1);
+    // What it had found out about product and organization may be what was wrong.
+    let _ = run(&project, &world, &only).expect_code(0);
+    assert_eq!((project.runs().len(), world.orders().len()), (2, 1));
+
+    // What began elsewhere and ordered nothing is in nobody's way.
+    let elsewhere = World::live();
+    let refusal = FaultAction::refusal(403, "not this account");
+    elsewhere.add_fault(Fault { times: 9, ..Fault::at("GET", "/tls/products", 1, refusal) });
+    let _ = run(&project, &elsewhere, &["-o", "json"]).expect_code(3);
+    let _ = run(&project, &world, &[]).expect_code(0);
+    assert_eq!(world.orders().len(), 2);
+}
+
+#[test]
+fn a_batch_is_found_again_and_gone_on_with_as_it_was_begun() {
+    let (world, project) = (World::live(), project_of(&impatient_plan("dv.yaml")));
+    refuse_orders(&world, 1, 2);
+    let first = run(&project, &world, &["--serial", "1,100%", "-o", "json"]).expect_code(3);
+    assert_eq!(results(&first), ["failed", "not_started"]);
+    let batch = first.json()["batch"].as_str().unwrap().to_owned();
+    let resume = |further: &[&str]| {
+        let arguments = [&["resume", "--batch", &batch, "-o", "json"], further].concat();
+        project.run_for(&world.base_url(), &arguments)
+    };
+    let second = resume(&[]).expect_code(3);
+    assert_eq!(results(&second), ["failed", "not_started"]);
+    let _ = second.expect_talk("as the batch was begun: --serial 1,100%");
+    assert_eq!(world.orders().len(), 0);
+
+    let batches = project.run(&["status", "--batches", "-o", "json"]).expect_code(0).json();
+    let batches = batches.as_array().unwrap();
+    assert_eq!(batches.len(), 2);
+    assert_eq!(batches[1]["id"], batch.as_str());
+    for batch in batches {
+        assert_eq!(batch["inventory"][0], "inventory.yaml", "{batch}");
+        assert_eq!(batch["serial"], serde_json::json!(["1", "100%"]), "{batch}");
+        assert_eq!((&batch["runs"], &batch["states"]["failed"]), (&2.into(), &1.into()));
+    }
+    let table = project.run(&["status", "--batches"]).expect_code(0);
+    let _ = table.expect_data(&batch).expect_data("inventory.yaml --serial 1,100%");
+
+    let done = resume(&["--max-failures", "1"]).expect_code(0);
+    assert_eq!((results(&done), world.orders().len()), (vec!["issued".to_owned(); 2], 2));
+}
