@@ -5,6 +5,7 @@
 //! knows nothing of the plan: what a path reads is told by its caller, [`Reads`]. Where anything is in
 //! doubt the result is unknown, and nothing is reported.
 
+pub(super) mod conditions;
 mod filter;
 mod operator;
 
@@ -59,7 +60,7 @@ pub(super) struct End {
 /// What is certain of an expression; nothing when it is none.
 pub(super) fn infer_expression(code: &str, reads: &Reads<'_>) -> Option<Inferred> {
     let expression = parse_expr(code).ok()?;
-    let mut inference = Inference { code, reads, scope: Vec::new(), depth: 0, faults: Vec::new() };
+    let mut inference = Inference::of(code, reads);
     let shape = inference.expression(&expression);
     let faults = std::mem::take(&mut inference.faults);
     let mut ends = Vec::new();
@@ -74,8 +75,7 @@ pub(super) fn infer_expression(code: &str, reads: &Reads<'_>) -> Option<Inferred
 /// What can never be evaluated in a text with templates in it.
 pub(super) fn infer_text(text: &str, reads: &Reads<'_>) -> Vec<Fault> {
     let Ok(statement) = parse(text, "text", Default::default()) else { return Vec::new() };
-    let mut inference =
-        Inference { code: text, reads, scope: Vec::new(), depth: 0, faults: Vec::new() };
+    let mut inference = Inference::of(text, reads);
     inference.statement(&statement);
     inference.faults
 }
@@ -90,8 +90,13 @@ struct Inference<'c> {
 }
 
 /// Where an expression stands; without parentheses around it.
-fn range(expression: &Expr<'_>) -> Range<usize> {
-    // The span of what follows a value begins in its middle.
+fn range(expression: &Expr<'_>, code: &str) -> Range<usize> {
+    start(expression, code)..expression.span().end_offset as usize
+}
+
+/// Where an expression begins. The spans of the parser begin there only for some: with what follows a
+/// value they begin in the middle, and with a comparison before it.
+fn start(expression: &Expr<'_>, code: &str) -> usize {
     let mut first = expression;
     loop {
         first = match first {
@@ -107,17 +112,27 @@ fn range(expression: &Expr<'_>) -> Range<usize> {
                 Some(inside) => inside,
                 None => break,
             },
+            // `x is not defined`, `x not in y`
+            Expr::UnaryOp(it) if matches!(it.expr, Expr::Test(_) | Expr::BinOp(_)) => {
+                let own = it.span().start_offset as usize;
+                let is_before = code.get(own..).is_some_and(|code| code.starts_with(['n', '-']));
+                let inner = start(&it.expr, code);
+                return if is_before { own.min(inner) } else { inner };
+            }
             _ => break,
         };
     }
-    let start = first.span().start_offset.min(expression.span().start_offset) as usize;
-    start..expression.span().end_offset as usize
+    first.span().start_offset as usize
 }
 
 impl<'c> Inference<'c> {
+    fn of(code: &'c str, reads: &'c Reads<'c>) -> Self {
+        Self { code, reads, scope: Vec::new(), depth: 0, faults: Vec::new() }
+    }
+
     /// Where an expression stands, and the parentheses that belong to it.
     fn place(&self, expression: &Expr<'_>) -> Range<usize> {
-        self.balanced(range(expression))
+        self.balanced(range(expression, self.code))
     }
 
     /// A part of the code with the parentheses that it closes.

@@ -229,6 +229,8 @@ mod tests {
             "steps.order.pending_reason | default('none')",
             "'yes' if steps.order.pending_reason is defined else 'no'",
             "steps.order.certificate_id is defined",
+            "steps.order is defined",
+            "steps.order.records[0] | default('none')",
             "[steps.order.certificate_id]",
             "inputs.legacy or steps.order.action_required",
             "not steps.order.action_required",
@@ -246,6 +248,7 @@ mod tests {
             ("'rsa' if inputs.legacy else 'ec'", json!("ec")),
             ("steps.order.x if inputs.legacy else inputs.name", json!("www.example.com")),
             ("steps.skipped.id | default('none')", json!("none")),
+            ("steps.skipped is defined", json!(false)),
         ] {
             assert_eq!(expression(text), Partly::Known(value), "{text}");
         }

@@ -12,6 +12,12 @@ use crate::types::printable;
 /// unknown is checked when it is known.
 fn check_partly(value_type: &ValueType, value: &Partly) -> Result<Partly, Vec<Mismatch>> {
     match (value_type, value) {
+        // What is wrong with a single word is told by a rule, at the word.
+        (ValueType::Command, Partly::Known(Json::Array(words))) if !words.is_empty() => {
+            ValueType::List(Box::new(ValueType::String))
+                .check(&words.as_slice().into())
+                .map(Partly::Known)
+        }
         (_, Partly::Known(value)) => value_type.check(value).map(Partly::Known),
         (_, Partly::Unknown(_)) => Ok(value.clone()),
         (ValueType::Any, _) => Ok(value.clone()),

@@ -3,6 +3,8 @@
 //! Pure and bounded: strict about what is undefined, limited in work and in the size of results. An
 //! error names the expression and the reason, never the values of variables.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,12 +15,15 @@ use serde_json::{Map, Value as Json, json};
 use super::filters::{NOW, NULL_IN_TEXT, environment};
 use super::limits::{BoundedText, LARGEST_CONTEXT, LARGEST_TEXT, fits, text_in, to_json};
 use super::model::Template;
+use super::scan::{Follows, Path, Scan, Segment, scan_expression, scan_text};
 use crate::types::{RunId, StepId, Timestamp, printable, shorten};
 
 /// What templates of one run can see.
 #[derive(Debug)]
 pub struct Context {
     root: Map<String, Json>,
+    /// The steps that have no output.
+    without_output: BTreeSet<String>,
     /// The same in the form that expressions are evaluated over, as soon as one asks for it.
     value: OnceLock<Value>,
     /// How many bytes of text may still be made of it: many small results are large, too.
@@ -63,7 +68,12 @@ impl Context {
 
     /// A context of nothing but these values, for an expression over an answer.
     pub fn of(values: Map<String, Json>) -> Self {
-        Self { root: values, value: OnceLock::new(), room: AtomicUsize::new(LARGEST_CONTEXT) }
+        Self {
+            root: values,
+            without_output: BTreeSet::new(),
+            value: OnceLock::new(),
+            room: AtomicUsize::new(LARGEST_CONTEXT),
+        }
     }
 
     /// The same with less room for results, in bytes of text.
@@ -101,18 +111,22 @@ impl Context {
         target: &str,
         steps: impl IntoIterator<Item = (StepId, Json)>,
     ) -> Self {
-        let steps: Map<String, Json> = steps
-            .into_iter()
-            .map(|(id, output)| (id.into(), if output.is_null() { json!({}) } else { output }))
-            .collect();
+        let mut without_output = BTreeSet::new();
+        let mut settled = Map::new();
+        for (id, output) in steps {
+            if output.is_null() {
+                without_output.insert(id.as_str().to_owned());
+            }
+            settled.insert(id.into(), if output.is_null() { json!({}) } else { output });
+        }
         let root = [
             ("inputs", Json::Object(inputs.clone())),
             ("target", json!(target)),
-            ("steps", Json::Object(steps)),
+            ("steps", Json::Object(settled)),
             ("batch", json!({ "id": null })),
         ];
         let root = root.map(|(name, value)| (name.to_owned(), value));
-        Self::of(root.into_iter().collect())
+        Self { without_output, ..Self::of(root.into_iter().collect()) }
     }
 
     /// Whether there is something at this path.
@@ -123,6 +137,53 @@ impl Context {
     fn at<'a>(&self, mut path: impl Iterator<Item = &'a str>) -> Option<&Json> {
         let first = self.root.get(path.next()?)?;
         path.try_fold(first, |value, name| value.as_object()?.get(name))
+    }
+
+    /// The code with everything in it that asks whether something is there as this context can
+    /// answer it.
+    ///
+    /// `steps.ID is defined` means whether the step has an output. And of a path that is asked for,
+    /// or has a `default`, a part in the middle may be missing, too: it ends where nothing is left.
+    fn answerable<'t>(&self, code: &'t str, scan: impl Fn(&str) -> Scan) -> Cow<'t, str> {
+        if !["|", "defined"].iter().any(|word| code.contains(word)) {
+            return Cow::Borrowed(code);
+        }
+        let asked = |path: &Path| matches!(path.follows, Follows::Default | Follows::DefinedTest);
+        let mut result = Cow::Borrowed(code);
+        for path in scan(code).paths.iter().rev().filter(|path| asked(path)) {
+            if let Some(instead) = self.shortest(path, code) {
+                result.to_mut().replace_range(path.range.clone(), &instead);
+            }
+        }
+        result
+    }
+
+    /// A path as far as it leads, and one step beyond, when it leads nowhere.
+    fn shortest(&self, path: &Path, code: &str) -> Option<String> {
+        let name = |index: usize| path.name(index).map(|word| word.text.as_str());
+        let step = name(1).filter(|_| name(0) == Some("steps"));
+        if let (Some(step), 2) = (step, path.segments.len()) {
+            let has_output = self.has(&["steps", step]) && !self.without_output.contains(step);
+            return (!has_output).then(|| format!("steps.{step}.output"));
+        }
+        let mut value = self.root.get(name(0)?)?;
+        for (count, segment) in path.segments.iter().enumerate().skip(1) {
+            let (next, end) = match segment {
+                Segment::Name(word) => (value.get(word.text.as_str()), word.range.end),
+                Segment::Index(range) => {
+                    let index = code.get(range.start + 1..range.end - 1)?.trim().parse::<usize>();
+                    (value.get(index.ok()?), range.end)
+                }
+            };
+            match next {
+                Some(next) => value = next,
+                // An unknown step is no missing part: what it returns is not known.
+                None if step.is_some() && count == 1 => return None,
+                None if count + 1 == path.segments.len() => return None,
+                None => return Some(code.get(path.range.start..end)?.to_owned()),
+            }
+        }
+        None
     }
 
     /// What an expression means that is a path and nothing else, such as `steps.order.status`: most
@@ -182,8 +243,9 @@ pub fn evaluate_condition(expression: &str, context: &Context) -> Result<bool, R
 }
 
 fn evaluate(expression: &str, context: &Context) -> Result<Value, RenderError> {
+    let code = context.answerable(expression, scan_expression);
     let value = environment()
-        .compile_expression(expression)
+        .compile_expression(&code)
         .and_then(|compiled| compiled.eval(context.value()))
         .map_err(|error| explain(&error, expression))?;
     // An expression that evaluates to undefined is no error for minijinja.
@@ -194,8 +256,9 @@ fn evaluate(expression: &str, context: &Context) -> Result<Value, RenderError> {
 }
 
 fn render_text(text: &str, context: &Context) -> Result<String, RenderError> {
+    let code = context.answerable(text, scan_text);
     let template = environment()
-        .template_from_named_str("plan", text)
+        .template_from_named_str("plan", &code)
         .map_err(|error| explain(&error, text))?;
     let mut sink = BoundedText::default();
     let result = template.render_captured_to(context.value(), &mut sink).map(drop);
@@ -342,6 +405,41 @@ mod tests {
         assert_eq!(expression("steps.skipped.id is defined"), Ok(json!(false)));
         let error = expression("steps.skipped.id").unwrap_err();
         assert_eq!(error.to_string(), "cannot evaluate `steps.skipped.id`: it is undefined");
+    }
+
+    #[test]
+    fn a_part_of_what_a_skipped_step_does_not_have_can_have_a_default() {
+        for (code, value) in [
+            ("steps.skipped.list[0] | default('x')", json!("x")),
+            ("steps.skipped.list[0].name | d('x') ~ inputs.days", json!("x199")),
+            ("steps.order.completion_url.a.b | default('x')", json!("x")),
+            ("inputs.names[7] | default('x')", json!("x")),
+            ("inputs.names[7].a.b is defined", json!(false)),
+            ("inputs.names[1] | default('x')", json!("b.example")),
+            ("steps.skipped.list[0].name is undefined", json!(true)),
+        ] {
+            assert_eq!(expression(code), Ok(value), "{code}");
+        }
+        let whole = "{{ steps.skipped.list[0].a | default('x') }}-{{ inputs.names[9].b | d('y') }}";
+        assert_eq!(text(whole), Ok(json!("x-y")));
+        assert!(expression("steps.skipped.list[0]").is_err());
+        assert!(expression("steps.nobody.list[0] | default('x')").is_err());
+    }
+
+    #[test]
+    fn a_step_as_a_whole_can_be_asked_whether_it_has_an_output() {
+        for (code, value) in [
+            ("steps.skipped is defined", false),
+            ("steps.skipped is not defined", true),
+            ("steps.order is defined", true),
+            ("steps.order is undefined or steps.order.certificate_id == '7K9'", true),
+            ("steps.skipped is defined and steps.skipped.x == 1", false),
+        ] {
+            assert_eq!(evaluate_condition(code, &context()), Ok(value), "{code}");
+        }
+        assert!(evaluate_condition("steps.unknown is defined", &context()).is_err());
+        let asked = "{% if steps.skipped is defined %}{{ steps.skipped.x }}{% endif %}.";
+        assert_eq!(text(asked), Ok(json!(".")));
     }
 
     #[test]

@@ -25,6 +25,10 @@ pub(super) enum Parsed {
 /// What the code of a template refers to; ranges count from the begin of the code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Code {
+    /// The code as it is written; of a text with templates in it, the whole.
+    pub(super) text: String,
+    /// Whether it is such a text.
+    pub(super) is_text: bool,
     pub(super) scan: Scan,
     /// Every variable that is not bound inside, as a dotted path.
     pub(super) variables: Vec<String>,
@@ -61,7 +65,9 @@ pub(super) fn parse(text: &str) -> Result<Parsed, SyntaxError> {
     match environment().template_from_named_str("plan", text) {
         Ok(template) => {
             let variables = template.undeclared_variables(true);
-            let code = Code { scan: scan_text(text), variables: sorted(variables), is_path: false };
+            let (scan, variables) = (scan_text(text), sorted(variables));
+            let code =
+                Code { text: text.to_owned(), is_text: true, scan, variables, is_path: false };
             Ok(Parsed::Text { code })
         }
         Err(error) => Err(syntax_error(&error, text)),
@@ -77,7 +83,7 @@ pub(super) fn parse_expression(text: &str) -> Result<Code, SyntaxError> {
             let whole = text.trim().len();
             let is_path = scan.paths.len() == 1 && scan.paths[0].range.len() == whole;
             let variables = sorted(expression.undeclared_variables(true));
-            Ok(Code { scan, variables, is_path })
+            Ok(Code { text: text.to_owned(), is_text: false, scan, variables, is_path })
         }
         Err(error) => Err(syntax_error(&error, text)),
     }

@@ -139,6 +139,8 @@ fn a_field_of_a_skipped_step_may_be_read_behind_a_guard() {
         "    with: { certificate_id: \"{{ steps.complete.certificate_id | default(target) }}\" }\n",
         "    with: { certificate_id: \"{{ steps.complete.certificate_id if \
          steps.complete.certificate_id is defined else target }}\" }\n",
+        "    with: { certificate_id: \"{{ steps.complete.certificate_id if \
+         steps.complete.status is defined else target }}\" }\n",
         "    when: steps.order.action_required\n    with: { certificate_id: \"{{ \
          steps.complete.certificate_id }}\" }\n",
         "    needs: [complete]\n    with: { certificate_id: x }\n",
@@ -149,8 +151,6 @@ fn a_field_of_a_skipped_step_may_be_read_behind_a_guard() {
         "    with: { certificate_id: \"{{ steps.complete.certificate_id }}\" }\n",
         "    when: not steps.order.action_required\n    with: { certificate_id: \"{{ \
          steps.complete.certificate_id }}\" }\n",
-        "    with: { certificate_id: \"{{ steps.complete.certificate_id if \
-         steps.complete.status is defined else target }}\" }\n",
         "    when: steps.complete.action_required\n    with: { certificate_id: x }\n",
     ] {
         let text = errors(&with_key_step(&format!("{order}{read}{unguarded}")));

@@ -8,13 +8,14 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{CAPTURES, Known, StepInfo};
-use crate::document::decode::{Decoder, with_article};
+use crate::document::decode::{Decoder, Located, with_article};
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::Node;
 use crate::document::source::Span;
 use crate::document::suggest::{list, nearest};
 use crate::plan::OnFailure;
-use crate::plan::scan::{Follows, Path, Scan, Segment, Word};
+use crate::plan::expression::conditions::{conjuncts, held_in_expression, held_in_text};
+use crate::plan::scan::{Follows, Path, Segment, Word};
 use crate::plan::shape::Shape;
 use crate::plan::template::Code;
 use crate::plan::value_type::ValueType;
@@ -33,6 +34,8 @@ pub(super) struct Checker<'c, 'd, 'f> {
     pub(super) used_inputs: &'c mut BTreeSet<String>,
     /// How many templates that read nothing were rendered.
     pub(super) constants: &'c mut usize,
+    /// Whether it is the step's own `when` that is checked.
+    pub(super) in_when: bool,
 }
 
 /// What a path of a template reads.
@@ -61,7 +64,7 @@ impl Checker<'_, '_, '_> {
         let mut reading = Vec::new();
         for path in &code.scan.paths {
             if path.name(0).is_some_and(|root| ROOTS.contains(&root.text.as_str())) {
-                let found = self.path(path, &code.scan, place);
+                let found = self.path(path, code, place);
                 if let Some(found) = found {
                     self.comparisons(path, &found, &code.scan, place);
                     reading.push(Reading {
@@ -81,14 +84,14 @@ impl Checker<'_, '_, '_> {
     }
 
     /// The type of a path whose root is visible; none when it is wrong or not known before the run.
-    fn path(&mut self, path: &Path, scan: &Scan, place: Place<'_>) -> Option<ValueType> {
+    fn path(&mut self, path: &Path, code: &Code, place: Place<'_>) -> Option<ValueType> {
         let span = self.span(place, &path.range);
         let root = path.name(0)?;
         let (value_type, used) = match root.text.as_str() {
             "target" => (ValueType::String, 1),
             root @ ("run" | "batch") => (self.run_field(root, path, span)?, 2),
             "inputs" => (self.input(path, span, place)?, 2),
-            _ => (self.step_field(path, scan, span, place)?, 3),
+            _ => (self.step_field(path, code, span, place)?, 3),
         };
         let (value_type, rest) = self.descend(value_type, path, used, span, place)?;
         match path.follows {
@@ -137,7 +140,7 @@ impl Checker<'_, '_, '_> {
     fn step_field(
         &mut self,
         path: &Path,
-        scan: &Scan,
+        code: &Code,
         span: Span,
         place: Place<'_>,
     ) -> Option<ValueType> {
@@ -171,6 +174,10 @@ impl Checker<'_, '_, '_> {
         }
         self.needs.insert(info.id.clone());
         let signature = info.signature?;
+        // Whether a step has run is asked of it as a whole.
+        if path.segments.len() == 2 && path.follows == Follows::DefinedTest {
+            return None;
+        }
         let Some(field) = path.name(2) else {
             let fields = signature.output.iter().map(|field| field.name.as_str());
             self.decoder.push(
@@ -199,7 +206,7 @@ impl Checker<'_, '_, '_> {
             self.unknown("capture", &context, name, span, &names);
             return None;
         }
-        self.guard(path, info, scan, span);
+        self.guard(path, info, code, span);
         Some(found.value_type.clone())
     }
 
@@ -207,9 +214,12 @@ impl Checker<'_, '_, '_> {
     ///
     /// - with `| default(…)` directly behind it, or
     /// - in a template that also asks `steps.ID.FIELD is defined`, or
-    /// - when the step may be skipped but not fail: in a step with the very same `when`, or
-    /// - in a step under `finally` whose `when` asks that, about any field of the step.
-    fn guard(&mut self, path: &Path, info: &StepInfo, scan: &Scan, span: Span) {
+    /// - where it is known that the step has an output: in the branch of an `if` that asks for
+    ///   `steps.ID` or a field of it, or in a step whose `when` asks that, or
+    /// - when the step may be skipped but not fail: where its own `when` is known to hold, by the
+    ///   branch of an `if` or by the `when` of the step that reads, or
+    /// - in a step under `finally` whose `when` asks about any field of the step.
+    fn guard(&mut self, path: &Path, info: &StepInfo, code: &Code, span: Span) {
         let continues = info.on_failure == OnFailure::Continue;
         let same_when =
             |condition: &str| self.own.when.as_ref().is_some_and(|own| own.value == condition);
@@ -224,10 +234,22 @@ impl Checker<'_, '_, '_> {
                 && other.name(2).is_some_and(|other| other.text == name.text)
         };
         let asked = |other: &Path| other.follows == Follows::DefinedTest && same(other);
-        if matches!(path.follows, Follows::Default) || scan.paths.iter().any(asked) {
+        if matches!(path.follows, Follows::Default | Follows::DefinedTest)
+            || code.scan.paths.iter().any(asked)
+        {
             return;
         }
         if reads_back && self.asks_in_when(&step.text) {
+            return;
+        }
+        let held = self.held(code, path.range.start);
+        let is_asked = |condition: &String| asks_for(condition, &step.text);
+        let cannot_fail = !continues && !reads_back;
+        let implied = |when: &Located<String>| {
+            let needed = conjuncts(&when.value);
+            !needed.is_empty() && needed.iter().all(|part| held.contains(part))
+        };
+        if held.iter().any(is_asked) || (cannot_fail && info.when.as_ref().is_some_and(implied)) {
             return;
         }
         let read = format!("steps.{}.{}", step.text, name.text);
@@ -267,6 +289,20 @@ impl Checker<'_, '_, '_> {
                 diagnostic.help(format!("or let this step run only then, too: `when: {plain}`"));
         }
         self.decoder.push(diagnostic.help(format!("or ask: `… if {read} is defined else …`")));
+    }
+
+    /// What is known to hold where the code is read at `start`.
+    fn held(&self, code: &Code, start: usize) -> Vec<String> {
+        let held = match code.is_text {
+            true => held_in_text(&code.text),
+            false => held_in_expression(&code.text),
+        };
+        let here = held.into_iter().filter(|held| held.start == start);
+        let mut conditions: Vec<String> = here.flat_map(|held| held.conditions).collect();
+        if let (Some(when), false) = (&self.own.when, self.in_when) {
+            conditions.extend(conjuncts(&when.value));
+        }
+        conditions
     }
 
     /// Follows a path from the segment number `from` on. False when the type ends in the unknown.
@@ -371,4 +407,10 @@ impl Checker<'_, '_, '_> {
             _ => diagnostic.help(format!("{kind}s: {all}")),
         });
     }
+}
+
+/// Whether a condition is that a step has an output: `steps.ID is defined`, or a field of it.
+fn asks_for(condition: &str, step: &str) -> bool {
+    let asked = condition.strip_suffix(" is defined").and_then(|path| path.strip_prefix("steps."));
+    asked.and_then(|path| path.split(['.', '[']).next()) == Some(step)
 }

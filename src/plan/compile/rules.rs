@@ -3,6 +3,8 @@
 //!
 //! [`Rule`]: crate::plan::signature::Rule
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use super::StepInfo;
@@ -16,11 +18,23 @@ use crate::plan::partial_check::check_fields;
 use crate::plan::raw::RawStep;
 use crate::plan::signature::{Breach, Given, Signature};
 
-/// Reports what the rules of its action say against a step. Its parameters have their types.
-pub(super) fn check(raw: &RawStep<'_>, info: &StepInfo, step: &Step, decoder: &mut Decoder<'_>) {
-    let Some((signature, parameters)) = info.signature.and_then(|it| written(step, it)) else {
-        return;
-    };
+/// Reports what the rules of its action say against a step. What is said of the parameters that
+/// `misfit` was reported already; for the rules, they are not known.
+pub(super) fn check(
+    raw: &RawStep<'_>,
+    info: &StepInfo,
+    (step, misfit): (&Step, &BTreeSet<String>),
+    decoder: &mut Decoder<'_>,
+) {
+    let Some(signature) = info.signature else { return };
+    let entries = step.with.iter().map(|(name, template)| {
+        let value = match misfit.contains(name) {
+            true => Partly::Unknown(name.clone()),
+            false => constant(template),
+        };
+        (name.clone(), value)
+    });
+    let Ok(parameters) = check_fields(&signature.parameters, &entries.collect()) else { return };
     let given = Given { parameters: &parameters, timeout: step.timeout };
     for breach in signature.breaches(&given) {
         report(raw, breach, decoder);

@@ -8,7 +8,7 @@ use super::reference::Checker;
 use super::value::shown;
 use super::{Known, StepInfo, finally, headers, policy, rules};
 use crate::document::decode::Decoder;
-use crate::document::diagnostic::Diagnostic;
+use crate::document::diagnostic::{Diagnostic, Severity};
 use crate::document::node::{Key, Kind, Node};
 use crate::document::source::{SourceFile, Span};
 use crate::document::suggest::{list, nearest};
@@ -28,13 +28,19 @@ pub(super) fn compile_step(
     decoder: &mut Decoder<'_>,
 ) -> Step {
     let mut needs = explicit_needs(raw, known, decoder);
-    let mut checker =
-        Checker { known, own: info, decoder, needs: BTreeSet::new(), used_inputs, constants };
+    let mut checker = Checker {
+        known,
+        own: info,
+        decoder,
+        needs: BTreeSet::new(),
+        used_inputs,
+        constants,
+        in_when: true,
+    };
     let when = raw.when.and_then(|node| condition(node, &mut checker));
-    let before = checker.decoder.diagnostics.iter().count();
-    let with = parameters(raw, info, &mut checker);
+    checker.in_when = false;
+    let (with, misfit) = parameters(raw, info, &mut checker);
     needs.append(&mut checker.needs);
-    let fits = decoder.diagnostics.iter().count() == before;
     let step = Step {
         id: raw.id.value.clone(),
         uses: raw.uses.as_ref().map(|uses| uses.value.clone()).unwrap_or_default(),
@@ -48,9 +54,9 @@ pub(super) fn compile_step(
         share: policy::share(raw, info, decoder),
         finally: raw.finally,
     };
-    // Beside a mistake that was just reported, its consequences would only distract.
-    if fits {
-        rules::check(raw, info, &step, decoder);
+    // Beside a parameter that is not the one that is meant, its absence would only distract.
+    if let Some(misfit) = misfit {
+        rules::check(raw, info, (&step, &misfit), decoder);
     }
     step
 }
@@ -150,12 +156,19 @@ fn condition(node: &Node, checker: &mut Checker<'_, '_, '_>) -> Option<String> {
     Some(expression)
 }
 
+/// The parameters of a step, and those whose value was refused; none when something is wrong with what
+/// is there and what is not.
 fn parameters(
     raw: &RawStep<'_>,
     info: &StepInfo,
     checker: &mut Checker<'_, '_, '_>,
-) -> IndexMap<String, Template> {
+) -> (IndexMap<String, Template>, Option<BTreeSet<String>>) {
     let mut with = IndexMap::new();
+    let mut misfit = BTreeSet::new();
+    let reported =
+        |checker: &Checker<'_, '_, '_>| checker.decoder.diagnostics.count(Severity::Error);
+    let before = reported(checker);
+    let mut of_values = 0;
     let entries = raw.with.map_or(&[][..], |(_, entries)| entries);
     for (key, node) in entries {
         let parameter = info.signature.and_then(|signature| signature.parameter(&key.name));
@@ -190,15 +203,22 @@ fn parameters(
             };
             checker.decoder.push(diagnostic.help(format!("parameters: {}", list(names()))));
         }
+        let before = reported(checker);
         headers::check(info, key, node, checker.decoder);
+        let of_headers = reported(checker);
         // Templates in it are checked in any case.
         with.insert(key.name.clone(), checker.field(node, parameter, &key.name));
+        if reported(checker) > of_headers {
+            misfit.insert(key.name.clone());
+        }
+        of_values += reported(checker) - before;
     }
     if let (Some(signature), false) = (info.signature, raw.with_is_unreadable) {
         missing_parameters(raw, signature, checker.decoder);
         one_of(raw, signature, checker.decoder);
     }
-    with
+    let is_complete = reported(checker) == before + of_values;
+    (with, is_complete.then_some(misfit))
 }
 
 /// A parameter under the name of another tool, together with its value, where that is written in

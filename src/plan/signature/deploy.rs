@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::rule::outside;
+use super::rule::{Rule, outside};
 use super::{Repeat, Signature, Undoing, defaulted, integer, list_of, optional, required, words};
 use crate::plan::policy::{OnTimeout, PollPolicy, RetryPolicy};
 use crate::plan::value_type::{Field, ValueType};
@@ -121,7 +121,12 @@ fn http_request() -> Signature {
             ),
             repeat("`ask` for POST and PATCH"),
         ],
-        rules: &[outside::url, outside::one_body, outside::method_has_a_body, outside::headers],
+        rules: &[
+            Rule::Once(outside::url),
+            Rule::Once(outside::one_body),
+            Rule::Once(outside::method_has_a_body),
+            Rule::Each(outside::headers),
+        ],
         output: vec![
             summary(),
             required("status", integer(100, 999), "the status of the answer"),
@@ -193,13 +198,13 @@ fn command_run() -> Signature {
             repeat("`ask`"),
         ],
         rules: &[
-            outside::program,
-            outside::changes_of_something,
-            outside::directory,
-            outside::certificate_directory,
-            outside::some_exit_is_a_success,
-            outside::variables,
-            outside::ends_before_the_attempt,
+            Rule::Each(outside::program),
+            Rule::Once(outside::changes_of_something),
+            Rule::Once(outside::directory),
+            Rule::Once(outside::certificate_directory),
+            Rule::Once(outside::some_exit_is_a_success),
+            Rule::Each(outside::variables),
+            Rule::Once(outside::ends_before_the_attempt),
         ],
         output: vec![
             summary(),
@@ -242,10 +247,10 @@ fn check_served() -> Signature {
             ),
         ],
         rules: &[
-            outside::host,
-            outside::server_name,
-            outside::fingerprint,
-            outside::certificate_file,
+            Rule::Once(outside::host),
+            Rule::Once(outside::server_name),
+            Rule::Once(outside::fingerprint),
+            Rule::Once(outside::certificate_file),
         ],
         output: vec![
             summary(),
@@ -286,7 +291,11 @@ fn rollback() -> Signature {
                 "the set to go back to; by default the one that was current before",
             ),
         ],
-        rules: &[outside::directory_of_a_download, outside::set, outside::set_to_go_back_to],
+        rules: &[
+            Rule::Once(outside::directory_of_a_download),
+            Rule::Once(outside::set),
+            Rule::Once(outside::set_to_go_back_to),
+        ],
         output: vec![
             summary(),
             required("set", ValueType::String, "the set that is current now"),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::rule::ordering;
+use super::rule::{Rule, ordering};
 use super::{
     Repeat, Signature, defaulted, list_of, optional, poll_policy, required, retry_requests, words,
 };
@@ -39,7 +39,7 @@ fn order_validation() -> Signature {
             ),
         ],
         one_of: &[],
-        rules: &[ordering::order_id],
+        rules: &[Rule::Once(ordering::order_id)],
         output: output(),
         moves: None,
         installs: None,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::rule::outside;
+use super::rule::{Rule, outside};
 use super::{
     Repeat, Signature, defaulted, list_of, optional, poll_policy, required, retry_requests, words,
 };
@@ -70,7 +70,7 @@ fn preflight() -> Signature {
             ),
             resolver(),
         ],
-        rules: &[outside::some_issuer, outside::resolver],
+        rules: &[Rule::Once(outside::some_issuer), Rule::Once(outside::resolver)],
         output: vec![
             summary(),
             required("zones", list_of(ValueType::String), "the zones that hold the names"),
@@ -128,7 +128,7 @@ fn wait_propagated() -> Signature {
                 "whether a name server that never answers is waited for",
             ),
         ],
-        rules: &[outside::resolver],
+        rules: &[Rule::Once(outside::resolver)],
         output: vec![
             summary(),
             required("zones", list_of(ValueType::String), "the zones that hold the records"),

@@ -137,7 +137,7 @@ impl Signature {
 
     /// Everything that its rules say against these parameters.
     pub fn breaches(&self, given: &Given<'_>) -> Vec<Breach> {
-        self.rules.iter().filter_map(|rule| rule(given)).collect()
+        self.rules.iter().flat_map(|rule| rule.breaches(given)).collect()
     }
 
     /// Whether a step with these parameters is sent in phases: what is only looked up is not.

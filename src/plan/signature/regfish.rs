@@ -4,7 +4,7 @@ mod renewal;
 
 use serde_json::json;
 
-use super::rule::{ordering, outside};
+use super::rule::{Rule, ordering, outside};
 use super::{
     Repeat, Signature, Undoing, defaulted, installation, integer, list_of, optional, poll_policy,
     required, retry_requests, words,
@@ -80,7 +80,11 @@ fn list_products() -> Signature {
                 "what the product must be; a product that is not is an error before any order",
             ),
         ],
-        rules: &[ordering::sku, ordering::sku_is_documented, ordering::product_has_level],
+        rules: &[
+            Rule::Once(ordering::sku),
+            Rule::Once(ordering::sku_is_documented),
+            Rule::Once(ordering::product_has_level),
+        ],
         output: vec![
             required("sku", ValueType::String, "the product in the catalog's own spelling"),
             optional("name", ValueType::String, "its name for people"),
@@ -123,9 +127,9 @@ fn resolve_organization() -> Signature {
             ),
         ],
         rules: &[
-            ordering::made_as_it_is_looked_for,
-            ordering::country_code,
-            ordering::organization_is_filled_in,
+            Rule::Once(ordering::made_as_it_is_looked_for),
+            Rule::Once(ordering::country_code),
+            Rule::Each(ordering::organization_is_filled_in),
         ],
         output: vec![
             required("id", ValueType::String, "the public id"),
@@ -208,20 +212,20 @@ fn create_order() -> Signature {
             ),
         ],
         rules: &[
-            ordering::mail_has_an_address,
-            ordering::addresses_have_a_mail,
-            ordering::sku,
-            ordering::sku_is_documented,
-            ordering::names_are_public,
-            ordering::names_can_be_proved,
-            ordering::names_are_not_too_many,
-            ordering::product_holds_wildcards,
-            ordering::csr,
-            ordering::org_id,
-            ordering::renewal_of,
-            ordering::schedule_has_days,
-            ordering::validity_is_sold,
-            ordering::validity_fits_schedule,
+            Rule::Once(ordering::mail_has_an_address),
+            Rule::Once(ordering::addresses_have_a_mail),
+            Rule::Once(ordering::sku),
+            Rule::Once(ordering::sku_is_documented),
+            Rule::Each(ordering::names_are_public),
+            Rule::Each(ordering::names_can_be_proved),
+            Rule::Once(ordering::names_are_not_too_many),
+            Rule::Once(ordering::product_holds_wildcards),
+            Rule::Once(ordering::csr),
+            Rule::Once(ordering::org_id),
+            Rule::Once(ordering::renewal_of),
+            Rule::Each(ordering::schedule_has_days),
+            Rule::Once(ordering::validity_is_sold),
+            Rule::Once(ordering::validity_fits_schedule),
         ],
         output: vec![
             certificate_id(),
@@ -276,7 +280,7 @@ fn complete_order() -> Signature {
             ),
         ],
         one_of: &["org_id", "fallback"],
-        rules: &[ordering::certificate_id, ordering::org_id],
+        rules: &[Rule::Once(ordering::certificate_id), Rule::Once(ordering::org_id)],
         output: vec![
             certificate_id(),
             required("status", ValueType::String, "the vendor's word for its state"),
@@ -302,7 +306,7 @@ fn complete_order() -> Signature {
 fn wait_dns_records() -> Signature {
     Signature {
         parameters: vec![certificate_id()],
-        rules: &[ordering::certificate_id],
+        rules: &[Rule::Once(ordering::certificate_id)],
         output: vec![
             certificate_id(),
             required("status", ValueType::String, "the vendor's word for its state"),
@@ -357,7 +361,10 @@ fn put_records() -> Signature {
                 "time to live, in seconds",
             ),
         ],
-        rules: &[outside::record_points_somewhere, outside::one_target_for_a_name],
+        rules: &[
+            Rule::Each(outside::record_points_somewhere),
+            Rule::Each(outside::one_target_for_a_name),
+        ],
         output: vec![required(
             "records",
             list_of(ValueType::Record(vec![
@@ -459,7 +466,7 @@ fn wait_issued() -> Signature {
                 "for a reissue: the serial number that the certificate must no longer have",
             ),
         ],
-        rules: &[ordering::certificate_id, ordering::public_key],
+        rules: &[Rule::Once(ordering::certificate_id), Rule::Once(ordering::public_key)],
         output: vec![
             certificate_id(),
             required("status", ValueType::String, "the vendor's word for its state"),
@@ -505,7 +512,11 @@ fn download() -> Signature {
         .into_iter()
         .chain(installation::parameters())
         .collect(),
-        rules: &[ordering::certificate_id, outside::key, outside::directory],
+        rules: &[
+            Rule::Once(ordering::certificate_id),
+            Rule::Once(outside::key),
+            Rule::Once(outside::directory),
+        ],
         output: [
             certificate_id(),
             required("directory", ValueType::Path, "the folder"),

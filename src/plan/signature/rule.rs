@@ -1,7 +1,7 @@
 //! [`Rule`]: what an action refuses though every parameter has its type.
 //!
-//! A rule looks at the parameters of one step as far as they are known and names the first thing in
-//! them that can never work: the compiler asks it about what is written, the preview about what the
+//! A rule looks at the parameters of one step as far as they are known and names what in them can
+//! never work: the compiler asks it about what is written, the preview about what the
 //! inputs make of it. Each action's rules stand in its signature, as a table; the conditions that they
 //! share are in here. What an answer, a file or the day decides is no matter for a rule.
 
@@ -17,8 +17,24 @@ use serde_json::Value;
 use crate::plan::partial::Partly;
 use crate::types::printable;
 
-/// One condition on the parameters of an action; gives the breach, if there is one.
-pub type Rule = fn(&Given<'_>) -> Option<Breach>;
+/// One condition on the parameters of an action.
+#[derive(Debug, Clone, Copy)]
+pub enum Rule {
+    /// On the parameters as a whole; gives the breach, if there is one.
+    Once(fn(&Given<'_>) -> Option<Breach>),
+    /// On each part of a list or a map; gives the breach of each part that breaks it.
+    Each(fn(&Given<'_>) -> Vec<Breach>),
+}
+
+impl Rule {
+    /// What is wrong with these parameters by this rule.
+    pub(super) fn breaches(self, given: &Given<'_>) -> Vec<Breach> {
+        match self {
+            Self::Once(rule) => rule(given).into_iter().collect(),
+            Self::Each(rule) => rule(given),
+        }
+    }
+}
 
 /// The parameters of a step, in their normal form, as far as they are known.
 pub struct Given<'p> {
@@ -288,7 +304,7 @@ mod tests {
                     "url": "https://me:word@example.com/", "json": {}, "text": "",
                     "headers": { "x y": "1" }, "secret_headers": { "": { "env": "A" } },
                 }),
-                vec!["url", "text", "json", "headers.x y"],
+                vec!["url", "text", "json", "headers.x y", "secret_headers."],
             ),
             (
                 "command.run",

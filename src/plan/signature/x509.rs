@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::rule::{ordering, outside};
+use super::rule::{Rule, ordering, outside};
 use super::{Repeat, Signature, defaulted, installation, list_of, optional, required, words};
 use crate::plan::policy::RetryPolicy;
 use crate::plan::value_type::ValueType;
@@ -39,7 +39,7 @@ fn create_csr() -> Signature {
             ),
         ],
         one_of: &[],
-        rules: &[ordering::common_name_fits, outside::reuse_key],
+        rules: &[Rule::Once(ordering::common_name_fits), Rule::Once(outside::reuse_key)],
         output: vec![
             required("csr", ValueType::String, "the request, PEM"),
             required("key_file", ValueType::Path, "where the private key is kept"),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{certificate_id, regfish};
-use crate::plan::signature::rule::ordering;
+use crate::plan::signature::rule::{Rule, ordering};
 use crate::plan::signature::{Repeat, Signature, defaulted, list_of, optional, required, words};
 use crate::plan::value_type::{Field, ValueType};
 
@@ -34,7 +34,7 @@ pub(super) fn find_certificate() -> Signature {
             ),
             optional("product", ValueType::String, "its sku, in any case"),
         ],
-        rules: &[ordering::says_what_to_find, ordering::found_by_id],
+        rules: &[Rule::Once(ordering::says_what_to_find), Rule::Once(ordering::found_by_id)],
         output: vec![
             certificate_id(),
             required("common_name", ValueType::Domain, "its first name"),
@@ -81,7 +81,7 @@ pub(super) fn advise_renewal() -> Signature {
                 "what the plan is made for; other advice ends the step, with the reason",
             ),
         ],
-        rules: &[ordering::certificate_id],
+        rules: &[Rule::Once(ordering::certificate_id)],
         output: vec![
             required("summary", ValueType::String, "the advice, its cost and its reason in words"),
             certificate_id(),
@@ -135,7 +135,7 @@ pub(super) fn reissue() -> Signature {
             ),
             optional("comments", ValueType::String, "a note that the CA keeps with the request"),
         ],
-        rules: &[ordering::certificate_id, ordering::csr],
+        rules: &[Rule::Once(ordering::certificate_id), Rule::Once(ordering::csr)],
         output: vec![
             certificate_id(),
             required("status", ValueType::String, "the vendor's word for the certificate's state"),

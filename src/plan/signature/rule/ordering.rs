@@ -62,24 +62,26 @@ fn at_name(at: &[String], message: String, remark: impl Into<String>) -> Breach 
     Breach::at(&at, message, remark)
 }
 
-pub(in crate::plan::signature) fn names_are_public(given: &Given<'_>) -> Option<Breach> {
-    ordered_names(given).into_iter().find_map(|(at, name)| match name_fault(&name)? {
+pub(in crate::plan::signature) fn names_are_public(given: &Given<'_>) -> Vec<Breach> {
+    let fault = |(at, name): (Vec<String>, DomainName)| match name_fault(&name)? {
         NameFault::Never(reason) => {
             let message = format!("no certificate can be had for `{}`", shown(name.as_str()));
             Some(at_name(&at, message, reason).code("no-public-name"))
         }
         NameFault::Hardly(_) => None,
-    })
+    };
+    ordered_names(given).into_iter().filter_map(fault).collect()
 }
 
-pub(in crate::plan::signature) fn names_can_be_proved(given: &Given<'_>) -> Option<Breach> {
-    ordered_names(given).into_iter().find_map(|(at, name)| match name_fault(&name)? {
+pub(in crate::plan::signature) fn names_can_be_proved(given: &Given<'_>) -> Vec<Breach> {
+    let fault = |(at, name): (Vec<String>, DomainName)| match name_fault(&name)? {
         NameFault::Hardly(reason) => {
             let message = format!("is `{}` really meant?", shown(name.as_str()));
             Some(at_name(&at, message, reason).code("no-public-name").doubt())
         }
         NameFault::Never(_) => None,
-    })
+    };
+    ordered_names(given).into_iter().filter_map(fault).collect()
 }
 
 pub(in crate::plan::signature) fn names_are_not_too_many(given: &Given<'_>) -> Option<Breach> {
@@ -184,16 +186,17 @@ pub(in crate::plan::signature) fn validity_is_sold(given: &Given<'_>) -> Option<
 }
 
 /// `{ from, days }` of the plan's own schedule.
-pub(in crate::plan::signature) fn schedule_has_days(given: &Given<'_>) -> Option<Breach> {
-    let limits = given.value("validity_schedule")?.as_array()?;
-    let days =
-        limits.iter().enumerate().filter_map(|(at, limit)| Some((at, limit["from"].as_str()?)));
-    let is_day = |text: &str| text.parse::<jiff::civil::Date>().is_ok();
-    let (at, text) = days.into_iter().find(|(_, text)| !is_day(text))?;
-    let message = format!("`{}` in `validity_schedule` is no day", shown(text));
-    let at = at.to_string();
-    let breach = Breach::at(&["validity_schedule", &at, "from"], message, "there is no such day");
-    Some(breach.help("for example `2027-03-15`"))
+pub(in crate::plan::signature) fn schedule_has_days(given: &Given<'_>) -> Vec<Breach> {
+    let limits = given.value("validity_schedule").and_then(Value::as_array);
+    let days = limits.into_iter().flatten().enumerate();
+    let days = days.filter_map(|(at, limit)| Some((at, limit["from"].as_str()?)));
+    let wrong = days.filter(|(_, text)| text.parse::<jiff::civil::Date>().is_err());
+    let breach = |(at, text): (usize, &str)| {
+        let message = format!("`{}` in `validity_schedule` is no day", shown(text));
+        let at = ["validity_schedule", &at.to_string(), "from"];
+        Breach::at(&at, message, "there is no such day").help("for example `2027-03-15`")
+    };
+    wrong.map(breach).collect()
 }
 
 /// Which limit counts depends on the day, and before the first there is none: a doubt.
@@ -252,13 +255,16 @@ pub(in crate::plan::signature) fn country_code(given: &Given<'_>) -> Option<Brea
     })
 }
 
-pub(in crate::plan::signature) fn organization_is_filled_in(given: &Given<'_>) -> Option<Breach> {
+pub(in crate::plan::signature) fn organization_is_filled_in(given: &Given<'_>) -> Vec<Breach> {
     let entries = given.entries("create").into_iter();
-    let (name, _) = entries
+    let empty = entries
         .filter(|(name, _)| *name != "country_code")
-        .find(|(_, text)| text.is_some_and(|text| text.trim().is_empty()))?;
-    let message = format!("`create.{}` is empty", shown(name));
-    Some(Breach::at(&["create", name], message, "the vendor needs it"))
+        .filter(|(_, text)| text.is_some_and(|text| text.trim().is_empty()));
+    let breach = |(name, _): (&str, _)| {
+        let message = format!("`create.{}` is empty", shown(name));
+        Breach::at(&["create", name], message, "the vendor needs it")
+    };
+    empty.map(breach).collect()
 }
 
 pub(in crate::plan::signature) fn says_what_to_find(given: &Given<'_>) -> Option<Breach> {

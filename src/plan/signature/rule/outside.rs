@@ -1,6 +1,7 @@
 //! Rules of the actions that reach beyond the CA: servers, programs, name servers, files.
 
 use core::net::IpAddr;
+use std::collections::HashMap;
 
 use serde_json::Value;
 
@@ -67,31 +68,42 @@ pub(in crate::plan::signature) fn method_has_a_body(given: &Given<'_>) -> Option
     })
 }
 
-pub(in crate::plan::signature) fn headers(given: &Given<'_>) -> Option<Breach> {
+pub(in crate::plan::signature) fn headers(given: &Given<'_>) -> Vec<Breach> {
     let of = |parameter| given.entries(parameter).into_iter().map(move |entry| (parameter, entry));
     let mut names: Vec<String> = Vec::new();
+    let mut breaches = Vec::new();
     for (parameter, (name, value)) in of("headers").chain(of("secret_headers")) {
-        let at = |message: String, remark: &str| Breach::at(&[parameter, name], message, remark);
-        let sign = |c: char| c.is_ascii_alphanumeric() || HEADER_SIGNS.contains(c);
-        if name.is_empty() || !name.chars().all(sign) {
-            let message = format!("`{}` is no name of a header", shown(name));
-            return Some(at(message, "letters, digits and `-` are usual in it").name());
-        }
-        if OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
-            let message = format!("the header `{}` cannot be set", shown(name));
-            let remark = "it follows from the address and the body";
-            return Some(at(message, remark).name().help("leave it out"));
-        }
-        if names.contains(&name.to_ascii_lowercase()) {
-            let message = format!("the header `{}` is given twice", shown(name));
-            return Some(at(message, "only one of them would be sent").name());
-        }
+        let is_again = names.contains(&name.to_ascii_lowercase());
         names.push(name.to_ascii_lowercase());
-        let fits = |c: char| c == '\t' || c == ' ' || c.is_ascii_graphic();
-        if parameter == "headers" && value.is_some_and(|value| !value.chars().all(fits)) {
-            let message = format!("the value of the header `{}` cannot be sent", shown(name));
-            return Some(at(message, "only ASCII on one line can stand in a header"));
-        }
+        // The values of secret headers are not in the plan.
+        let value = value.filter(|_| parameter == "headers");
+        breaches.extend(header(&[parameter, name], is_again, value));
+    }
+    breaches
+}
+
+/// What is wrong with the header at this place.
+fn header(at: &[&str; 2], is_again: bool, value: Option<&str>) -> Option<Breach> {
+    let (name, shown) = (at[1], shown(at[1]));
+    let breach = |message: String, remark: &str| Some(Breach::at(at, message, remark));
+    let sign = |c: char| c.is_ascii_alphanumeric() || HEADER_SIGNS.contains(c);
+    if name.is_empty() || !name.chars().all(sign) {
+        let message = format!("`{shown}` is no name of a header");
+        return breach(message, "letters, digits and `-` are usual in it").map(Breach::name);
+    }
+    if OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+        let message = format!("the header `{shown}` cannot be set");
+        let found = breach(message, "it follows from the address and the body");
+        return found.map(|breach| breach.name().help("leave it out"));
+    }
+    if is_again {
+        let message = format!("the header `{shown}` is given twice");
+        return breach(message, "only one of them would be sent").map(Breach::name);
+    }
+    let fits = |c: char| c == '\t' || c == ' ' || c.is_ascii_graphic();
+    if value.is_some_and(|value| !value.chars().all(fits)) {
+        let message = format!("the value of the header `{shown}` cannot be sent");
+        return breach(message, "only ASCII on one line can stand in a header");
     }
     None
 }
@@ -113,36 +125,45 @@ pub(in crate::plan::signature) fn changes_of_something(given: &Given<'_>) -> Opt
 /// How the names of the variables begin that a plan cannot set itself.
 const OWN_VARIABLES: &str = "CERTPLAN_";
 
-pub(in crate::plan::signature) fn variables(given: &Given<'_>) -> Option<Breach> {
+pub(in crate::plan::signature) fn variables(given: &Given<'_>) -> Vec<Breach> {
     let of = |parameter| given.entries(parameter).into_iter().map(move |entry| (parameter, entry));
     let mut names: Vec<&str> = Vec::new();
+    let mut breaches = Vec::new();
     for (parameter, (name, value)) in of("environment").chain(of("secret_environment")) {
-        let at = |message: String, remark: &str| Breach::at(&[parameter, name], message, remark);
-        if name.is_empty() || name.contains(['=', '\0']) {
-            let message = format!("`{}` is no name of a variable", shown(name));
-            return Some(at(message, "it is empty, or holds `=`").name());
-        }
-        if name.starts_with(OWN_VARIABLES) && VARIABLES.iter().any(|(own, _)| *own == name) {
-            let message = format!("the variable `{name}` is set by certplan");
-            let help = "take another name; `certplan actions command.run` lists what is set";
-            return Some(at(message, "this would hide its value").name().help(help));
-        }
-        if names.contains(&name) {
-            let message = format!("the variable `{}` is given twice", shown(name));
-            return Some(at(message, "only one of them would be set").name());
-        }
+        breaches.extend(variable(&[parameter, name], names.contains(&name), value));
         names.push(name);
-        if value.is_some_and(|value| value.contains('\0')) {
-            let message = format!("the variable `{}` cannot be set", shown(name));
-            return Some(at(message, "it holds a null character"));
-        }
+    }
+    breaches
+}
+
+/// What is wrong with the variable at this place.
+fn variable(at: &[&str; 2], is_again: bool, value: Option<&str>) -> Option<Breach> {
+    let name = at[1];
+    let breach = |message: String, remark: &str| Some(Breach::at(at, message, remark));
+    if name.is_empty() || name.contains(['=', '\0']) {
+        let message = format!("`{}` is no name of a variable", shown(name));
+        return breach(message, "it is empty, or holds `=`").map(Breach::name);
+    }
+    if name.starts_with(OWN_VARIABLES) && VARIABLES.iter().any(|(own, _)| *own == name) {
+        let message = format!("the variable `{name}` is set by certplan");
+        let help = "take another name; `certplan actions command.run` lists what is set";
+        let found = breach(message, "this would hide its value");
+        return found.map(|breach| breach.name().help(help));
+    }
+    if is_again {
+        let message = format!("the variable `{}` is given twice", shown(name));
+        return breach(message, "only one of them would be set").map(Breach::name);
+    }
+    if value.is_some_and(|value| value.contains('\0')) {
+        let message = format!("the variable `{}` cannot be set", shown(name));
+        return breach(message, "it holds a null character");
     }
     None
 }
 
 /// What the operating system takes no program with (`execve` ends each word at a null character).
-pub(in crate::plan::signature) fn program(given: &Given<'_>) -> Option<Breach> {
-    given.items("argv").into_iter().find_map(|(at, word)| {
+pub(in crate::plan::signature) fn program(given: &Given<'_>) -> Vec<Breach> {
+    let fault = |(at, word): (usize, &str)| {
         let (message, remark) = match (at, word) {
             (0, "") => ("the command has no program", "this is empty"),
             (_, word) if word.contains('\0') => {
@@ -151,7 +172,8 @@ pub(in crate::plan::signature) fn program(given: &Given<'_>) -> Option<Breach> {
             _ => return None,
         };
         Some(Breach::at(&["argv", &at.to_string()], message, remark))
-    })
+    };
+    given.items("argv").into_iter().filter_map(fault).collect()
 }
 
 pub(in crate::plan::signature) fn some_exit_is_a_success(given: &Given<'_>) -> Option<Breach> {
@@ -224,40 +246,47 @@ pub(in crate::plan::signature) fn some_issuer(given: &Given<'_>) -> Option<Breac
 }
 
 /// Neither the name nor the target of a CNAME has blanks in it.
-pub(in crate::plan::signature) fn record_points_somewhere(given: &Given<'_>) -> Option<Breach> {
-    let records = given.value("records")?.as_array()?;
+pub(in crate::plan::signature) fn record_points_somewhere(given: &Given<'_>) -> Vec<Breach> {
     let no_name = |text: &str| {
         text.trim_matches('.').is_empty()
             || text.chars().any(|c| c.is_whitespace() || c.is_control())
     };
-    let fields = records.iter().enumerate().flat_map(|(at, record)| {
+    let fields = records(given).iter().enumerate().flat_map(|(at, record)| {
         ["name", "value"].map(|field| Some((at, field, record[field].as_str()?)))
     });
-    let (at, field, text) = fields.flatten().find(|(_, _, text)| no_name(text))?;
-    let message = format!("`{}` is no name in the DNS", shown(text));
-    let remark = "a name has no blanks in it, and is not empty";
-    Some(Breach::at(&["records", &at.to_string(), field], message, remark))
+    let wrong = fields.flatten().filter(|(_, _, text)| no_name(text));
+    let breach = |(at, field, text): (usize, &str, &str)| {
+        let message = format!("`{}` is no name in the DNS", shown(text));
+        let remark = "a name has no blanks in it, and is not empty";
+        Breach::at(&["records", &at.to_string(), field], message, remark)
+    };
+    wrong.map(breach).collect()
+}
+
+/// The records of a step when all of them are known.
+fn records<'p>(given: &Given<'p>) -> &'p [Value] {
+    given.value("records").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// A name bears one CNAME: two would take each other's place for ever.
-pub(in crate::plan::signature) fn one_target_for_a_name(given: &Given<'_>) -> Option<Breach> {
-    let records = given.value("records")?.as_array()?;
+pub(in crate::plan::signature) fn one_target_for_a_name(given: &Given<'_>) -> Vec<Breach> {
     let plain = |record: &Value, field: &str| {
         Some(record[field].as_str()?.trim_end_matches('.').to_ascii_lowercase())
     };
-    let records: Vec<_> = records
-        .iter()
-        .filter_map(|record| Some((plain(record, "name")?, plain(record, "value")?)))
-        .collect();
-    let contradicts = |at: &usize| {
-        let (name, value) = &records[*at];
-        records[..*at].iter().any(|(other, target)| other == name && target != value)
-    };
-    let at = (0..records.len()).find(contradicts)?;
-    let name = shown(&records[at].0);
-    let message = format!("`{name}` cannot point to two names at once");
-    let place = at.to_string();
-    Some(Breach::at(&["records", &place, "value"], message, "this is the second"))
+    let mut targets: HashMap<String, String> = HashMap::new();
+    let mut breaches = Vec::new();
+    for (at, record) in records(given).iter().enumerate() {
+        let (Some(name), Some(value)) = (plain(record, "name"), plain(record, "value")) else {
+            continue;
+        };
+        let first = targets.entry(name.clone()).or_insert_with(|| value.clone());
+        if *first != value {
+            let message = format!("`{}` cannot point to two names at once", shown(&name));
+            let place = at.to_string();
+            breaches.push(Breach::at(&["records", &place, "value"], message, "this is another"));
+        }
+    }
+    breaches
 }
 
 pub(in crate::plan::signature) fn directory(given: &Given<'_>) -> Option<Breach> {
