@@ -96,8 +96,12 @@ impl<'a> Decoder<'a> {
         };
         let diagnostic = Diagnostic::error("wrong-type", format!("{what} must be {expected}"))
             .at(node.span, format!("this is {}", with_article(&found)));
-        self.push(match help {
+        let diagnostic = match help {
             Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        };
+        self.push(match behind_the_colon(node, self.file).filter(|_| expected == "a map") {
+            Some(place) => diagnostic.suggest(place, " ", "write a blank behind the `:` of a key"),
             None => diagnostic,
         });
     }
@@ -273,19 +277,13 @@ impl<'a> Decoder<'a> {
         match &node.kind {
             Kind::Seq(items) => Some(items),
             Kind::String(text) => {
-                let written = self.file.slice(node.span);
-                self.push(
-                    Diagnostic::error(
-                        "wrong-type",
-                        format!("{} must be a list", fields.name_of(name)),
-                    )
-                    .at(node.span, format!("this is a string `{}`", printable(text)))
-                    .suggest(
-                        node.span,
-                        format!("[{written}]"),
-                        "write a list, even of one",
-                    ),
-                );
+                let diagnostic = Diagnostic::error(
+                    "wrong-type",
+                    format!("{} must be a list", fields.name_of(name)),
+                )
+                .at(node.span, format!("this is a string `{}`", printable(text)));
+                let (list, advice) = as_list(self.file.slice(node.span));
+                self.push(diagnostic.suggest(node.span, list, advice));
                 None
             }
             _ => {
@@ -401,5 +399,30 @@ pub(crate) fn with_article(found: &str) -> String {
         _ if found == "null" || found.starts_with("one of ") => found.to_owned(),
         Some('a' | 'e' | 'i' | 'o') => format!("an {found}"),
         _ => format!("a {found}"),
+    }
+}
+
+/// Where a blank is missing in `key:value`, which is a text without it.
+fn behind_the_colon(node: &Node, file: &SourceFile) -> Option<Span> {
+    let text = node.as_str().filter(|text| file.slice(node.span) == *text)?;
+    let (key, value) = text.split_once(':')?;
+    let is_key = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let at = node.span.start + key.len() + 1;
+    (is_key && !value.is_empty() && !value.starts_with([' ', '/'])).then(|| Span::new(at, at))
+}
+
+/// A text that stands where a list belongs, as the list that was probably meant.
+fn as_list(written: &str) -> (String, &'static str) {
+    let lines = || written.lines().map(str::trim).filter(|line| !line.is_empty());
+    let item = |line: &str| line.strip_prefix('-').map_or(line, str::trim).to_owned();
+    let is_quoted = written.starts_with(['"', '\'', '|', '>']);
+    if !is_quoted && lines().all(|line| line.starts_with('-')) {
+        let items: Vec<String> = lines().map(item).collect();
+        (format!("[{}]", items.join(", ")), "write a blank behind each `-`, or a list in brackets")
+    } else if !is_quoted && lines().count() > 1 {
+        let items: Vec<String> = lines().map(item).collect();
+        (format!("[{}]", items.join(", ")), "write a `- ` before each item, or a list in brackets")
+    } else {
+        (format!("[{written}]"), "write a list, even of one")
     }
 }

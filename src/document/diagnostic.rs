@@ -225,6 +225,11 @@ impl Diagnostics {
         self.masked.push(span);
     }
 
+    /// Whether anything of `span` is hidden.
+    pub(crate) fn is_masked(&self, span: Span) -> bool {
+        self.masked.iter().any(|masked| span.start < masked.end && masked.start < span.end)
+    }
+
     /// Whether no more are shown. Whoever would have to search for a good suggestion can spare it.
     pub(crate) fn is_full(&self) -> bool {
         self.items.len() >= MOST_SHOWN

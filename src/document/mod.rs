@@ -11,6 +11,7 @@ pub(crate) mod describe;
 pub(crate) mod diagnostic;
 pub(crate) mod draw;
 pub(crate) mod node;
+mod slip;
 pub(crate) mod source;
 pub(crate) mod suggest;
 pub(crate) mod version;

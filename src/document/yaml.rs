@@ -3,16 +3,19 @@
 //! The one place that calls serde-saphyr, with the options that make YAML mean what it says (`NO`
 //! is text, `010` is text) and with a budget that no plan needs. Nothing here knows what a plan is.
 
+use std::collections::HashSet;
 use std::fmt;
 
+use granit_parser::{Event, Parser};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Location, Options, Spanned};
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::node::{Key, Kind, Node, mask, may_hold_secret};
+use super::slip;
 use super::source::{FileLimits, SourceFile, Span};
-use super::yaml_error::explain;
+use super::yaml_error::{explain, is_a_slip};
 use super::yaml_plain;
 
 /// How deep a file may nest. A plan has some eight levels; 64, the reader's own limit, overflows
@@ -34,7 +37,71 @@ pub(crate) fn parse_within(
     limits: FileLimits,
     diagnostics: &mut Diagnostics,
 ) -> Option<Node> {
-    yaml_plain::read(file, limits).or_else(|| parse_thoroughly(file, limits, diagnostics))
+    let tree = match yaml_plain::read(file, limits) {
+        Some(tree) => tree,
+        None => {
+            let tree = parse_thoroughly(file, limits, diagnostics)?;
+            doubt_unused_anchors(file, diagnostics);
+            tree
+        }
+    };
+    if file.text().contains(ODD_QUOTES) {
+        doubt_odd_quotes(&tree, file, diagnostics);
+    }
+    Some(tree)
+}
+
+/// The quotes of printed books.
+const ODD_QUOTES: [char; 6] = ['“', '”', '„', '‘', '’', '‚'];
+
+/// Doubts texts in quotes that are signs like others to YAML.
+fn doubt_odd_quotes(tree: &Node, file: &SourceFile, diagnostics: &mut Diagnostics) {
+    match &tree.kind {
+        Kind::String(text) => {
+            let is_quoted = text.starts_with(ODD_QUOTES) && text.ends_with(ODD_QUOTES);
+            if is_quoted && file.slice(tree.span) == text {
+                diagnostics.push(
+                    Diagnostic::warning("odd-quotes", "these quotes are part of the text")
+                        .at(tree.span, "only `\"` and `'` are quotes in YAML")
+                        .help("write `\"…\"`; if they are meant, put such quotes around all of it"),
+                );
+            }
+        }
+        Kind::Seq(items) => {
+            items.iter().for_each(|item| doubt_odd_quotes(item, file, diagnostics));
+        }
+        Kind::Map(entries) => {
+            entries.iter().for_each(|(_, value)| doubt_odd_quotes(value, file, diagnostics));
+        }
+        _ => {}
+    }
+}
+
+/// Doubts anchors that no alias uses: nearly always it is a text that begins with `&`.
+fn doubt_unused_anchors(file: &SourceFile, diagnostics: &mut Diagnostics) {
+    if !file.text().contains('&') {
+        return;
+    }
+    let options = granit_parser::options! { emit_comments: false, emit_anchor_events: true };
+    let mut anchors: Vec<(usize, Span)> = Vec::new();
+    let mut used = HashSet::new();
+    for (event, span) in Parser::new_from_str_with_options(file.text(), options).flatten() {
+        match event {
+            Event::Anchor(id, _) => {
+                let place = span.byte_range().unwrap_or_default();
+                anchors.push((id, Span::new(place.start, place.end)));
+            }
+            Event::Alias(id) => drop(used.insert(id)),
+            _ => {}
+        }
+    }
+    for (_, place) in anchors.into_iter().filter(|(id, _)| !used.contains(id)) {
+        diagnostics.push(
+            Diagnostic::warning("unused-anchor", "no alias uses this anchor")
+                .at(place, "a word that begins with `&` is an anchor in YAML, and no text")
+                .help("leave it out; a text that begins with `&` must stand in quotes"),
+        );
+    }
 }
 
 /// Reads whatever YAML can say, and explains what it cannot.
@@ -57,7 +124,9 @@ pub(super) fn parse_thoroughly(
         Ok(raw) => Some(Tree { file, diagnostics }.node(raw)),
         Err(error) => {
             mask_lines(file, diagnostics);
-            diagnostics.push(explain(&error, file, limits));
+            if !(is_a_slip(&error) && slip::report(file, diagnostics)) {
+                diagnostics.push(explain(&error, file, limits));
+            }
             None
         }
     }
@@ -221,6 +290,8 @@ impl Tree<'_> {
         let kind = match raw.kind {
             RawKind::Scalar(kind) => kind,
             RawKind::Seq(items) => {
+                let items = items.into_iter().flat_map(|item| self.without_dash(item));
+                let items: Vec<RawNode> = items.collect();
                 Kind::Seq(items.into_iter().map(|item| self.node(item)).collect())
             }
             RawKind::Map(entries) => Kind::Map(self.entries(entries)),
@@ -257,12 +328,68 @@ impl Tree<'_> {
         entries
     }
 
+    /// The items that `item` was meant to be: where its first key comes again on a line of its own,
+    /// a dash is missing.
+    fn without_dash(&mut self, item: RawNode) -> Vec<RawNode> {
+        let RawKind::Map(entries) = item.kind else { return vec![item] };
+        let name = |key: &RawNode| match &key.kind {
+            RawKind::Scalar(Kind::String(name)) => Some(name.clone()),
+            _ => None,
+        };
+        let first = entries.first().and_then(|(key, _)| Some((name(key)?, key.place)));
+        let mut place = item.place;
+        let mut items: Vec<(Place, Vec<(RawNode, RawNode)>)> = Vec::new();
+        for (key, value) in entries {
+            let again = first.as_ref().is_some_and(|(first, at)| {
+                !items.is_empty()
+                    && name(&key).as_ref() == Some(first)
+                    && at.line < key.place.line
+                    && at.column == key.place.column
+            });
+            if again {
+                place = key.place;
+                self.miss_dash(&key, first.as_ref().map(|(_, place)| *place));
+            }
+            match items.last_mut().filter(|_| !again) {
+                Some((_, entries)) => entries.push((key, value)),
+                None => items.push((place, vec![(key, value)])),
+            }
+        }
+        if items.is_empty() {
+            items.push((place, Vec::new()));
+        }
+        items
+            .into_iter()
+            .map(|(place, entries)| RawNode { kind: RawKind::Map(entries), place })
+            .collect()
+    }
+
+    fn miss_dash(&mut self, key: &RawNode, first: Option<Place>) {
+        let span = self.span(key.place, &key.kind);
+        let shown = crate::types::printable(self.file.slice(span));
+        let mut diagnostic =
+            Diagnostic::error("duplicate-key", format!("the key `{shown}` is given twice"))
+                .at(span, "without a `- ` before it, this belongs to the item above");
+        if let Some(first) = first {
+            let place = self.span(first, &key.kind);
+            diagnostic = diagnostic.also(place, "the item begins here");
+        }
+        let Some(blanks) = span.start.checked_sub(2).map(|start| Span::new(start, span.start))
+        else {
+            return self.diagnostics.push(diagnostic);
+        };
+        let is_free = self.file.slice(blanks) == "  ";
+        self.diagnostics.push(if is_free {
+            diagnostic.suggest(blanks, "- ", "begin a new item, if that was meant")
+        } else {
+            diagnostic.help("keep one of the two")
+        });
+    }
+
     fn refuse_key(&mut self, key: &Node) {
         let doubled_brace = matches!(key.kind, Kind::Map(_)) && self.file.slice(key.span) == "{";
         let diagnostic = if doubled_brace {
-            Diagnostic::error("unquoted-template", "a template must stand in quotes")
-                .at(key.span, "YAML reads this `{` as the begin of a map")
-                .help("write `\"{{ … }}\"`")
+            unquoted_template(key.span.start, self.file)
         } else {
             Diagnostic::error("key-not-text", "a key must be text")
                 .at(key.span, "this is no text")
@@ -284,6 +411,28 @@ impl Tree<'_> {
             span.end -= written.len() - written.trim_end().len();
         }
         span
+    }
+}
+
+/// `{{ … }}` without quotes, whose second brace is at `inner`.
+fn unquoted_template(inner: usize, file: &SourceFile) -> Diagnostic {
+    let diagnostic = Diagnostic::error("unquoted-template", "a template must stand in quotes");
+    let start = inner.saturating_sub(1);
+    let rest = file.text().get(start..).unwrap_or_default();
+    let line = rest.lines().next().unwrap_or_default();
+    let end = line.find("}}").map(|at| at + 2).filter(|_| line.starts_with("{{"));
+    match end {
+        Some(end) if !line[..end].contains('"') => {
+            let place = Span::new(start, start + end);
+            diagnostic.at(place, "YAML reads `{` as the begin of a map").suggest(
+                place,
+                format!("\"{}\"", &line[..end]),
+                "put it in quotes",
+            )
+        }
+        _ => diagnostic
+            .at(Span::new(inner, inner + 1), "YAML reads this `{` as the begin of a map")
+            .help("write `\"{{ … }}\"`"),
     }
 }
 

@@ -1,15 +1,15 @@
 //! What the YAML reader's errors mean, in words that help whoever wrote the file.
 //!
-//! The reader speaks to programmers ("set DuplicateKeyPolicy"); its words are used only where they
-//! are plain.
+//! The reader speaks to programmers ("set DuplicateKeyPolicy"); its words are never shown. What
+//! people slip in is told by [`super::slip`]; the rest, limits above all, is told here.
 
 use serde_saphyr::Error;
 use serde_saphyr::budget::BudgetBreach;
 
 use super::diagnostic::Diagnostic;
+use super::slip;
 use super::source::{FileLimits, SourceFile, Span};
 use super::yaml::{DEEPEST, MOST_ALIASES};
-use crate::types::printable;
 
 /// One error of the reader as a diagnostic.
 pub(crate) fn explain(error: &Error, file: &SourceFile, limits: FileLimits) -> Diagnostic {
@@ -22,13 +22,6 @@ pub(crate) fn explain(error: &Error, file: &SourceFile, limits: FileLimits) -> D
                 .at(span, "a second one begins here")
                 .help("write one plan per file, and no `---` inside it")
         }
-        Error::UnsupportedTag { tag, .. } | Error::TaggedStructFieldName { tag, .. } => {
-            let tag = printable(tag);
-            Diagnostic::error("yaml-tag", format!("the tag `{tag}` has no meaning in a plan"))
-                .at(span, "on this value")
-                .help("leave the tag out; a secret is named under `connections` with `env`, `file` or `command`")
-        }
-        Error::UnknownAnchor { .. } => unknown_anchor(span, file),
         Error::RecursiveReferencesRequireWeakTypes { .. } => {
             Diagnostic::error("yaml-alias", "an alias stands inside its own anchor")
                 .at(span, "this would have no end")
@@ -53,23 +46,6 @@ pub(crate) fn explain(error: &Error, file: &SourceFile, limits: FileLimits) -> D
     }
 }
 
-/// Nearly always it is no alias at all, but a wildcard name without its quotes.
-fn unknown_anchor(span: Span, file: &SourceFile) -> Diagnostic {
-    let rest = &file.text()[span.start.min(file.text().len())..];
-    let ends = |c: char| c.is_whitespace() || [',', ']', '}', '#'].contains(&c);
-    let word = rest[..rest.find(ends).unwrap_or(rest.len())].trim_end_matches(':');
-    let whole = file.clamp(Span::new(span.start, span.start + word.len()));
-    let is_name = |c: char| c.is_alphanumeric() || ['.', '-', '_'].contains(&c);
-    if word.starts_with("*.") && word[1..].chars().all(is_name) {
-        return Diagnostic::error("yaml-alias", format!("`{word}` must stand in quotes"))
-            .at(whole, "without them, a `*` in YAML refers to an anchor `&…`")
-            .suggest(whole, format!("\"{word}\""), "put it in quotes");
-    }
-    Diagnostic::error("yaml-alias", "this alias names an anchor that does not exist")
-        .at(whole, "no `&…` with this name stands above")
-        .help("a text that begins with `*` must stand in quotes, such as `\"*.example.com\"`")
-}
-
 fn budget(breach: &BudgetBreach, span: Span, limits: FileLimits) -> Diagnostic {
     let message = match breach {
         BudgetBreach::Depth { .. } => {
@@ -86,35 +62,39 @@ fn budget(breach: &BudgetBreach, span: Span, limits: FileLimits) -> Diagnostic {
     Diagnostic::error("yaml-too-large", message).at(span, "the limit is reached here")
 }
 
-/// Errors of the scanner come as text only; what people do most often wrong gets a hint.
+/// Whether people make this mistake with single characters and words, so that [`slip`] can tell it.
+pub(crate) fn is_a_slip(error: &Error) -> bool {
+    match error {
+        Error::AliasError { error, .. } | Error::WithSnippet { error, .. } => is_a_slip(error),
+        Error::MultipleDocuments { .. }
+        | Error::RecursiveReferencesRequireWeakTypes { .. }
+        | Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. }
+        | Error::NonFiniteFloat { .. }
+        | Error::MergeValueNotMapOrSeqOfMaps { .. } => false,
+        other => !is_too_deep(other),
+    }
+}
+
+fn is_too_deep(error: &Error) -> bool {
+    let text = error.to_string();
+    text.contains("nesting") || text.contains("recursion limit")
+}
+
+/// A slip that nobody has thought of.
 fn syntax(error: &Error, span: Span, file: &SourceFile) -> Diagnostic {
-    let text = printable(&error.to_string());
-    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
-    if text.contains("nesting") || text.contains("recursion limit") {
+    if is_too_deep(error) {
         return Diagnostic::error(
             "yaml-too-large",
             format!("the file is nested too deeply; {DEEPEST} levels are allowed"),
         )
         .at(span, "the limit is reached here");
     }
-    let diagnostic =
-        Diagnostic::error("yaml-syntax", format!("this is not YAML: {text}")).at(span, "");
-    let character = file.slice(Span::new(span.start, file.text().len())).chars().next();
-    if text.contains("tabs") {
-        diagnostic.help("indent with spaces")
-    } else if text.contains("mapping values are not allowed") {
-        diagnostic.help("a text that holds `: ` must stand in quotes")
-    } else if let (true, Some(character @ ('@' | '`' | '%'))) =
-        (text.starts_with("unexpected character"), character)
-    {
-        diagnostic.help(format!("a text that begins with `{character}` must stand in quotes"))
-    } else if text.contains("flow mapping") && character == Some('[') {
-        diagnostic.help("inside `{ … }` a text that holds `[` must stand in quotes")
-    } else if text.contains("unclosed") {
-        diagnostic.help("close it on the same level where it was opened")
-    } else {
-        diagnostic
-    }
+    let (span, words) =
+        slip::words(file).unwrap_or((span, "this is none of what could stand here"));
+    Diagnostic::error("yaml-syntax", "the file is not YAML").at(span, words)
 }
 
 fn place(error: &Error, file: &SourceFile) -> Span {

@@ -243,7 +243,7 @@ mod tests {
                 "the input `days` does not fit: expected integer of at most 199, found number `300`",
                 "the input `wild` does not fit: expected boolean, found string `yes`",
                 "the input `level` does not fit: expected one of `dv`, `ov`, found string `ev`",
-                "the input `tags` does not fit: this is not YAML: unclosed bracket '{', in string `{`",
+                "the input `tags` does not fit: this `{` is not closed, in string `{`",
             ]
         );
     }

@@ -77,6 +77,9 @@ pub(super) fn compile_source(
             if is_variable(value) {
                 return value.as_str().map(|name| SecretSource::Env(name.to_owned()));
             }
+            if value.is_unquoted_template(decoder.file) {
+                return None;
+            }
             decoder.push(
                 Diagnostic::error(
                     "bad-name",
