@@ -41,6 +41,8 @@ pub const CODES: &[Code] = &[
         "finally-orders",
         "a step that runs whatever happened would buy or make something that stays",
     ),
+    code("folder-twice", "two steps of a plan put their files into one folder"),
+    code("folder-unfilled", "a step reads a folder that no step fills, and that is nearly another"),
     code("foreign-template", "a template is written as another tool has it"),
     code("impossible-start", "the world of a scenario cannot begin with something"),
     code("key-not-text", "a key of a map is no text"),

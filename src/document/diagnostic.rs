@@ -235,6 +235,14 @@ impl Diagnostics {
         self.items.len() >= MOST_SHOWN
     }
 
+    /// Takes out what has this code, to be said in another way.
+    pub(crate) fn take(&mut self, code: &str) -> Vec<Diagnostic> {
+        let (taken, kept) =
+            std::mem::take(&mut self.items).into_iter().partition(|item| item.code == code);
+        self.items = kept;
+        taken
+    }
+
     /// Takes out what has this code: somebody else says it.
     pub(crate) fn leave_out(&mut self, code: &str) {
         self.items.retain(|item| item.code != code);

@@ -164,7 +164,7 @@ fn opening(scene: &Scene<'_>) -> Option<(usize, char)> {
             part(text, found + 1, line.span.end).find(quote).map(|length| found + 1 + length);
         match close {
             Some(close) if close < last && ends_well(part(text, close + 1, line.span.end)) => {
-                at = close + 1
+                at = close + 1;
             }
             _ => return Some((found, quote)),
         }

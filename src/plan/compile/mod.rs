@@ -10,6 +10,7 @@ mod constant;
 mod doubts;
 mod expression;
 mod finally;
+mod folders;
 mod foreign_template;
 mod formats;
 mod guards;
@@ -23,6 +24,7 @@ mod relations;
 mod rules;
 pub(super) mod source;
 mod step;
+mod unguarded;
 pub(super) mod value;
 mod words;
 
@@ -96,8 +98,10 @@ pub(super) fn compile(
             step::compile_step(raw, info, &known, (&mut used_inputs, &mut constants), decoder);
         steps.insert(step.id.clone(), step);
     }
+    unguarded::gather(decoder);
     check_orders(raw, &infos, decoder);
     formats::check_formats(raw, &infos, decoder);
+    folders::check_twice(raw, &steps, decoder);
     names::check_requests(raw, &steps, decoder);
     names::check_downloads(raw, &steps, decoder);
     relations::check_keys(raw, &steps, decoder);

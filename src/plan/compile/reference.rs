@@ -22,6 +22,9 @@ use crate::plan::value_type::ValueType;
 use crate::types::StepId;
 
 /// What templates can see.
+/// The code of a read that may find nothing.
+pub(super) const UNGUARDED: &str = "unguarded";
+
 pub(super) const ROOTS: [&str; 5] = ["inputs", "target", "steps", "batch", "run"];
 
 /// Checks the code of one step and collects what it needs.
@@ -273,7 +276,7 @@ impl Checker<'_, '_, '_> {
                 info.span,
             ),
         };
-        let mut diagnostic = Diagnostic::error("unguarded", message)
+        let mut diagnostic = Diagnostic::error(UNGUARDED, message)
             .at(span, "read without a guard")
             .also(place, remark)
             .help(format!("give a value for that case: `{read} | default(…)`"));
@@ -396,7 +399,7 @@ impl Checker<'_, '_, '_> {
         let diagnostic = match nearest(&word.text, names.iter().copied()) {
             // `inputs.common-name`: no other name mends that.
             _ if self.decoder.file.text()[span.end..].starts_with('-') => {
-                diagnostic.help("the `-` behind it is read as a minus; names are written with `_`")
+                self.with_minus(diagnostic, span, names)
             }
             Some(near) => diagnostic.suggest(span, near, format!("did you mean `{near}`?")),
             None => diagnostic,
@@ -406,6 +409,23 @@ impl Checker<'_, '_, '_> {
             [] => diagnostic.help(format!("there is no other {kind}")),
             _ => diagnostic.help(format!("{kind}s: {all}")),
         });
+    }
+
+    /// A name that is written with `-`, which no name has.
+    fn with_minus(&self, diagnostic: Diagnostic, span: Span, names: &[&str]) -> Diagnostic {
+        let rest = &self.decoder.file.text()[span.start..];
+        let is_part = |c: char| c.is_ascii_alphanumeric() || ['_', '-'].contains(&c);
+        let written = &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())];
+        let better = written.trim_end_matches('-').replace('-', "_");
+        let whole = Span::new(span.start, span.start + written.trim_end_matches('-').len());
+        let diagnostic =
+            diagnostic.help("the `-` behind it is read as a minus; names are written with `_`");
+        // The declaration itself may have the `-`; that is reported there.
+        if names.iter().any(|name| name.replace('-', "_") == better) {
+            let advice = format!("did you mean `{better}`?");
+            return diagnostic.suggest(whole, better, advice);
+        }
+        diagnostic
     }
 }
 

@@ -187,7 +187,7 @@ pub(super) fn warn_of_deletions(raw: &RawPlan<'_>, plan: &Plan, decoder: &mut De
 }
 
 /// Where a parameter of a step stands, or the step itself.
-fn place(raw: &RawPlan<'_>, id: &StepId, parameter: Option<&str>) -> Span {
+pub(super) fn place(raw: &RawPlan<'_>, id: &StepId, parameter: Option<&str>) -> Span {
     let Some(step) = raw.steps.iter().find(|step| step.id.value == *id) else {
         return Span::default();
     };

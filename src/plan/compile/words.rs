@@ -117,6 +117,9 @@ impl Checker<'_, '_, '_> {
         for root in roots.iter().filter(|root| !ROOTS.contains(root) && !FUNCTIONS.contains(root)) {
             let word = code.scan.names.iter().find(|word| word.text == **root);
             let span = word.map_or(place.node.span, |word| self.span(place, &word.range));
+            if self.is_part_of_an_unknown_name(span) {
+                continue;
+            }
             let diagnostic =
                 Diagnostic::error("unknown-name", format!("templates cannot see `{root}`"))
                     .at(span, "unknown name");
@@ -143,6 +146,21 @@ impl Checker<'_, '_, '_> {
                     meaning(root).into_iter().fold(diagnostic, Diagnostic::help).help(seen)
                 }
             });
+        }
+    }
+
+    /// Whether `span` is the `name` of `inputs.my-name`, of which `my` was reported.
+    fn is_part_of_an_unknown_name(&self, span: crate::document::source::Span) -> bool {
+        let before = self.decoder.file.text().get(..span.start).unwrap_or_default();
+        let is_part = |c: char| c.is_ascii_alphanumeric() || ['_', '-', '.'].contains(&c);
+        let chain = before.rsplit(|c| !is_part(c)).next().unwrap_or_default();
+        let Some((path, _)) = chain.split_once('-').filter(|_| chain.ends_with('-')) else {
+            return false;
+        };
+        match path.split_once('.') {
+            Some(("inputs", name)) => !self.known.inputs.contains_key(name),
+            Some(("steps", name)) => self.known.step(name).is_none(),
+            _ => false,
         }
     }
 }
