@@ -1,7 +1,9 @@
 //! `certplan adopt`: a person says what became of an order that is in doubt.
 
+use serde::Serialize;
+
 use super::PROGRAM;
-use super::arguments::AdoptArguments;
+use super::arguments::{AdoptArguments, OutputFormat};
 use super::confirmation::confirm;
 use super::connections::Settings;
 use super::console::Console;
@@ -52,12 +54,33 @@ pub(super) async fn adopt(
     if let Err(error) = settled {
         return Err(not_adopted(&run, &error, &engine));
     }
-    match certificate {
+    match &certificate {
         Some(id) => console.talk(&format!("run {run} owns certificate {id} from now on")),
         None => console.talk(&format!("run {run} counts its order as never made")),
     }
     console.talk(&format!("go on with: certplan resume {run}"));
-    Ok(ExitCode::Success)
+    let settled = if certificate.is_some() { "adopted" } else { "never_made" };
+    let view = View { run: &run, settled, certificate_id: certificate.as_ref() };
+    view.show(arguments.output.output, console)
+}
+
+/// A settled order, as `--output json` writes it.
+#[derive(Serialize)]
+struct View<'a> {
+    run: &'a RunId,
+    /// `adopted`: it became this certificate. `never_made`: there is none, and a resumed run orders
+    /// anew. `forgotten`: the state file had forgotten it, and it stands in nobody's way any more.
+    settled: &'static str,
+    certificate_id: Option<&'a CertificateId>,
+}
+
+impl View<'_> {
+    fn show(&self, format: OutputFormat, console: &Console) -> Result<ExitCode, CliError> {
+        if format == OutputFormat::Json {
+            console.json(self)?;
+        }
+        Ok(ExitCode::Success)
+    }
 }
 
 /// Settles the orders of a run that an older copy of the state file has forgotten. None when there
@@ -94,7 +117,8 @@ async fn settle_lost(
     }
     store.settle_lost(&run)?;
     console.talk(&format!("what run {run} ordered for {names} stands in nobody's way any more"));
-    Ok(Some(ExitCode::Success))
+    let view = View { run: &run, settled: "forgotten", certificate_id: None };
+    view.show(arguments.output.output, console).map(Some)
 }
 
 fn not_adopted(run: &RunId, reason: impl std::fmt::Display, engine: &Engine) -> CliError {

@@ -111,6 +111,9 @@ pub(super) struct RunArguments {
     pub(super) batch: BatchArguments,
 
     #[command(flatten)]
+    pub(super) metrics: MetricsArguments,
+
+    #[command(flatten)]
     pub(super) wait: WaitArguments,
 
     #[command(flatten)]
@@ -173,6 +176,9 @@ pub(super) struct ResumeArguments {
     pub(super) use_current_plan: bool,
 
     #[command(flatten)]
+    pub(super) metrics: MetricsArguments,
+
+    #[command(flatten)]
     pub(super) wait: WaitArguments,
 
     #[command(flatten)]
@@ -208,6 +214,9 @@ pub(super) struct AdoptArguments {
 
     #[command(flatten)]
     pub(super) state: StateArguments,
+
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
 }
 
 #[derive(Debug, Args)]
@@ -266,12 +275,18 @@ pub(super) struct PauseArguments {
 
     #[command(flatten)]
     pub(super) state: StateArguments,
+
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct UnpauseArguments {
     #[command(flatten)]
     pub(super) state: StateArguments,
+
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
 }
 
 #[derive(Debug, Args)]
@@ -322,6 +337,9 @@ pub(super) struct ExplainArguments {
 
     #[command(flatten)]
     pub(super) state: StateArguments,
+
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
 }
 
 #[derive(Debug, Args)]
@@ -473,6 +491,9 @@ pub(super) struct DoctorArguments {
 
     #[command(flatten)]
     pub(super) state: StateArguments,
+
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
 }
 
 #[derive(Debug, Args)]
@@ -575,6 +596,8 @@ pub(super) enum DrawingFormat {
     Dot,
     /// A picture for browsers
     Svg,
+    /// Steps and edges for programs; of a run with the state of each step
+    Json,
 }
 
 #[derive(Debug, Args)]
@@ -598,6 +621,14 @@ pub(super) struct StateArguments {
     /// Where runs and keys are kept; by default `.certplan`, here or in a folder above
     #[arg(long, value_name = "FOLDER", env = "CERTPLAN_STATE_DIR")]
     pub(super) state_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MetricsArguments {
+    /// Write the certificates' states and ends for Prometheus: at the beginning, now and then while
+    /// plans run, and at the end; each time replaced in one step
+    #[arg(long, value_name = "FILE")]
+    pub(super) metrics_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -40,7 +40,8 @@ pub(super) struct BatchArguments {
     #[arg(long, requires = "inventory")]
     pub(super) yes: bool,
 
-    /// When a certificate is replaced: SHARE[,MINIMUM[,MAXIMUM]] of its lifetime before its end
+    /// When a certificate is replaced: SHARE[,MINIMUM[,MAXIMUM]] of its lifetime before its end; what
+    /// is left out is as in `33%,7d,30d`
     #[arg(long, value_name = "SHARE", requires = "inventory")]
     pub(super) due: Option<String>,
 
@@ -51,10 +52,6 @@ pub(super) struct BatchArguments {
     /// Write what became of every target in another form
     #[arg(long, value_name = "FORM", requires = "inventory", value_enum)]
     pub(super) recap: Option<RecapFormat>,
-
-    /// Write the certificates' states and ends for Prometheus, replaced in one step
-    #[arg(long, value_name = "FILE", requires = "inventory")]
-    pub(super) metrics_file: Option<PathBuf>,
 }
 
 /// The options of `preview` that are about an inventory.
@@ -69,7 +66,8 @@ pub(super) struct ForecastArguments {
     #[arg(long, value_name = "PATTERN", requires = "inventory")]
     pub(super) limit: Option<String>,
 
-    /// When a certificate is replaced: SHARE[,MINIMUM[,MAXIMUM]] of its lifetime before its end
+    /// When a certificate is replaced: SHARE[,MINIMUM[,MAXIMUM]] of its lifetime before its end; what
+    /// is left out is as in `33%,7d,30d`
     #[arg(long, value_name = "SHARE", requires = "inventory")]
     pub(super) due: Option<String>,
 
@@ -102,7 +100,8 @@ pub(super) struct ListArguments {
     #[arg(long = "due-only")]
     pub(super) due_only: bool,
 
-    /// When a certificate is due: SHARE[,MINIMUM[,MAXIMUM]] of its lifetime before its end
+    /// When a certificate is due: SHARE[,MINIMUM[,MAXIMUM]] of its lifetime before its end; what is
+    /// left out is as in `33%,7d,30d`
     #[arg(long, value_name = "SHARE")]
     pub(super) due: Option<String>,
 

@@ -1,5 +1,6 @@
 //! The request budget of a connection: what it is made of, and what people are told while all wait.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -93,6 +94,18 @@ impl<'a> Budgets<'a> {
         opened.push((base_url.to_string(), budget.clone()));
         budget
     }
+}
+
+/// The requests that were sent so far, by endpoint and status.
+pub(super) fn sent(opened: &Opened) -> BTreeMap<(String, String), u64> {
+    let opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut sent = BTreeMap::new();
+    for (_, budget) in opened.iter() {
+        for (key, count) in budget.counts().iter() {
+            *sent.entry(key.clone()).or_default() += count;
+        }
+    }
+    sent
 }
 
 /// The budget of the embedded sandbox: the vendor's limits, on its clock. An emergency stop does

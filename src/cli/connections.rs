@@ -62,7 +62,7 @@ const RESOLVER_VARIABLE: &str = "CERTPLAN_RESOLVER";
 pub(super) const DNS: &str = RunHeader::DNS;
 
 /// What `--set` changes.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Settings {
     base_urls: BTreeMap<&'static str, String>,
     limits: BTreeMap<&'static str, String>,

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::arguments::DoctorArguments;
+use serde::Serialize;
+
+use super::arguments::{DoctorArguments, OutputFormat};
 use super::batch::outlook;
 use super::budget::shared_usage;
 use super::connections::Settings;
@@ -42,10 +44,11 @@ pub(super) async fn doctor(
         return Err(CliError::usage("`--set` has no effect without `--api`"));
     }
     let state = StateDirectory::find(&arguments.state)?;
+    let format = arguments.output.output;
     let store = match state.open_for_looking() {
         Ok(Some(store)) => store,
         Ok(None) => return Err(nothing_here(&state)),
-        Err(error) => return Ok(tell(closed(&state, error)?, console)),
+        Err(error) => return tell(closed(&state, error)?, format, console),
     };
     let mut findings = vec![state_file(&store).await];
     // What is damaged is a finding, not the end of the search.
@@ -79,23 +82,50 @@ pub(super) async fn doctor(
             vec![Finding::Bad(format!("the account is not compared: {}", error.message))]
         }));
     }
-    Ok(tell(findings, console))
+    tell(findings, format, console)
 }
 
-fn tell(findings: Vec<Finding>, console: &Console) -> ExitCode {
+/// What was found, as `--output json` writes it.
+#[derive(Serialize)]
+struct View {
+    /// Whether nothing is broken.
+    healthy: bool,
+    findings: Vec<FindingView>,
+}
+
+#[derive(Serialize)]
+struct FindingView {
+    /// `good`, `odd` (nothing is broken, and somebody should know) or `bad`.
+    verdict: &'static str,
+    text: String,
+}
+
+fn tell(
+    findings: Vec<Finding>,
+    format: OutputFormat,
+    console: &Console,
+) -> Result<ExitCode, CliError> {
     let style = console.out_style();
-    let mut sick = false;
+    let sick = findings.iter().any(|finding| matches!(finding, Finding::Bad(_)));
+    let code = if sick { ExitCode::Failed } else { ExitCode::Success };
+    if format == OutputFormat::Json {
+        let view = |finding| match finding {
+            Finding::Good(text) => FindingView { verdict: "good", text },
+            Finding::Odd(text) => FindingView { verdict: "odd", text },
+            Finding::Bad(text) => FindingView { verdict: "bad", text },
+        };
+        let findings = findings.into_iter().map(view).collect();
+        console.json(&View { healthy: !sick, findings })?;
+        return Ok(code);
+    }
     for finding in findings {
         match finding {
             Finding::Good(text) => console.data(&format!("{} {text}", style.good("ok  "))),
             Finding::Odd(text) => console.data(&format!("{} {text}", style.waiting("note"))),
-            Finding::Bad(text) => {
-                sick = true;
-                console.data(&format!("{} {text}", style.bad("BAD ")));
-            }
+            Finding::Bad(text) => console.data(&format!("{} {text}", style.bad("BAD "))),
         }
     }
-    if sick { ExitCode::Failed } else { ExitCode::Success }
+    Ok(code)
 }
 
 /// The runs whose line in the listing says something else than their events do. Whoever lists runs

@@ -11,6 +11,7 @@ use super::console::Console;
 use super::doctor::Finding;
 use super::error::CliError;
 use super::gc::accounts;
+use super::gc_account::within_patience;
 use super::same_names::{Ordered, ordered_by};
 use super::state_directory::StateDirectory;
 use crate::api::regfish::{Certificate, CertificateStatus};
@@ -43,7 +44,7 @@ pub(super) async fn compare(
     let mut all_listed = findings.is_empty();
     let mut listed: BTreeMap<CertificateId, Arc<Certificate>> = BTreeMap::new();
     for account in &accounts {
-        match account.client.list_certificates().await {
+        match within_patience(account.client.list_certificates()).await {
             Ok(list) => {
                 all_listed &= list.explicit && list.unreadable.is_empty();
                 let unreadable = list.unreadable.into_iter();

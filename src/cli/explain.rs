@@ -1,6 +1,8 @@
 //! `certplan explain`: where a run stands and why, in words.
 
-use super::arguments::ExplainArguments;
+use serde::Serialize;
+
+use super::arguments::{ExplainArguments, OutputFormat};
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
@@ -8,11 +10,41 @@ use super::in_place::in_place;
 use super::resume::read_state;
 use super::standstill::standstill_of;
 use super::state_directory::{StateDirectory, find_run, nothing_here};
+use super::status::ParkedView;
 use crate::report::{STANDING, explanation};
-use crate::run::{PutBack, RunPhase, RunState};
+use crate::run::{PutBack, RunPhase, RunState, StopReason};
 use crate::store::{Store, TargetKey};
-use crate::types::Timestamp;
+use crate::types::{CertificateId, RunId, Timestamp, serialize_machine_word};
 use crate::upkeep::Issued;
+
+/// A run in words, as `--output json` writes it.
+#[derive(Serialize)]
+struct View<'a> {
+    run: &'a RunId,
+    plan: &'a str,
+    target: &'a str,
+    sandbox: bool,
+    #[serde(serialize_with = "serialize_machine_word")]
+    phase: &'static str,
+    /// Whether a program works on it now.
+    is_worked_on: bool,
+    /// What had asked it to stop, where that is why it stands still.
+    stopped_by: Option<StopReason>,
+    certificate_id: Option<&'a CertificateId>,
+    may_have_ordered: bool,
+    #[serde(flatten)]
+    parked: Option<ParkedView>,
+    /// Why whatever it sends waits, if so.
+    waits_for_requests: Vec<String>,
+    /// The same and more for people.
+    paragraphs: Vec<Paragraph>,
+}
+
+#[derive(Serialize)]
+struct Paragraph {
+    heading: &'static str,
+    lines: Vec<String>,
+}
 
 /// What somebody has put in place of the certificate since the run ended. What the run itself has put
 /// back is told already.
@@ -42,13 +74,34 @@ pub(super) async fn explain(
     };
     let is_worked_on = state.locks().is_held(&key);
     let (style, now) = (console.out_style(), Timestamp::now());
+    let waits = match recorded.phase {
+        RunPhase::Running | RunPhase::Paused(_) => standstill_of(&state, header, now),
+        RunPhase::Finished(_) | RunPhase::Cancelled => Vec::new(),
+    };
     let mut paragraphs = explanation(&run, &recorded, &events, is_worked_on, now);
     if let Some((_, lines)) = paragraphs.iter_mut().find(|(heading, _)| *heading == STANDING) {
         lines.extend(put_back_since(&recorded));
-        if matches!(recorded.phase, RunPhase::Running | RunPhase::Paused(_)) {
-            let waits = standstill_of(&state, header, now).into_iter();
-            lines.extend(waits.map(|why| format!("Whatever it sends waits: {why}.")));
-        }
+        lines.extend(waits.iter().map(|why| format!("Whatever it sends waits: {why}.")));
+    }
+    if arguments.output.output == OutputFormat::Json {
+        console.json(&View {
+            run: &run,
+            plan: &header.plan.name,
+            target: &header.target,
+            sandbox: header.sandbox,
+            phase: recorded.phase.name(),
+            is_worked_on,
+            stopped_by: recorded.stopped_by,
+            certificate_id: recorded.certificate_id.as_ref(),
+            may_have_ordered: recorded.may_have_ordered(),
+            parked: ParkedView::of(&recorded),
+            waits_for_requests: waits,
+            paragraphs: paragraphs
+                .into_iter()
+                .map(|(heading, lines)| Paragraph { heading, lines })
+                .collect(),
+        })?;
+        return Ok(ExitCode::Success);
     }
     for (index, (heading, lines)) in paragraphs.into_iter().enumerate() {
         if index > 0 {

@@ -3,12 +3,13 @@
 //! It deletes only what it is told to, one record at a time, each read again right before.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::action::{Ownership, ownership};
 use crate::api::http::ApiError;
 use crate::api::regfish::{Certificate, CertificateStatus, DnsRecord, RegfishClient, ReissuePhase};
 use crate::report::Fate;
-use crate::types::CertificateId;
+use crate::types::{CertificateId, format_duration};
 use crate::upkeep::NamedRecord;
 
 /// A connection to look through.
@@ -37,11 +38,30 @@ pub(super) struct Scan {
 /// The orders that are open, by the records that they ask for.
 pub(super) type OpenOrders = BTreeMap<NamedRecord, BTreeSet<CertificateId>>;
 
+/// So long an account is waited for that does not answer, or that a pause keeps from being asked: a
+/// person sits before the command.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+const NO_ANSWER: &str = "no answer";
+
+/// What comes of a call that only looks, or can be repeated, within the time that somebody waits.
+pub(super) async fn within_patience<T>(
+    call: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T, String> {
+    match tokio::time::timeout(PATIENCE, call).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err(format!(
+            "{NO_ANSWER} within {}; `certplan status` says whether all requests wait for something",
+            format_duration(PATIENCE)
+        )),
+    }
+}
+
 impl Account {
     /// Looks through every zone. One that cannot be read does not hide the others.
     pub(super) async fn scan(&self) -> Scan {
         let mut scan = Scan::default();
-        let zones = match self.client.list_zones().await {
+        let zones = match within_patience(self.client.list_zones()).await {
             Ok(zones) => zones,
             Err(error) => {
                 scan.unread.push(format!("the zones cannot be listed: {error}"));
@@ -50,7 +70,12 @@ impl Account {
         };
         scan.unread.extend(zones.unreadable.into_iter().map(|line| format!("the zones: {line}")));
         for zone in zones.items {
-            match self.client.list_records(&zone.name).await {
+            // Who does not answer for one zone does not for the next.
+            if scan.unread.iter().any(|line| line.contains(NO_ANSWER)) {
+                scan.unread.push(format!("zone `{}`: not asked any more", zone.name));
+                continue;
+            }
+            match within_patience(self.client.list_records(&zone.name)).await {
                 Ok(records) => scan.marked.extend(marked(&zone.name, records.unwrap_or_default())),
                 Err(error) => scan.unread.push(format!("zone `{}`: {error}", zone.name)),
             }
@@ -59,9 +84,9 @@ impl Account {
     }
 
     /// Which records the open orders of the account ask for, whoever follows them.
-    pub(super) async fn open_orders(&self) -> Result<OpenOrders, ApiError> {
+    pub(super) async fn open_orders(&self) -> Result<OpenOrders, String> {
         let mut open = OpenOrders::new();
-        for certificate in self.client.list_certificates().await?.certificates {
+        for certificate in within_patience(self.client.list_certificates()).await?.certificates {
             if is_open(&certificate) {
                 for record in &certificate.validation.records {
                     let record = NamedRecord::new(&record.name, &record.kind, &record.value);
@@ -73,14 +98,14 @@ impl Account {
     }
 
     /// Deletes the record if it is, to the letter, what was found.
-    pub(super) async fn delete(&self, marked: &Marked) -> Result<Fate, ApiError> {
-        let Some(record) = self.client.get_record(marked.record.id).await? else {
+    pub(super) async fn delete(&self, marked: &Marked) -> Result<Fate, String> {
+        let Some(record) = within_patience(self.client.get_record(marked.record.id)).await? else {
             return Ok(Fate::WasGone);
         };
         if record != marked.record {
             return Ok(Fate::Kept);
         }
-        self.client.delete_record(record.id).await?;
+        within_patience(self.client.delete_record(record.id)).await?;
         Ok(Fate::Deleted)
     }
 }
@@ -106,4 +131,17 @@ fn is_open(certificate: &Certificate) -> bool {
         certificate.reissue.as_ref().is_some_and(|one| one.phase() == ReissuePhase::Running);
     reissued
         || matches!(certificate.status, CertificateStatus::Pending | CertificateStatus::Unknown(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_account_that_does_not_answer_is_not_waited_for_without_end() {
+        let never = std::future::pending::<Result<(), ApiError>>();
+        let error = within_patience(never).await.unwrap_err();
+        assert!(error.starts_with("no answer within 2m; `certplan status` says"), "{error}");
+        assert_eq!(within_patience(std::future::ready(Ok(7))).await, Ok(7));
+    }
 }

@@ -1,5 +1,7 @@
 //! `certplan graph`: draws a plan, or a run with the state of each step.
 
+use serde::Serialize;
+
 use super::arguments::{DrawingFormat, GraphArguments};
 use super::console::Console;
 use super::error::CliError;
@@ -13,11 +15,13 @@ use crate::report::Style;
 use crate::report::graph::{Drawing, Edge, EdgeKind, Node, NodeState};
 use crate::run::RunState;
 use crate::store::{Store, StoreError};
+use crate::types::{StepId, machine_word};
 
 pub(super) async fn graph(
     arguments: GraphArguments,
     console: &Console,
 ) -> Result<ExitCode, CliError> {
+    let mut of_run = None;
     let drawing = if arguments.subject.is_file() {
         let plan = load_plan(&arguments.subject, console)?.plan;
         draw(&plan, None, arguments.all_edges)?
@@ -26,6 +30,7 @@ pub(super) async fn graph(
         let mut drawing = draw(&plan, Some(&state), arguments.all_edges)?;
         drawing.caption =
             Some(format!("{}: run {run}, {}", state.header.target, state.phase.name()));
+        of_run = Some((run, state));
         drawing
     };
     let style = match arguments.file {
@@ -37,6 +42,12 @@ pub(super) async fn graph(
         DrawingFormat::Mermaid => drawing.mermaid(),
         DrawingFormat::Dot => drawing.dot(),
         DrawingFormat::Svg => drawing.svg(),
+        DrawingFormat::Json => {
+            let of_run = of_run.as_ref().map(|(run, state)| (run.as_str(), state));
+            let view = View::of(&drawing, of_run);
+            serde_json::to_string_pretty(&view)
+                .map_err(|error| CliError::failure(format!("the result is no JSON: {error}")))?
+        }
     };
     let text = text.trim_end();
     match &arguments.file {
@@ -48,6 +59,74 @@ pub(super) async fn graph(
         }
     }
     Ok(ExitCode::Success)
+}
+
+/// A plan or a run, as `--format json` writes it.
+#[derive(Serialize)]
+struct View<'a> {
+    plan: &'a str,
+    run: Option<&'a str>,
+    target: Option<&'a str>,
+    phase: Option<String>,
+    /// In an order in which each comes after what it needs.
+    steps: Vec<StepView<'a>>,
+    edges: Vec<EdgeView<'a>>,
+    /// How many edges are left out because longer paths imply them.
+    implied_edges: usize,
+}
+
+#[derive(Serialize)]
+struct StepView<'a> {
+    id: &'a StepId,
+    uses: &'a str,
+    when: Option<&'a str>,
+    finally: bool,
+    /// Whether it costs money.
+    paid: bool,
+    /// Where it stands, in a run: the same words as in `certplan show --output json`.
+    state: Option<String>,
+}
+
+#[derive(Serialize)]
+struct EdgeView<'a> {
+    from: &'a StepId,
+    to: &'a StepId,
+    /// `reference`: an output is read; `needs`: it is only waited for.
+    kind: &'static str,
+}
+
+impl<'a> View<'a> {
+    fn of(drawing: &'a Drawing, of_run: Option<(&'a str, &'a RunState)>) -> Self {
+        let state = |id: &StepId| {
+            let (_, run) = of_run?;
+            Some(machine_word(run.steps.get(id)?.state.name()))
+        };
+        let step = |node: &'a Node| StepView {
+            id: &node.id,
+            uses: &node.action,
+            when: node.when.as_deref(),
+            finally: node.finally,
+            paid: node.paid,
+            state: state(&node.id),
+        };
+        let edge = |edge: &'a Edge| EdgeView {
+            from: &edge.from,
+            to: &edge.to,
+            kind: match edge.kind {
+                EdgeKind::Reference => "reference",
+                EdgeKind::Needs => "needs",
+            },
+        };
+        Self {
+            plan: &drawing.title,
+            run: of_run.map(|(run, _)| run),
+            target: of_run.map(|(_, state)| state.header.target.as_str()),
+            phase: of_run.map(|(_, state)| machine_word(state.phase.name())),
+            steps: drawing.nodes.iter().map(step).collect(),
+            edges: drawing.edges.iter().map(edge).collect(),
+            implied_edges: drawing.implied,
+        }
+    }
 }
 
 /// The run that was meant, with the plan that is stored with it.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::arguments::OutputFormat;
-use super::batch::outlook;
+use super::batch::{due_note, outlook};
 use super::batch_arguments::ListArguments;
 use super::console::Console;
 use super::doctor_state::forgotten_line;
@@ -47,6 +47,9 @@ pub(super) async fn list(
         }
         None => DuePolicy::default(),
     };
+    if let Some(text) = &arguments.due {
+        console.talk(&due_note(text, &policy));
+    }
     let state = StateDirectory::find(&arguments.state)?;
     let now = Timestamp::now();
     let lines = match state.open_for_looking()? {

@@ -35,6 +35,7 @@ mod inputs;
 mod interrupt;
 mod inventory_files;
 mod list;
+mod metrics_file;
 mod misplaced;
 mod nearby;
 mod needed_secrets;

@@ -1,6 +1,8 @@
 //! `certplan pause` and `certplan unpause`: the emergency stop of all runs of a state directory.
 
-use super::arguments::{PauseArguments, UnpauseArguments};
+use serde::Serialize;
+
+use super::arguments::{OutputFormat, PauseArguments, UnpauseArguments};
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
@@ -17,6 +19,7 @@ pub(super) fn pause(arguments: PauseArguments, console: &Console) -> Result<Exit
     }
     let file = state.pause_file();
     let earlier = file.read();
+    let file_was_there = earlier.is_some();
     let pause = Pause {
         since: earlier.as_ref().and_then(|pause| pause.since).or_else(|| Some(Timestamp::now())),
         reason: arguments.reason.or_else(|| earlier.and_then(|pause| pause.reason)),
@@ -30,7 +33,9 @@ pub(super) fn pause(arguments: PauseArguments, console: &Console) -> Result<Exit
         state.path().display()
     ));
     console.talk("`certplan unpause` lets them go on");
-    Ok(ExitCode::Success)
+    let was_paused = file_was_there;
+    let view = View { paused: true, was_paused, since: pause.since, reason: pause.reason };
+    view.show(arguments.output.output, console)
 }
 
 pub(super) fn unpause(
@@ -39,10 +44,14 @@ pub(super) fn unpause(
 ) -> Result<ExitCode, CliError> {
     let state = StateDirectory::find(&arguments.state)?;
     let file = state.pause_file();
-    match std::fs::remove_file(file.path()) {
-        Ok(()) => console.talk("runs go on from here"),
+    let was_paused = match std::fs::remove_file(file.path()) {
+        Ok(()) => {
+            console.talk("runs go on from here");
+            true
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             console.talk(&format!("`{}` was not paused", state.path().display()));
+            false
         }
         Err(error) => {
             let path = file.path().display();
@@ -50,8 +59,28 @@ pub(super) fn unpause(
                 "still paused: cannot remove `{path}`: {error}"
             )));
         }
+    };
+    let view = View { paused: false, was_paused, since: None, reason: None };
+    view.show(arguments.output.output, console)
+}
+
+/// Whether all runs of a state folder are stopped, as `--output json` writes it.
+#[derive(Serialize)]
+struct View {
+    paused: bool,
+    /// Whether that was so before.
+    was_paused: bool,
+    since: Option<Timestamp>,
+    reason: Option<String>,
+}
+
+impl View {
+    fn show(&self, format: OutputFormat, console: &Console) -> Result<ExitCode, CliError> {
+        if format == OutputFormat::Json {
+            console.json(self)?;
+        }
+        Ok(ExitCode::Success)
     }
-    Ok(ExitCode::Success)
 }
 
 /// Who asks how things stand must hear that they stand still.

@@ -8,16 +8,18 @@ use tokio::sync::watch;
 use super::PROGRAM;
 use super::arguments::{OutputFormat, ResumeArguments};
 use super::batch::{go_on_with_many, runs_of_batch};
+use super::budget::{Budgets, sent};
 use super::connections::Settings;
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::interrupt::watch_signals;
+use super::metrics_file::{MetricsFile, Subject, end_with, end_with_error};
 use super::needed_secrets::{self, Imitated, SecretSearch};
 use super::outcome::{self, Ending};
 use super::plan_edits::{Replacement, compare};
 use super::same_names::{OrderedNames, Wanted, wanted as wanted_orders};
-use super::session::{Session, holder, lock, target_key};
+use super::session::{Session, holder, lock, progress, target_key};
 use super::state_directory::{StateDirectory, find_run, nothing_here};
 use super::status::{lines, name_stopped};
 use crate::driver::DriveError;
@@ -27,6 +29,7 @@ use crate::report::run_table;
 use crate::run::{PauseReason, RunPhase, RunResult, RunState};
 use crate::store::{RunSummary, SqliteStore, Store, StoreError, TargetKey};
 use crate::types::{RunId, StepId, Timestamp};
+use crate::upkeep::DuePolicy;
 
 pub(super) async fn resume(
     arguments: ResumeArguments,
@@ -37,10 +40,27 @@ pub(super) async fn resume(
     let Some(store) = state.open_existing()? else { return Err(nothing_here(&state)) };
     let format = arguments.output.output;
     if let Some(text) = &arguments.run {
-        let run = find_run(store.as_ref(), text).await?.id;
+        let RunSummary { id: run, sandbox, .. } = find_run(store.as_ref(), text).await?;
+        let budgets = Budgets::new(&state, &settings, console)?;
+        let opened = budgets.opened();
+        let metrics = MetricsFile::begin(arguments.metrics.metrics_file.as_deref(), || Subject {
+            store: Arc::clone(&store),
+            state: state.clone(),
+            policy: DuePolicy::default(),
+            settings: settings.clone(),
+            sandbox,
+            requests: Arc::new(move || sent(&opened)),
+        })
+        .await?;
         let stop = watch_signals(console)?;
-        let ending = go_on(&run, &store, &state, &settings, &arguments, stop, console).await?;
-        return outcome::conclude(ending, format, console);
+        let place = (&store, &state, &budgets);
+        return match go_on(&run, place, &settings, &arguments, stop, console).await {
+            Ok(ending) => {
+                let code = outcome::conclude(ending, format, console)?;
+                Ok(end_with(metrics, code, console).await)
+            }
+            Err(error) => Err(end_with_error(metrics, error, console).await),
+        };
     }
     let runs = store.list_runs().await?;
     let selected = match &arguments.batch {
@@ -89,8 +109,7 @@ fn can_go_on(run: &RunSummary) -> bool {
 /// Goes on with one run to its next standstill.
 async fn go_on(
     run: &RunId,
-    store: &Arc<SqliteStore>,
-    state: &StateDirectory,
+    (store, state, budgets): (&Arc<SqliteStore>, &StateDirectory, &Budgets<'_>),
     settings: &Settings,
     arguments: &ResumeArguments,
     stop: watch::Receiver<bool>,
@@ -130,7 +149,9 @@ async fn go_on(
     for line in missing.excused().chain(missing.needed()) {
         console.talk(&format!("note: {line}"));
     }
-    let session = Session::of_run(state, store, &engine, settings, console).await?;
+    let observer = progress(console, engine.state().steps.keys());
+    let session =
+        Session::of_world(state, store, &engine, settings, observer, budgets, console).await?;
     let session = session.acting(arguments.really_act);
     let mut engine = session.driver.load(run).await?;
     if let Some(replacement) = replacement {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::arguments::RunArguments;
 use super::batch::run_inventory;
-use super::budget::Budgets;
+use super::budget::{Budgets, sent};
 use super::connections::{self, Settings};
 use super::console::Console;
 use super::earlier::{Earlier, NewRun, Verdict, weigh};
@@ -15,6 +15,7 @@ use super::exit::ExitCode;
 use super::foresight::{doubts, fails_after_order, foresee};
 use super::in_place::in_place;
 use super::interrupt::watch_signals;
+use super::metrics_file::{MetricsFile, Subject, end_with, end_with_error, try_metrics_file};
 use super::needed_secrets::{self, Imitated, SecretSearch};
 use super::outcome::Ending;
 use super::plan_file::{LoadedPlan, load_plan};
@@ -25,9 +26,9 @@ use super::{PROGRAM, inputs, outcome};
 use crate::engine::SEMANTICS;
 use crate::files::create_private_directory;
 use crate::run::{PlanReference, RunHeader};
-use crate::store::{Store as _, TargetKey};
+use crate::store::{SqliteStore, Store as _, TargetKey};
 use crate::types::{RunId, Timestamp};
-use crate::upkeep::Issued;
+use crate::upkeep::{DuePolicy, Issued};
 
 pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<ExitCode, CliError> {
     if !arguments.batch.inventory.is_empty() {
@@ -49,9 +50,12 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
             "`--set` has no effect with `--sandbox`; leave one of them out",
         ));
     }
+    if let Some(path) = &arguments.metrics.metrics_file {
+        try_metrics_file(path)?;
+    }
     let plan = Arc::clone(&loaded.plan);
     let inputs = inputs::inputs(&plan, &arguments.inputs)?;
-    let target = inputs::target(&plan, arguments.target, &inputs);
+    let target = inputs::target(&plan, arguments.target.clone(), &inputs);
     let state = StateDirectory::find(&arguments.state)?;
     let endpoints = if arguments.sandbox {
         Endpoints::default()
@@ -95,6 +99,7 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     let now = Timestamp::now();
     let Earlier { runs, verdict } =
         weigh(store.as_ref(), &new, &state, arguments.again.is_some(), now).await?;
+    let directory = &state;
     match verdict {
         Verdict::Begins => {}
         Verdict::Noted(problem) => console.talk(&format!("note: {problem}")),
@@ -107,7 +112,9 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
                 console.talk(&format!("note: {in_place}"));
             }
             let ending = Ending::new(&run, &plan, &state, root);
-            return outcome::conclude(ending, arguments.output.output, console);
+            let metrics = begin_metrics(&arguments, &store, directory, &settings, &budgets).await?;
+            let code = outcome::conclude(ending, arguments.output.output, console)?;
+            return Ok(end_with(metrics, code, console).await);
         }
     }
     header.earlier_runs = runs;
@@ -124,28 +131,59 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
         return Err(refusal);
     }
 
+    let metrics = begin_metrics(&arguments, &store, &state, &settings, &budgets).await?;
     let observer = progress(console, header.steps.iter());
-    let session = if arguments.sandbox {
-        Session::embedded(&state, &store, None, &scenario, observer, console)
-            .await?
-            .acting(arguments.really_act)
-    } else {
-        let chosen = resolver.as_ref().map(|(resolver, _)| resolver.clone());
-        Session::real(&state, &store, &plan, endpoints, chosen, observer, &budgets).await?
+    let driven = async {
+        let session = if arguments.sandbox {
+            Session::embedded(&state, &store, None, &scenario, observer, console)
+                .await?
+                .acting(arguments.really_act)
+        } else {
+            let chosen = resolver.as_ref().map(|(resolver, _)| resolver.clone());
+            Session::real(&state, &store, &plan, endpoints, chosen, observer, &budgets).await?
+        };
+        // Not before the key is there: until then there is no run that could be resumed.
+        console.talk(&format!("{} for {}: run {id}", header.plan.name, header.target));
+        session.endpoints.record(&plan, &mut header.endpoints);
+        if let Some((_, address)) = resolver {
+            header.endpoints.insert(connections::DNS.to_owned(), address);
+        }
+        let stop = watch_signals(console)?;
+        let LoadedPlan { plan, stored, .. } = loaded;
+        let engine = session.driver.start(id.clone(), plan, stored, header).await?;
+        let engine = session.driver.drive(&id, engine, stop).await?;
+        let ending = Ending::new(&id, engine.plan(), engine.state(), session.sandbox_root());
+        session.end().await;
+        Ok::<Ending, CliError>(ending)
     };
-    // Not before the key is there: until then there is no run that could be resumed.
-    console.talk(&format!("{} for {}: run {id}", header.plan.name, header.target));
-    session.endpoints.record(&plan, &mut header.endpoints);
-    if let Some((_, address)) = resolver {
-        header.endpoints.insert(connections::DNS.to_owned(), address);
+    // On the heap: it is large, and lives as long as the run.
+    match Box::pin(driven).await {
+        Ok(ending) => {
+            let code = outcome::conclude(ending, arguments.output.output, console)?;
+            Ok(end_with(metrics, code, console).await)
+        }
+        Err(error) => Err(end_with_error(metrics, error, console).await),
     }
-    let stop = watch_signals(console)?;
-    let LoadedPlan { plan, stored, .. } = loaded;
-    let engine = session.driver.start(id.clone(), plan, stored, header).await?;
-    let engine = session.driver.drive(&id, engine, stop).await?;
-    let ending = Ending::new(&id, engine.plan(), engine.state(), session.sandbox_root());
-    session.end().await;
-    outcome::conclude(ending, arguments.output.output, console)
+}
+
+/// The metrics file, when there is to be one.
+async fn begin_metrics(
+    arguments: &RunArguments,
+    store: &Arc<SqliteStore>,
+    state: &StateDirectory,
+    settings: &Settings,
+    budgets: &Budgets<'_>,
+) -> Result<Option<MetricsFile>, CliError> {
+    let opened = budgets.opened();
+    MetricsFile::begin(arguments.metrics.metrics_file.as_deref(), || Subject {
+        store: Arc::clone(store),
+        state: state.clone(),
+        policy: DuePolicy::default(),
+        settings: settings.clone(),
+        sandbox: arguments.sandbox,
+        requests: Arc::new(move || sent(&opened)),
+    })
+    .await
 }
 
 /// Where relative paths start from. What the sandbox issues must never lie where a web server looks

@@ -91,8 +91,12 @@ fn push(name: &str, first: &Target, second: &Target, rest: &[&Target], found: &m
     let count = 2 + rest.len();
     let (file, span) = second.place;
     let remark = match rest.len() {
-        0 => format!("waits until `{}` is issued", first.name),
-        more => format!("waits until `{}` is issued, and {more} more wait with it", first.name),
+        0 => format!("and `{}`: whichever is there first goes first", first.name),
+        more => format!(
+            "and `{}` and {more} more: whichever is there first goes first, each of the others when \
+             the one before is issued",
+            first.name
+        ),
     };
     let diagnostic = Diagnostic::warning(
         SHARED_VALIDATION_NAME,
@@ -100,7 +104,7 @@ fn push(name: &str, first: &Target, second: &Target, rest: &[&Target], found: &m
     )
     .at(span, remark);
     let place = Place::new(first.place.0, first.place.1);
-    let diagnostic = also(diagnostic, file, place, "comes first", found);
+    let diagnostic = also(diagnostic, file, place, "wants the same name", found);
     let targets = || [first, second].into_iter().chain(rest.iter().copied());
     let names: BTreeSet<&str> =
         targets().flat_map(|target| &target.names).map(DomainName::as_str).collect();

@@ -19,8 +19,23 @@ pub struct Gauges {
     pub requests: u64,
     /// For each connection: its name and what is left of its tightest window, in words.
     pub budgets: Vec<String>,
+    /// The same in numbers.
+    pub paces: Vec<RequestPace>,
     /// Why nothing is sent at the moment, if so: the API is down, somebody has paused everything.
     pub standstill: Option<String>,
+    /// Whether nobody knows how long that lasts.
+    pub halted: bool,
+}
+
+/// How fast requests may go to a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestPace {
+    /// How many were sent.
+    pub sent: u64,
+    /// How many may go at once.
+    pub left: u64,
+    /// How many more may go with each second, in the long run.
+    pub per_second: f64,
 }
 
 /// A batch as its events tell.
@@ -35,6 +50,9 @@ pub struct LiveView {
     /// How many runs are in each stage, by its place in [`Stage::ALL`].
     counts: [usize; Stage::ALL.len()],
     failures: VecDeque<(String, String)>,
+    /// For how long nothing could be sent, and since when that is so now.
+    halted: Duration,
+    halted_since: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -79,6 +97,8 @@ impl LiveView {
             runs: HashMap::new(),
             counts: [0; Stage::ALL.len()],
             failures: VecDeque::new(),
+            halted: Duration::ZERO,
+            halted_since: None,
         }
     }
 
@@ -182,7 +202,8 @@ impl LiveView {
     }
 
     /// The screen: lines of `width` columns at most.
-    pub fn frame(&self, gauges: &Gauges, now: Timestamp, width: usize) -> Vec<String> {
+    pub fn frame(&mut self, gauges: &Gauges, now: Timestamp, width: usize) -> Vec<String> {
+        self.mind_the_halt(gauges.halted, now);
         let width = width.max(40);
         let mut lines = vec![self.bar(width), self.totals(width), self.pace(gauges, now, width)];
         lines.extend(self.steps(width));
@@ -203,6 +224,18 @@ impl LiveView {
             self.row(&printable(&line.target), &printable(&line.detail), &since, width)
         }));
         lines
+    }
+
+    /// What cannot go on says nothing of the pace at which it goes on later.
+    fn mind_the_halt(&mut self, halted: bool, now: Timestamp) {
+        match (self.halted_since, halted) {
+            (None, true) => self.halted_since = Some(now),
+            (Some(since), false) => {
+                self.halted += Duration::try_from(now.duration_since(since)).unwrap_or_default();
+                self.halted_since = None;
+            }
+            _ => {}
+        }
     }
 
     fn bar(&self, width: usize) -> String {
@@ -274,7 +307,7 @@ impl LiveView {
         let elapsed = Duration::try_from(now.duration_since(self.began_at)).unwrap_or_default();
         let mut parts = vec![between(self.began_at, now)];
         parts.extend(
-            self.time_left(now).map(|left| format!("about {} left", format_duration(left))),
+            self.time_left(gauges, now).map(|left| format!("about {} left", format_duration(left))),
         );
         let requests = u32::try_from(gauges.requests).unwrap_or(u32::MAX);
         let rate = f64::from(requests) / elapsed.as_secs_f64().max(1.0);
@@ -288,15 +321,25 @@ impl LiveView {
 
     /// A guess from the steps that were passed since the begin; none while there is too little to
     /// guess from. Targets that were settled before tell nothing of the pace.
-    fn time_left(&self, now: Timestamp) -> Option<Duration> {
+    fn time_left(&self, gauges: &Gauges, now: Timestamp) -> Option<Duration> {
+        if gauges.halted {
+            return None;
+        }
         let took = Duration::try_from(now.duration_since(self.began_at)).ok()?;
+        let took = took.saturating_sub(self.halted);
         let all = count(self.total.saturating_sub(self.settled));
         let behind = count(self.done().saturating_sub(self.settled)) + self.under_way();
         if took < PACE_TIME || behind < all * PACE_SHARE || behind >= all {
             return None;
         }
-        let left =
-            Duration::try_from_secs_f64(took.as_secs_f64() / behind * (all - behind)).ok()?;
+        let to_come = (all - behind) / behind;
+        // A full budget slows down what began fast.
+        let by_budget = gauges.paces.iter().map(|pace| {
+            let requests = whole(pace.sent) * to_come - whole(pace.left);
+            requests.max(0.0) / pace.per_second
+        });
+        let seconds = by_budget.fold(took.as_secs_f64() * to_come, f64::max);
+        let left = Duration::try_from_secs_f64(seconds).ok()?;
         Some(Duration::from_secs(left.as_secs().max(1)))
     }
 
@@ -368,6 +411,10 @@ fn without_request(detail: &str) -> String {
 
 /// A number to reckon with. That it is not exact above four thousand million is no loss here.
 fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+fn whole(number: u64) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
@@ -461,12 +508,13 @@ mod tests {
 
     #[test]
     fn a_thousand_targets_fit_into_a_screenful_of_any_width() {
-        let view = thousand();
+        let mut view = thousand();
         for width in [80, 200] {
             let gauges = Gauges {
                 requests: 4000,
                 budgets: vec!["regfish: 212 of 500 left in 60s".to_owned()],
                 standstill: Some("the API is down since 12 s; all runs wait".to_owned()),
+                ..Gauges::default()
             };
             let frame = view.frame(&gauges, at(600), width);
             assert!(frame.len() <= 17, "{frame:#?}");
@@ -505,7 +553,7 @@ mod tests {
         view.event(&run, &event(1, EventKind::StepFailed { step: step(), error }));
         let finished = EventKind::RunFinished { result: RunResult::Failed };
         view.event(&run, &event(2, finished));
-        let frame = |width| view.frame(&Gauges::default(), at(3), width).join("\n");
+        let mut frame = |width| view.frame(&Gauges::default(), at(3), width).join("\n");
         let narrow = frame(79);
         assert!(narrow.contains("issued: the server failed (503)"), "{narrow}");
         assert!(frame(200).contains(message), "{}", frame(200));
@@ -544,18 +592,43 @@ mod tests {
         for _ in 0..10 {
             view.settle();
         }
-        let frame = |view: &LiveView, now| view.frame(&Gauges::default(), at(now), 80);
-        assert!(!frame(&view, 3)[2].contains("left"), "too early");
+        let frame = |view: &mut LiveView, now| view.frame(&Gauges::default(), at(now), 80);
+        assert!(!frame(&mut view, 3)[2].contains("left"), "too early");
         // Ten targets' worth of a hundred in 60 seconds.
-        assert!(frame(&view, 60)[2].contains("about 9m left"), "{:#?}", frame(&view, 60));
-        let bar = frame(&view, 60)[0].clone();
+        assert!(frame(&mut view, 60)[2].contains("about 9m left"), "{:#?}", frame(&mut view, 60));
+        let bar = frame(&mut view, 60)[0].clone();
         assert_eq!((bar.matches('━').count(), bar.matches('╌').count()), (6, 5), "{bar}");
         for number in 0..100 {
             let finished = EventKind::RunFinished { result: RunResult::Succeeded };
             view.event(&RunId::from_random(number), &event(90, finished));
         }
-        let end = frame(&view, 100);
+        let end = frame(&mut view, 100);
         assert!(end[0].ends_with("━ 110/110") && !end[2].contains("left"), "{end:#?}");
+    }
+
+    #[test]
+    fn a_full_budget_lengthens_the_time_left_and_a_pause_hides_it_and_counts_for_nothing() {
+        let mut view = LiveView::new(Style::new(false), 100, at(0));
+        for number in 0..100 {
+            let run = RunId::from_random(number);
+            view.expect(&run, "www.example.com", at(0));
+            if number < 50 {
+                let finished = EventKind::RunFinished { result: RunResult::Succeeded };
+                view.event(&run, &event(20, finished));
+            }
+        }
+        let pace =
+            |gauges: &Gauges, view: &mut LiveView, now| view.frame(gauges, at(now), 120)[2].clone();
+        let free = Gauges::default();
+        assert!(pace(&free, &mut view, 20).contains("about 20s left"));
+        // Five hundred requests went at once, and as many are to come: sixty seconds for them.
+        let paces = vec![RequestPace { sent: 500, left: 0, per_second: 500.0 / 60.0 }];
+        let full = Gauges { paces, ..Gauges::default() };
+        assert!(pace(&full, &mut view, 20).contains("about 1m left"));
+        let halted = Gauges { halted: true, ..Gauges::default() };
+        assert!(!pace(&halted, &mut view, 20).contains("left"));
+        assert!(!pace(&halted, &mut view, 600).contains("left"));
+        assert!(pace(&free, &mut view, 620).contains("about 40s left"));
     }
 
     #[test]

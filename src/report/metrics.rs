@@ -19,7 +19,9 @@ pub struct Metrics {
     pub budgets: Vec<BudgetMetric>,
     /// Whether an emergency stop holds all requests back.
     pub paused: bool,
-    /// When the last command that ran plans ended.
+    /// Whether the command that writes this still runs plans.
+    pub running: bool,
+    /// When a command ran plans last.
     pub last_run: Option<Timestamp>,
     /// When the last one ended in which nothing failed.
     pub last_success: Option<Timestamp>,
@@ -108,6 +110,9 @@ pub fn metrics_text(metrics: &Metrics) -> String {
         page.sample("certplan_last_run_requests", &labels, count);
     }
     page.budgets(metrics);
+    let help = "Whether the command that wrote this was still running plans.";
+    page.family("certplan_running", "gauge", help);
+    page.sample("certplan_running", &[], u8::from(metrics.running));
     for (name, help, at) in [
         ("certplan_last_run_timestamp_seconds", "When plans ran last.", metrics.last_run),
         (
@@ -205,6 +210,7 @@ mod tests {
                 windows: vec![WindowMetric { seconds: 60.0, limit: 500, used: 12 }],
             }],
             paused: false,
+            running: true,
             last_run: Some(at(5)),
             last_success: None,
         };
@@ -219,6 +225,7 @@ mod tests {
             "certplan_budget_limit{service=\"api.regfish.com\",window_seconds=\"60\"} 500",
             "certplan_budget_standing{service=\"api.regfish.com\",standing=\"flowing\"} 1",
             "certplan_paused 0",
+            "certplan_running 1",
             "certplan_last_run_timestamp_seconds 5",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");

@@ -3,6 +3,7 @@
 //! A share of its lifetime, between two bounds: terms shrink year by year (398 days, then 199, 99,
 //! 46), and a fixed number of days that is right for one of them is wrong for the next.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::types::{Timestamp, format_duration, parse_duration, printable, shorten};
@@ -24,11 +25,25 @@ pub enum DuePolicyError {
     /// The share is none.
     #[error("`{0}` is no share of a lifetime such as `33%`, from 1% to 99%")]
     Share(String),
+    /// A time stands where the share belongs.
+    #[error(
+        "`{found}` stands where a share of the lifetime belongs, such as `33%`; `33%,{time},{time}` is {time} \
+         before the end, whatever the lifetime"
+    )]
+    TimeForShare {
+        /// What stands there.
+        found: String,
+        /// The time that it seems to mean.
+        time: String,
+    },
+    /// A bound has no unit.
+    #[error("`{0}` has no unit; `{0}d` is days, `{0}h` hours")]
+    NoUnit(String),
     /// A bound is no duration.
     #[error("`{0}` is no duration such as `7d` or `36h`")]
     Bound(String),
     /// The bounds leave nothing.
-    #[error("the lead cannot be {minimum} at least and {maximum} at most", minimum = format_duration(*minimum), maximum = format_duration(*maximum))]
+    #[error("the lead cannot be {minimum} at least and {maximum} at most; the least comes first, as in `33%,7d,30d`", minimum = format_duration(*minimum), maximum = format_duration(*maximum))]
     Empty {
         /// The lower bound.
         minimum: Duration,
@@ -36,7 +51,7 @@ pub enum DuePolicyError {
         maximum: Duration,
     },
     /// There are too many parts.
-    #[error("`{0}` has more parts than a share, a minimum and a maximum")]
+    #[error("`{0}` has more parts than a share, a minimum and a maximum, as in `33%,7d,30d`")]
     TooManyParts(String),
 }
 
@@ -63,10 +78,13 @@ impl DuePolicy {
             .strip_suffix('%')
             .and_then(|number| number.trim().parse().ok())
             .filter(|share| (1..=99).contains(share))
-            .ok_or_else(|| DuePolicyError::Share(shown(share)))?;
+            .ok_or_else(|| no_share(share, shown(share)))?;
         let mut bound = || {
             let part = parts.next()?;
-            Some(parse_duration(part).map_err(|_| DuePolicyError::Bound(shown(part))))
+            Some(parse_duration(part).map_err(|_| match is_number(part) {
+                true => DuePolicyError::NoUnit(shown(part)),
+                false => DuePolicyError::Bound(shown(part)),
+            }))
         };
         let (minimum, maximum) = (bound().transpose()?, bound().transpose()?);
         if parts.next().is_some() {
@@ -100,6 +118,30 @@ impl DuePolicy {
     pub fn due_at(&self, valid_from: Option<Timestamp>, valid_until: Timestamp) -> Timestamp {
         let lead = self.lead(valid_from, valid_until);
         valid_until.checked_sub(lead).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl fmt::Display for DuePolicy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (minimum, maximum) = (format_duration(self.minimum), format_duration(self.maximum));
+        write!(
+            formatter,
+            "{}% of the lifetime before the end, at least {minimum} and at most {maximum}",
+            self.share
+        )
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Why a text is no share: people who think in days write days.
+fn no_share(text: &str, shown: String) -> DuePolicyError {
+    let time = if is_number(text) { format!("{shown}d") } else { shown.clone() };
+    match parse_duration(&time) {
+        Ok(_) => DuePolicyError::TimeForShare { found: shown, time },
+        Err(_) => DuePolicyError::Share(shown),
     }
 }
 
@@ -142,14 +184,40 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_says_what_it_means() {
+        let policy = DuePolicy::parse("25%,5d").unwrap();
+        let words = "25% of the lifetime before the end, at least 5d and at most 30d";
+        assert_eq!(policy.to_string(), words);
+    }
+
+    #[test]
     fn what_is_no_policy_is_refused_with_the_part_that_is_wrong() {
         for (text, message) in [
             ("", "`` is no share of a lifetime such as `33%`, from 1% to 99%"),
-            ("30", "`30` is no share of a lifetime such as `33%`, from 1% to 99%"),
+            (
+                "30",
+                "`30` stands where a share of the lifetime belongs, such as `33%`; `33%,30d,30d` is \
+                 30d before the end, whatever the lifetime",
+            ),
+            (
+                "36h,1d",
+                "`36h` stands where a share of the lifetime belongs, such as `33%`; `33%,36h,36h` is \
+                 36h before the end, whatever the lifetime",
+            ),
+            ("third", "`third` is no share of a lifetime such as `33%`, from 1% to 99%"),
             ("100%", "`100%` is no share of a lifetime such as `33%`, from 1% to 99%"),
-            ("33%,7", "`7` is no duration such as `7d` or `36h`"),
-            ("33%,7d,5d", "the lead cannot be 7d at least and 5d at most"),
-            ("1%,1d,2d,3d", "`1%,1d,2d,3d` has more parts than a share, a minimum and a maximum"),
+            ("33%,7", "`7` has no unit; `7d` is days, `7h` hours"),
+            ("33%,week", "`week` is no duration such as `7d` or `36h`"),
+            (
+                "33%,7d,5d",
+                "the lead cannot be 7d at least and 5d at most; the least comes first, as in \
+                 `33%,7d,30d`",
+            ),
+            (
+                "1%,1d,2d,3d",
+                "`1%,1d,2d,3d` has more parts than a share, a minimum and a maximum, as in \
+                 `33%,7d,30d`",
+            ),
         ] {
             assert_eq!(DuePolicy::parse(text).unwrap_err().to_string(), message);
         }

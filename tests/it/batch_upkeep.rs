@@ -4,7 +4,7 @@
 use certplan::sandbox::{Fault, FaultAction};
 use serde_json::Value;
 
-use crate::harness::{Finished, Project, World, impatient_plan};
+use crate::harness::{Finished, Gate, Project, Running, World, impatient_plan};
 
 const INVENTORY: &str = "\
 certplan_inventory: 1
@@ -67,6 +67,42 @@ fn where_a_person_can_act_and_since_when_is_told_wherever_a_parked_order_is() {
     let _ = project.run(&["status"]).expect_data(&format!("a person can act here: {url}"));
     let list = project.run(&["list"]).expect_code(0);
     let _ = list.expect_data(&format!("a person acts first: {url}; then certplan resume"));
+
+    let id = row["run"].as_str().unwrap();
+    let explained = project.run(&["explain", id, "-o", "json"]).expect_code(0).json();
+    for (field, value) in [
+        ("run", id),
+        ("phase", "parked"),
+        ("certificate_id", certificate.as_str()),
+        ("waits_for", "person"),
+        ("parked_since", since.as_str()),
+        ("completion_url", url.as_str()),
+    ] {
+        assert_eq!(explained[field], value, "{explained}");
+    }
+    assert_eq!(explained["is_worked_on"], false);
+    assert_eq!(explained["waits_for_requests"], serde_json::json!([]));
+    assert_eq!(explained["paragraphs"][1]["heading"], "Where it stands");
+    assert!(explained["paragraphs"][1]["lines"][0].as_str().unwrap().starts_with("It is parked"));
+
+    let graph = project.run(&["graph", id, "--format", "json"]).expect_code(0).json();
+    assert_eq!((&graph["run"], &graph["phase"]), (&id.into(), &"parked".into()));
+    let steps = graph["steps"].as_array().unwrap();
+    let state = |name: &str| {
+        steps.iter().find(|step| step["id"] == name).map(|step| step["state"].clone()).unwrap()
+    };
+    assert_eq!((state("order"), state("complete")), ("succeeded".into(), "parked".into()));
+    assert!(graph["edges"].as_array().unwrap().iter().any(|edge| {
+        edge["from"] == "order" && edge["to"] == "complete" && edge["kind"] == "reference"
+    }));
+    let plan = project.run(&["graph", "plan.yaml", "--format", "json"]).expect_code(0).json();
+    assert_eq!((&plan["run"], &plan["steps"][0]["state"]), (&Value::Null, &Value::Null));
+
+    let doctor = project.run(&["doctor", "-o", "json"]).expect_code(0).json();
+    assert_eq!(doctor["healthy"], true);
+    let findings = doctor["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|one| one["text"] == "1 of 1 runs are whole"), "{doctor}");
+    assert!(findings.iter().all(|one| one["verdict"] == "good"), "{doctor}");
 }
 
 #[test]
@@ -163,4 +199,40 @@ fn a_batch_is_found_again_and_gone_on_with_as_it_was_begun() {
 
     let done = resume(&["--max-failures", "1"]).expect_code(0);
     assert_eq!((results(&done), world.orders().len()), (vec!["issued".to_owned(); 2], 2));
+}
+
+#[test]
+fn metrics_are_written_by_every_command_that_runs_plans_and_while_it_does() {
+    let (world, project) = (World::live(), project_of(&console_plan()));
+    let file = project.path().join("m.prom");
+    let read = || std::fs::read_to_string(&file).unwrap();
+    let sample = |name: &str| {
+        let text = read();
+        let line = text.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.rsplit_once(' ')).map(|(_, value)| value.to_owned())
+    };
+    let metrics = ["--metrics-file", "m.prom"];
+    let gate = Gate::holding(&world.base_url(), "GET /tls/products");
+    let single = [&["run", "plan.yaml", "--target", "one"], &metrics[..]].concat();
+    let mut running = Running::start(project.command_for(gate.base_url(), &single));
+    assert!(gate.wait_until_held_or_over(&mut running), "it asks for the product first");
+    assert_eq!(sample("certplan_running ").as_deref(), Some("1"), "before anything is answered");
+    gate.release();
+    let parked = running.finish().expect_code(4);
+    assert_eq!(sample("certplan_running ").as_deref(), Some("0"));
+    assert_eq!(sample("certplan_targets{state=\"parked\"}").as_deref(), Some("1"));
+    let orders = "certplan_last_run_requests{endpoint=\"POST /tls/certificate\"";
+    assert_eq!(sample(orders).as_deref(), Some("1"), "{}", read());
+    let since = sample("certplan_parked_since_timestamp_seconds{");
+    assert!(since.is_some(), "{}", read());
+
+    for arguments in [&["resume", &parked.value("run")][..], &["resume", "--all"]] {
+        std::fs::remove_file(&file).unwrap();
+        let arguments = [arguments, &metrics].concat();
+        let _ = project.run_for(gate.base_url(), &arguments).expect_code(4);
+        assert_eq!(sample("certplan_parked_since_timestamp_seconds{"), since);
+        assert_eq!(sample(orders), None, "nothing was ordered: {}", read());
+    }
+    let folder = [&["resume", "--all"], &["--metrics-file", "."][..]].concat();
+    let _ = project.run_for(gate.base_url(), &folder).expect_code(2).expect_talk("it is a folder");
 }

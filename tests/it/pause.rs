@@ -109,3 +109,18 @@ fn a_narrow_limit_is_kept_and_the_run_takes_its_time() {
         assert!(five[4].duration_since(five[0]).as_millis() >= 2_000, "{five:?}");
     }
 }
+
+#[test]
+fn programs_read_whether_everything_is_paused() {
+    let project = paused(&impatient_plan("dv.yaml"));
+    let json = |arguments: &[&str]| project.run(arguments).expect_code(0).json();
+    let again = json(&["pause", "-o", "json"]);
+    assert_eq!((&again["paused"], &again["was_paused"]), (&true.into(), &true.into()));
+    assert_eq!(again["reason"], "wrong account");
+    assert!(again["since"].is_string(), "{again}");
+    for was_paused in [true, false] {
+        let unpaused = json(&["unpause", "-o", "json"]);
+        assert_eq!(unpaused["paused"], false);
+        assert_eq!(unpaused["was_paused"], was_paused);
+    }
+}

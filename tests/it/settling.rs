@@ -73,7 +73,11 @@ fn a_person_names_the_certificate_and_the_run_goes_on_under_it() {
         let _ = refused.expect_talk(words);
         assert_eq!(doubt.phase(), "in_doubt", "{certificate}");
     }
-    let adopted = doubt.adopt(&doubt.ours).expect_code(0);
+    let named = ["adopt", &doubt.run, "--certificate-id", &doubt.ours, "-o", "json"];
+    let adopted = doubt.run(&named).expect_code(0);
+    let view = adopted.json();
+    assert_eq!((&view["settled"], &view["run"]), (&"adopted".into(), &doubt.run.as_str().into()));
+    assert_eq!(view["certificate_id"], doubt.ours.as_str());
     let _ = adopted.expect_talk(&format!("owns certificate {} from now on", doubt.ours));
     // Settled is settled.
     let _ =

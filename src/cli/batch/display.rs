@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::super::budget::Opened;
+use super::super::budget::{Opened, sent};
 use super::super::console::Console;
+use super::super::metrics_file::Requests;
 use crate::api::budget::{Standing, Window};
 use crate::driver::{Allowance, Observer};
-use crate::report::{Gauges, LiveView};
+use crate::report::{Gauges, LiveView, RequestPace};
 use crate::run::Event;
 use crate::types::{Clock, RunId, Timestamp, format_duration, printable};
 
@@ -24,7 +25,7 @@ pub(super) struct Display {
     console: Console,
     view: Arc<Mutex<LiveView>>,
     live: bool,
-    budgets: Mutex<Opened>,
+    budgets: Arc<Mutex<Opened>>,
     /// How many orders may be sent, when that is limited.
     orders: Option<Arc<Allowance>>,
     stop: watch::Sender<bool>,
@@ -47,7 +48,7 @@ impl Display {
             console: console.clone(),
             view: Arc::new(Mutex::new(view)),
             live,
-            budgets: Mutex::default(),
+            budgets: Arc::default(),
             orders,
             stop: watch::Sender::new(false),
             drawing: Mutex::new(None),
@@ -64,14 +65,13 @@ impl Display {
         self.orders.clone()
     }
 
-    /// The requests that were sent so far.
-    pub(super) fn counts(&self) -> Vec<((String, String), u64)> {
-        let opened = Arc::clone(&lock(&self.budgets));
-        let opened = lock(&opened);
-        let counts = opened.iter().map(|(_, budget)| budget.counts());
-        counts
-            .flat_map(|counts| counts.iter().map(|(key, n)| (key.clone(), n)).collect::<Vec<_>>())
-            .collect()
+    /// Tells which requests were sent so far.
+    pub(super) fn requests(&self) -> Requests {
+        let budgets = Arc::clone(&self.budgets);
+        Arc::new(move || {
+            let opened = Arc::clone(&lock(&budgets));
+            sent(&opened)
+        })
     }
 
     /// A run is about to be driven.
@@ -153,8 +153,14 @@ fn gauges(budgets: &Opened, now: Timestamp) -> Gauges {
             let full = left > 0 && matches!(usage.standing, Standing::Full { .. });
             let kept = if full { ", kept for orders" } else { "" };
             gauges.budgets.push(format!("{left} of {} left in {span}{kept}", window.requests));
+            gauges.paces.push(RequestPace {
+                sent: budget.counts().total(),
+                left: left as u64,
+                per_second: window.requests as f64 / window.span.as_secs_f64(),
+            });
         }
         let standing = usage.standing;
+        gauges.halted |= matches!(standing, Standing::Paused { .. } | Standing::Down { .. });
         if standing != Standing::Flowing {
             gauges.standstill = Some(printable(&standing.sentence(now)));
         }

@@ -16,6 +16,7 @@ use super::super::console::Console;
 use super::super::error::CliError;
 use super::super::exit::ExitCode;
 use super::super::interrupt::watch_signals;
+use super::super::metrics_file::{MetricsFile, Subject, end_with};
 use super::super::needed_secrets::SecretSearch;
 use super::super::open_files;
 use super::super::sandbox_scenario::SCENARIO;
@@ -27,7 +28,7 @@ use super::driving::{DEFAULT_JOBS, drive_recorded};
 use super::manner::{manner_of, read_manner};
 use super::order_anew::in_the_inventory;
 use super::outcome::Outcome;
-use super::recap::{Done, Telling, conclude};
+use super::recap::{Done, conclude, form_of};
 use super::taking_up::{Member, Place, TakingUp};
 use super::twins::stand_aside;
 use crate::driver::{Allowance, BatchSettings};
@@ -125,6 +126,16 @@ pub(in crate::cli) async fn go_on_with_many(
     expected.iter().for_each(|(run, target)| display.expect(run, target));
     let budgets = Budgets::new(state, settings, console)?;
     display.watch(budgets.opened());
+    let metrics = MetricsFile::begin(arguments.metrics.metrics_file.as_deref(), || Subject {
+        store: Arc::clone(store),
+        state: state.clone(),
+        policy: DuePolicy::default(),
+        settings: settings.clone(),
+        // A file is about one of the two worlds.
+        sandbox: !runs.is_empty() && runs.iter().all(|run| run.sandbox),
+        requests: display.requests(),
+    })
+    .await?;
     let stop = watch_signals(console)?;
     let common = Common {
         place: &place,
@@ -153,16 +164,10 @@ pub(in crate::cli) async fn go_on_with_many(
     let rows = runs.into_iter().zip(outcomes);
     let anew = |target: &str| in_the_inventory(&asked, &[target]);
     let rows = rows.map(|(run, outcome)| outcome.row(run.target, run.plan, anew)).collect();
-    let done = Done { batch, asked, rows, began_at, requests: display.counts() };
-    let telling = Telling {
-        form: Telling::form(None, arguments.output.output),
-        metrics_file: None,
-        policy: DuePolicy::default(),
-        settings: Settings::default(),
-        sandbox: false,
-    };
-    let code = conclude(done, &telling, state, store.as_ref(), console).await?;
-    Ok(unsent.unwrap_or(code))
+    let done = Done { batch, asked, rows, began_at };
+    let code = conclude(done, form_of(None, arguments.output.output), console)?;
+    let code = unsent.unwrap_or(code);
+    Ok(end_with(metrics, code, console).await)
 }
 
 /// How the runs are driven: as the command says, else as the batch was begun that they are of.

@@ -13,7 +13,6 @@ mod going_on;
 mod history;
 mod launch;
 mod manner;
-mod metrics;
 mod order_anew;
 mod outcome;
 mod outlook;
@@ -32,6 +31,7 @@ use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::inventory_files::{Turns, load_inventory};
+use super::metrics_file::{MetricsFile, Subject, end_with, end_with_error, try_metrics_file};
 use super::needed_secrets::Imitated;
 use super::open_files;
 use super::state_directory::StateDirectory;
@@ -46,9 +46,8 @@ use display::Display;
 use driving::DEFAULT_JOBS;
 use launch::{Place, launch};
 use manner::read_manner;
-use metrics::try_metrics_file;
 use order_anew::{confirm_again, in_the_inventory};
-use recap::{Done, Telling, conclude};
+use recap::{Done, conclude, form_of};
 
 pub(super) use forecast::preview_inventory;
 pub(super) use going_on::{go_on_with_many, runs_of_batch};
@@ -92,6 +91,16 @@ fn read_policy(text: Option<&str>) -> Result<DuePolicy, CliError> {
     Ok(policy.map_err(|error| usage("--due", &error))?.unwrap_or_default())
 }
 
+/// What a policy means that was given as `text`.
+pub(super) fn due_note(text: &str, policy: &DuePolicy) -> String {
+    let default = match text.split(',').count() {
+        1 => " (both as they are by default)",
+        2 => " (that as it is by default; a third part changes it)",
+        _ => "",
+    };
+    format!("due: {policy}{default}")
+}
+
 fn usage(option: &str, error: &dyn std::fmt::Display) -> CliError {
     CliError::usage(format!("`{option}`: {error}"))
 }
@@ -107,8 +116,11 @@ pub(super) async fn run_inventory(
     refuse_single_run_options(&arguments)?;
     let again = arguments.again.as_deref().map(Limit::parse).transpose();
     request.again = again.map_err(|error| usage("--again", &error))?;
-    if let Some(path) = &arguments.batch.metrics_file {
+    if let Some(path) = &arguments.metrics.metrics_file {
         try_metrics_file(path)?;
+    }
+    if let Some(text) = &arguments.batch.due {
+        console.talk(&due_note(text, &request.policy));
     }
     let loaded = load_inventory(
         &arguments.batch.inventory,
@@ -145,22 +157,27 @@ pub(super) async fn run_inventory(
     let display = Display::new(console, total, total - work, allowance);
     let names: Vec<(String, String)> = choices.names();
     let place = Place { state: &state, store: &store, console };
-    let outcomes =
-        launch(&batch, choices, &arguments, &request, &settings, &place, &display).await?;
+    let metrics = MetricsFile::begin(arguments.metrics.metrics_file.as_deref(), || Subject {
+        store: Arc::clone(&store),
+        state: state.clone(),
+        policy: request.policy,
+        settings: settings.clone(),
+        sandbox: arguments.sandbox,
+        requests: display.requests(),
+    })
+    .await?;
+    let launched = launch(&batch, choices, &arguments, &request, &settings, &place, &display).await;
+    let outcomes = match launched {
+        Ok(outcomes) => outcomes,
+        Err(error) => return Err(end_with_error(metrics, error, console).await),
+    };
     let rows = names.into_iter().zip(outcomes);
     let anew = |target: &str| in_the_inventory(&request.asked, &[target]);
     let rows = rows.map(|((target, plan), outcome)| outcome.row(target, plan, anew)).collect();
     let batch = (work > 0).then_some(batch);
-    let asked = request.asked;
-    let done = Done { batch, asked, rows, began_at, requests: display.counts() };
-    let telling = Telling {
-        form: Telling::form(arguments.batch.recap, arguments.output.output),
-        metrics_file: arguments.batch.metrics_file,
-        policy: request.policy,
-        settings,
-        sandbox: arguments.sandbox,
-    };
-    conclude(done, &telling, &state, store.as_ref(), console).await
+    let done = Done { batch, asked: request.asked, rows, began_at };
+    let code = conclude(done, form_of(arguments.batch.recap, arguments.output.output), console)?;
+    Ok(end_with(metrics, code, console).await)
 }
 
 /// An option that is about one target has no meaning for many.

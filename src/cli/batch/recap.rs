@@ -1,20 +1,14 @@
 //! The end of a batch: what became of every target, in which form, and which exit code.
 
-use std::path::{Path, PathBuf};
-
 use super::super::arguments::OutputFormat;
 use super::super::batch_arguments::RecapFormat;
-use super::super::connections::Settings;
 use super::super::console::Console;
 use super::super::error::CliError;
 use super::super::exit::ExitCode;
-use super::super::state_directory::StateDirectory;
-use super::metrics::write_metrics;
 use super::order_anew::in_the_inventory;
 use crate::report::{Recap, RecapResult, RecapRow, recap_junit, recap_markdown, recap_table};
-use crate::store::{BatchRequest, Store};
+use crate::store::BatchRequest;
 use crate::types::{BatchId, Timestamp};
-use crate::upkeep::DuePolicy;
 
 /// A batch that is over.
 pub(super) struct Done {
@@ -25,37 +19,21 @@ pub(super) struct Done {
     /// A row for each target, in the order of the inventory.
     pub(super) rows: Vec<RecapRow>,
     pub(super) began_at: Timestamp,
-    /// How many requests went where, with which status.
-    pub(super) requests: Vec<((String, String), u64)>,
 }
 
-/// How the end is told.
-pub(super) struct Telling {
-    pub(super) form: RecapFormat,
-    pub(super) metrics_file: Option<PathBuf>,
-    pub(super) policy: DuePolicy,
-    /// They say how many requests the services take.
-    pub(super) settings: Settings,
-    pub(super) sandbox: bool,
-}
-
-impl Telling {
-    /// The form that was asked for; `--output json` is one way to ask.
-    pub(super) fn form(recap: Option<RecapFormat>, output: OutputFormat) -> RecapFormat {
-        match (recap, output) {
-            (Some(form), _) => form,
-            (None, OutputFormat::Json) => RecapFormat::Json,
-            (None, OutputFormat::Text) => RecapFormat::Text,
-        }
+/// The form that was asked for; `--output json` is one way to ask.
+pub(super) fn form_of(recap: Option<RecapFormat>, output: OutputFormat) -> RecapFormat {
+    match (recap, output) {
+        (Some(form), _) => form,
+        (None, OutputFormat::Json) => RecapFormat::Json,
+        (None, OutputFormat::Text) => RecapFormat::Text,
     }
 }
 
-/// Shows what became of the batch, writes what was asked for, and gives the exit code.
-pub(super) async fn conclude(
+/// Shows what became of the batch, and gives the exit code.
+pub(super) fn conclude(
     done: Done,
-    telling: &Telling,
-    state: &StateDirectory,
-    store: &dyn Store,
+    form: RecapFormat,
     console: &Console,
 ) -> Result<ExitCode, CliError> {
     let recap = Recap {
@@ -64,20 +42,10 @@ pub(super) async fn conclude(
         ended_at: Timestamp::now(),
         targets: done.rows,
     };
-    show(&recap, telling.form, console)?;
+    show(&recap, form, console)?;
     let code = exit_code(&recap);
     for hint in hints(&recap, &done.asked) {
         console.talk(&format!("{} {hint}", console.talk_style().strong("hint:")));
-    }
-    if let Some(path) = &telling.metrics_file {
-        let clean = matches!(code, ExitCode::Success | ExitCode::Parked);
-        let requests = done.requests.into_iter().collect();
-        let written = write_metrics(path, store, state, telling, &recap, requests, clean).await;
-        if let Err(error) = written {
-            // What became of the targets matters more.
-            console.warn(&error);
-            return Ok(if code == ExitCode::Success { ExitCode::Failed } else { code });
-        }
     }
     Ok(code)
 }
@@ -180,8 +148,3 @@ fn new_order(recap: &Recap, asked: &BatchRequest) -> Option<String> {
 
 /// More targets do not fit into one command that somebody reads.
 const MOST_NAMED: usize = 10;
-
-/// The folder of a file that is named by `path`.
-pub(super) fn parent_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
-}
