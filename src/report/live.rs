@@ -628,7 +628,7 @@ mod tests {
         let halted = Gauges { halted: true, ..Gauges::default() };
         assert!(!pace(&halted, &mut view, 20).contains("left"));
         assert!(!pace(&halted, &mut view, 600).contains("left"));
-        assert!(pace(&free, &mut view, 620).contains("about 40s left"));
+        assert!(pace(&free, &mut view, 620).contains("about 20s left"));
     }
 
     #[test]

@@ -256,6 +256,12 @@ impl Choices {
             let seen = history.seen(&choice.plan.plan.name, &choice.target);
             if seen != choice.past {
                 choice.past = seen;
+                // Somebody may just have ordered anew for it; once is what was meant.
+                if choice.again && choice.is_work() {
+                    let reason = "another process has just worked on it";
+                    choice.hold = Hold::Refused(reason.to_owned());
+                    continue;
+                }
                 choice.decide(&mut history, store, policy, apply_drift, now).await?;
             }
         }
