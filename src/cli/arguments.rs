@@ -474,6 +474,9 @@ pub(super) enum SchemaOf {
     Scenario,
     /// A test file
     Test,
+    /// A line of `certplan events`
+    #[value(alias = "events")]
+    Event,
 }
 
 #[derive(Debug, Args)]

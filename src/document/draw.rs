@@ -21,8 +21,11 @@ const SLACK: usize = 2;
 /// Places further apart than this are not shown in one piece.
 const LARGEST_WINDOW: usize = 64 * 1024;
 
-/// A line longer than this is not shown; its number says where it is.
+/// Of a line longer than this, only what stands around the place is shown.
 const LONGEST_LINE: usize = 2_000;
+
+/// So many bytes of an endless line are shown before and behind the begin of the place.
+const AROUND: (usize, usize) = (50, 80);
 
 /// All diagnostics, one after the other, each followed by an empty line.
 pub(crate) fn draw(diagnostics: &Diagnostics, colour: bool) -> String {
@@ -61,7 +64,7 @@ impl<'a> Window<'a> {
         Self { file, text, start: window.start, line }
     }
 
-    /// Whether anybody could read it: no line is endless.
+    /// Whether it can be shown as it is: no line is endless.
     fn can_be_shown(&self) -> bool {
         self.text.lines().all(|line| line.len() <= LONGEST_LINE)
     }
@@ -70,6 +73,50 @@ impl<'a> Window<'a> {
         let span = self.file.clamp(span);
         let inside = |offset: usize| offset.saturating_sub(self.start).min(self.text.len());
         inside(span.start)..inside(span.end)
+    }
+}
+
+/// The part of an endless line around a place, with `…` where it is cut.
+struct Excerpt {
+    text: String,
+    line: usize,
+    /// Where the part begins in the file, and how many bytes of `…` stand before it.
+    start: usize,
+    lead: usize,
+}
+
+impl Excerpt {
+    fn around(span: Span, file: &SourceFile, shown: &str) -> Self {
+        let span = file.clamp(span);
+        let (whole, line) = file.lines_around(Span::new(span.start, span.start), 0);
+        let written = shown.get(whole.start..whole.end).unwrap_or_default();
+        let written = written.trim_end_matches(['\n', '\r']);
+        let place = span.start - whole.start;
+        let start = written.floor_char_boundary(place.saturating_sub(AROUND.0));
+        let end = written.ceil_char_boundary((place + AROUND.1).min(written.len()));
+        let cut = |is_cut: bool| if is_cut { "…" } else { "" };
+        let (before, behind) = (cut(start > 0), cut(end < written.len()));
+        let text = format!("{before}{}{behind}", written.get(start..end).unwrap_or_default());
+        Self { text, line, start: whole.start + start, lead: before.len() }
+    }
+
+    /// The place in the part; none when it is not in there as a whole.
+    fn range(&self, span: Span) -> Option<Range<usize>> {
+        let inside = |offset: usize| Some(offset.checked_sub(self.start)? + self.lead);
+        let (start, end) = (inside(span.start)?, inside(span.end)?);
+        (end <= self.text.len() && self.text.is_char_boundary(end)).then_some(start..end)
+    }
+
+    /// The place in the part, or as much of it as is there.
+    fn range_of_begin(&self, span: Span) -> Range<usize> {
+        let start = (span.start.saturating_sub(self.start) + self.lead).min(self.text.len());
+        let end = (span.end.saturating_sub(self.start) + self.lead).clamp(start, self.text.len());
+        self.text.floor_char_boundary(start)..self.text.floor_char_boundary(end)
+    }
+
+    /// As a snippet whose place is said elsewhere: a column of the part is none of the file.
+    fn snippet<'a, T: Clone>(&self) -> Snippet<'a, T> {
+        Snippet::source(self.text.clone()).line_start(self.line)
     }
 }
 
@@ -98,8 +145,28 @@ fn groups<'a>(diagnostic: &'a Diagnostic, file: &'a SourceFile, shown: &'a str) 
         } else {
             let place = file.position(primary.span.start);
             let origin = Origin::path(file.name()).line(place.line).char_column(place.column);
-            group = group.element(origin);
-            group = group.elements(label(&primary.text).map(|text| Level::NOTE.message(text)));
+            let excerpt = Excerpt::around(primary.span, file, shown);
+            let mut snippet = excerpt.snippet().annotation(
+                AnnotationKind::Primary
+                    .span(excerpt.range_of_begin(primary.span))
+                    .label(label(&primary.text)),
+            );
+            let mut others = Vec::new();
+            for secondary in near {
+                match excerpt.range(secondary.span) {
+                    Some(range) => {
+                        let annotation = AnnotationKind::Context.span(range);
+                        snippet = snippet.annotation(annotation.label(label(&secondary.text)));
+                    }
+                    None => others.push(secondary),
+                }
+            }
+            group = group.element(origin).element(snippet);
+            for other in others {
+                let place = file.position(other.span.start);
+                let text = format!("line {}, column {}: {}", place.line, place.column, other.text);
+                group = group.element(Level::NOTE.message(text));
+            }
         }
         for far in far {
             let line = file.position(far.span.start).line;
@@ -123,7 +190,16 @@ fn groups<'a>(diagnostic: &'a Diagnostic, file: &'a SourceFile, shown: &'a str) 
             let snippet = Snippet::source(window.text).line_start(window.line).path(file.name());
             groups.push(title.element(snippet.patch(patch)));
         } else {
-            groups.push(title);
+            let excerpt = Excerpt::around(suggestion.span, file, shown);
+            let range = excerpt.range(suggestion.span);
+            let range = range.filter(|_| suggestion.replacement.len() <= AROUND.1);
+            groups.push(match range {
+                Some(range) => {
+                    let patch = Patch::new(range, &suggestion.replacement);
+                    title.element(excerpt.snippet().patch(patch))
+                }
+                None => title,
+            });
         }
     }
     groups
@@ -159,16 +235,25 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_line_is_named_and_not_shown() {
-        let text = format!("a: 1\nb: {}\n", "x".repeat(100_000));
-        let diagnostic = Diagnostic::error("x", "too much").at(Span::new(8, 9), "this").suggest(
-            Span::new(8, 9),
-            "y",
-            "write `y`",
-        );
+    fn of_an_endless_line_the_part_around_the_place_is_shown() {
+        let text = format!("a: 1\nb: {}ключ: {}\n", "x".repeat(50_000), "ä".repeat(50_000));
+        let at = text.find("ключ").unwrap();
+        let place = Span::new(at, at + "ключ".len());
+        let diagnostic = Diagnostic::error("x", "too much")
+            .at(place, "this")
+            .also(Span::new(5, 6), "begun here")
+            .suggest(place, "key", "write `key`");
         let drawn = draw_one(&text, diagnostic);
-        assert!(drawn.contains("plan.yaml:2:4") && drawn.contains("this"), "{drawn}");
-        assert!(drawn.contains("write `y`") && drawn.len() < 300, "{drawn}");
+        assert!(drawn.contains("--> plan.yaml:2:50004"), "{drawn}");
+        let lines: Vec<&str> = drawn.lines().collect();
+        let shown = lines.iter().position(|line| line.contains("…xx")).unwrap();
+        let column = |line: &str, text: &str| {
+            line.find(text).map(|at| line[..at].chars().count()).unwrap_or_default()
+        };
+        assert_eq!(column(lines[shown], "ключ"), column(lines[shown + 1], "^^^^ this"), "{drawn}");
+        assert!(lines[shown].ends_with("ä…") && drawn.contains("key: ä"), "{drawn}");
+        assert!(drawn.contains("line 2, column 1: begun here"), "{drawn}");
+        assert!(drawn.len() < 1_500, "{drawn}");
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Engine {
     pub(super) fn context(&self, step: &Step, now: Timestamp) -> Context {
         let header = &self.state.header;
         let outputs = self.outputs_before(step);
-        Context::new(&header.inputs, &header.target, outputs, &self.run, None).with_now(now)
+        Context::new(&header.inputs, &header.target, outputs, &self.run).with_now(now)
     }
 
     /// A succeeded step shows all its fields, absent ones as null. A step that was skipped or may

@@ -221,7 +221,7 @@ pub(super) fn reads_ours(expression: &str) -> bool {
     let expression = expression.trim_start_matches(['!', '(', ' ']);
     let expression = expression.strip_prefix("not ").unwrap_or(expression);
     let root = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next();
-    matches!(root, Some("inputs" | "target" | "steps" | "batch" | "run"))
+    matches!(root, Some("inputs" | "target" | "steps" | "run"))
 }
 
 /// A step id as near as possible to what was written for a name.

@@ -51,11 +51,9 @@ impl Context {
         target: &str,
         steps: impl IntoIterator<Item = (StepId, Json)>,
         run: &RunId,
-        batch: Option<&str>,
     ) -> Self {
         let mut context = Self::before_run(inputs, target, steps);
         context.root.insert("run".to_owned(), json!({ "id": run.as_str() }));
-        context.root.insert("batch".to_owned(), json!({ "id": batch }));
         context
     }
 
@@ -123,7 +121,6 @@ impl Context {
             ("inputs", Json::Object(inputs.clone())),
             ("target", json!(target)),
             ("steps", Json::Object(settled)),
-            ("batch", json!({ "id": null })),
         ];
         let root = root.map(|(name, value)| (name.to_owned(), value));
         Self { without_output, ..Self::of(root.into_iter().collect()) }
@@ -318,7 +315,6 @@ mod tests {
                 step("skipped", Json::Null),
             ],
             &RunId::from_random(7),
-            None,
         )
     }
 
@@ -335,7 +331,6 @@ mod tests {
         assert_eq!(expression("inputs.names"), Ok(json!(["a.example", "b.example"])));
         assert_eq!(expression("inputs.days"), Ok(json!(199)));
         assert_eq!(expression("steps.order.completion_url"), Ok(Json::Null));
-        assert_eq!(expression("batch.id"), Ok(Json::Null));
         assert_eq!(text("certs/{{ target }}/{{ inputs.days }}"), Ok(json!("certs/www/199")));
     }
 
@@ -391,7 +386,7 @@ mod tests {
         let text = Template::Text("{% for i in range(3) %}{{ inputs.big }}{% endfor %}".to_owned());
         let templates = texts.map(|text| Template::Expression(text.to_owned()));
         for template in templates.into_iter().chain([text]) {
-            let context = Context::new(inputs, "www", [], &run, None);
+            let context = Context::new(inputs, "www", [], &run);
             let list = |items| Template::List(vec![template.clone(); items]);
             assert!(render(&list(4), &context).is_ok());
             let error = render(&list(20), &context).unwrap_err();

@@ -67,3 +67,14 @@ fn what_is_no_event_does_not_fit() {
         assert!(!VALIDATOR.is_valid(&value), "{wrong}");
     }
 }
+
+#[test]
+fn the_program_prints_the_schema_that_is_published() {
+    let folder = tempfile::tempdir().unwrap();
+    for word in ["event", "events"] {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_certplan"));
+        let output = program.args(["schema", word]).current_dir(folder.path()).output().unwrap();
+        let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(printed, *SCHEMA);
+    }
+}

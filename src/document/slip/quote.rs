@@ -97,7 +97,7 @@ fn of_tag(scene: &Scene<'_>, place: Span) -> Vec<Slip> {
     let mut slip = Slip::new("a tag has no meaning here", place, label);
     slip.code = "yaml-tag";
     let root = name.split('.').next().unwrap_or_default();
-    if ["inputs", "steps", "target", "batch", "run"].contains(&root) {
+    if ["inputs", "steps", "target", "run"].contains(&root) {
         let sign = Span::new(place.start, place.start + 1);
         return vec![slip.mend(sign, "not ", "an expression says `not`")];
     }

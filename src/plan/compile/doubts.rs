@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{StepInfo, folders, guards, nulls, relations};
+use super::{StepInfo, folders, guards, hollow, nulls, relations};
 use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::{Kind, Node};
@@ -33,6 +33,7 @@ pub(super) fn warn(
     guards::warn(plan, infos, decoder);
     nulls::warn(raw, plan, decoder);
     folders::warn(raw, plan, decoder);
+    hollow::warn(raw, plan, decoder);
     relations::warn_of_deletions(raw, plan, decoder);
     for (step, info) in raw.steps.iter().zip(infos) {
         poll(step, plan, decoder);

@@ -191,6 +191,7 @@ pub(super) fn meaning(root: &str) -> Option<&'static str> {
         "item" | "each" | "matrix" | "count" | "loop" => {
             "steps are not repeated; the plan is run for each target of an inventory"
         }
+        "batch" => "a run may go on in another batch; what names it for good is `run.id`",
         "local" | "locals" | "data" | "module" => {
             "what is computed once stands where it is used, or is an input"
         }

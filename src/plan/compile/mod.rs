@@ -15,6 +15,7 @@ mod foreign_template;
 mod formats;
 mod guards;
 mod headers;
+mod hollow;
 pub(super) mod input;
 mod names;
 mod nulls;

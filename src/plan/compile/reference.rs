@@ -25,7 +25,7 @@ use crate::types::StepId;
 /// The code of a read that may find nothing.
 pub(super) const UNGUARDED: &str = "unguarded";
 
-pub(super) const ROOTS: [&str; 5] = ["inputs", "target", "steps", "batch", "run"];
+pub(super) const ROOTS: [&str; 4] = ["inputs", "target", "steps", "run"];
 
 /// Checks the code of one step and collects what it needs.
 pub(super) struct Checker<'c, 'd, 'f> {
@@ -91,8 +91,8 @@ impl Checker<'_, '_, '_> {
         let span = self.span(place, &path.range);
         let root = path.name(0)?;
         let (value_type, used) = match root.text.as_str() {
-            "target" => (ValueType::String, 1),
-            root @ ("run" | "batch") => (self.run_field(root, path, span)?, 2),
+            "target" => (self.target(path, place)?, 1),
+            "run" => (self.run_field(path, span)?, 2),
             "inputs" => (self.input(path, span, place)?, 2),
             _ => (self.step_field(path, code, span, place)?, 3),
         };
@@ -114,13 +114,35 @@ impl Checker<'_, '_, '_> {
         }
     }
 
-    fn run_field(&mut self, root: &str, path: &Path, span: Span) -> Option<ValueType> {
+    /// The name of the target. What other tools keep in it are inputs here.
+    fn target(&mut self, path: &Path, place: Place<'_>) -> Option<ValueType> {
+        let Some(field) = path.name(1).filter(|_| path.follows != Follows::Call) else {
+            return Some(ValueType::String);
+        };
+        let whole = self.span(place, &path.range);
+        let diagnostic = Diagnostic::error("unknown-field", "`target` has no fields")
+            .at(self.span(place, &field.range), "`target` is the name of the target, a text");
+        let input = self.known.inputs.contains_key(&field.text);
+        self.decoder.push(match field.text.as_str() {
+            _ if input => {
+                self.used_inputs.insert(field.text.clone());
+                let better = format!("inputs.{}", field.text);
+                let advice = format!("did you mean `{better}`?");
+                diagnostic.suggest(whole, better, advice)
+            }
+            "name" | "id" => diagnostic.suggest(whole, "target", "did you mean `target`?"),
+            _ => diagnostic.help("what a target says beside its name are inputs: `inputs.NAME`"),
+        });
+        None
+    }
+
+    fn run_field(&mut self, path: &Path, span: Span) -> Option<ValueType> {
         if path.name(1).is_some_and(|name| name.text == "id") {
             return Some(ValueType::String);
         }
         self.decoder.push(
-            Diagnostic::error("unknown-field", format!("`{root}` is read by its field"))
-                .at(span, format!("the only field is `{root}.id`")),
+            Diagnostic::error("unknown-field", "`run` is read by its field")
+                .at(span, "the only field is `run.id`"),
         );
         None
     }

@@ -448,7 +448,7 @@ fn expectation(diagnostic: Diagnostic, node: &Node, text: &str) -> Diagnostic {
 fn reads_like_an_expression(text: &str) -> bool {
     let text = text.trim_start();
     let text = text.strip_prefix("not ").unwrap_or(text);
-    ["inputs.", "steps.", "target.", "batch.", "run."].iter().any(|root| text.starts_with(root))
+    ["inputs.", "steps.", "target.", "run."].iter().any(|root| text.starts_with(root))
 }
 
 /// The name inside a URL.

@@ -80,6 +80,7 @@ const ONLY_THE_PARSER: &[&str] = &[
     "served_unusable",
     "several_in_one_parameter",
     "step_unknown",
+    "target_fields",
     "template_constant",
     "template_in_block_text",
     "template_item_type",
