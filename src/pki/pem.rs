@@ -4,13 +4,13 @@
 //! wrong end line, or leave copies of key material behind. It decodes; what the bytes mean is
 //! decided by whoever asked for them.
 
+use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
 use crate::types::{printable, shorten};
 
 /// Characters of base64 in a line (RFC 7468, section 2).
 const LINE: usize = 64;
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
@@ -68,9 +68,10 @@ impl Block {
 pub(super) fn blocks(text: &[u8]) -> Result<Vec<Block>, PemError> {
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
-    for (index, raw) in text.split(|byte| *byte == b'\n').enumerate() {
+    let mut left = text.len();
+    for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let number = index + 1;
-        let raw = raw.trim_ascii();
+        let raw = line.trim_ascii();
         if raw.starts_with(BEGIN.as_bytes()) {
             if let Some(block) = open {
                 return Err(PemError::Unclosed { label: block.label, line: block.line });
@@ -83,7 +84,7 @@ pub(super) fn blocks(text: &[u8]) -> Result<Vec<Block>, PemError> {
                 label: shorten(&printable(label), 64),
                 line: number,
                 // Room for all that may follow: growing would leave copies of a key in freed memory.
-                base64: Zeroizing::new(Vec::with_capacity(text.len())),
+                base64: Zeroizing::new(Vec::with_capacity(left)),
             });
         } else if raw.starts_with(END.as_bytes()) {
             let block = open.take().ok_or(PemError::EndWithoutBegin { line: number })?;
@@ -92,8 +93,11 @@ pub(super) fn blocks(text: &[u8]) -> Result<Vec<Block>, PemError> {
             }
             blocks.push(block);
         } else if let Some(block) = &mut open {
-            block.base64.extend(raw.iter().filter(|byte| !byte.is_ascii_whitespace()));
+            for part in raw.split(u8::is_ascii_whitespace) {
+                block.base64.extend_from_slice(part);
+            }
         }
+        left -= left.min(line.len());
     }
     match open {
         Some(block) => Err(PemError::Unclosed { label: block.label, line: block.line }),
@@ -103,24 +107,21 @@ pub(super) fn blocks(text: &[u8]) -> Result<Vec<Block>, PemError> {
 
 /// Writes one block: lines of 64 characters, a line feed after each.
 pub(super) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
-    let base64 = der.len().div_ceil(3) * 4;
+    let mut buffer = Zeroizing::new(vec![0; Base64::encoded_len(der)]);
+    // The room is just what is needed.
+    let base64 = Base64::encode(der, &mut buffer).unwrap_or_default();
     let capacity =
-        base64 + base64.div_ceil(LINE) + 2 * (END.len() + label.len() + DASHES.len() + 3);
+        base64.len() + base64.len().div_ceil(LINE) + 2 * (END.len() + label.len() + DASHES.len() + 3);
     let mut text = Zeroizing::new(String::with_capacity(capacity));
     for part in [BEGIN, label, DASHES, "\n"] {
         text.push_str(part);
     }
-    for line in der.chunks(LINE / 4 * 3) {
-        for group in line.chunks(3) {
-            let byte = |index: usize| group.get(index).map_or(0, |byte| u32::from(*byte));
-            let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-            for position in 0..4 {
-                let index = usize::try_from(bits >> (18 - 6 * position) & 63).unwrap_or_default();
-                let padding = position > u32::try_from(group.len()).unwrap_or_default();
-                text.push(if padding { '=' } else { char::from(ALPHABET[index]) });
-            }
-        }
+    let mut rest = base64;
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(LINE));
+        text.push_str(line);
         text.push('\n');
+        rest = after;
     }
     for part in [END, label, DASHES, "\n"] {
         text.push_str(part);
@@ -130,37 +131,10 @@ pub(super) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
 
 /// Strict base64: whole groups, padding only at the end, no bits lost in it.
 fn decode(base64: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(base64.len() / 4 * 3));
-    let padding = base64.iter().rev().take_while(|byte| **byte == b'=').count();
-    if !base64.len().is_multiple_of(4) || padding > 2 {
-        return None;
-    }
-    for group in base64[..base64.len() - padding].chunks(4) {
-        let mut bits = 0;
-        for byte in group {
-            bits = bits << 6 | value(*byte)?;
-        }
-        bits <<= 6 * (4 - group.len());
-        let [_, decoded @ ..] = u32::to_be_bytes(bits);
-        let (used, lost) = decoded.split_at(group.len() - 1);
-        if lost.iter().any(|byte| *byte != 0) {
-            return None;
-        }
-        bytes.extend_from_slice(used);
-    }
+    let mut bytes = Zeroizing::new(vec![0; base64.len().div_ceil(4) * 3]);
+    let length = Base64::decode(base64, &mut bytes).ok()?.len();
+    bytes.truncate(length);
     Some(bytes)
-}
-
-fn value(byte: u8) -> Option<u32> {
-    let value = match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    };
-    Some(u32::from(value))
 }
 
 #[cfg(test)]

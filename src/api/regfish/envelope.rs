@@ -49,7 +49,7 @@ pub(super) fn read(answer: &RawAnswer) -> Result<Value, ApiError> {
 pub(super) fn read_pem(answer: RawAnswer) -> Result<Vec<u8>, ApiError> {
     const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
     const END: &[u8] = b"-----END CERTIFICATE-----";
-    let count = |mark: &[u8]| answer.body.windows(mark.len()).filter(|part| *part == mark).count();
+    let count = |mark: &[u8]| memchr::memmem::find_iter(&answer.body, mark).count();
     if answer.is_success() && !answer.body.trim_ascii_start().starts_with(b"{") {
         if answer.is_html() {
             return Err(unreadable(&answer, Unread::Html));
