@@ -110,8 +110,9 @@ pub(super) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
     let mut buffer = Zeroizing::new(vec![0; Base64::encoded_len(der)]);
     // The room is just what is needed.
     let base64 = Base64::encode(der, &mut buffer).unwrap_or_default();
-    let capacity =
-        base64.len() + base64.len().div_ceil(LINE) + 2 * (END.len() + label.len() + DASHES.len() + 3);
+    let capacity = base64.len()
+        + base64.len().div_ceil(LINE)
+        + 2 * (END.len() + label.len() + DASHES.len() + 3);
     let mut text = Zeroizing::new(String::with_capacity(capacity));
     for part in [BEGIN, label, DASHES, "\n"] {
         text.push_str(part);

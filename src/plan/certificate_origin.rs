@@ -1,29 +1,24 @@
 //! Where the certificate comes from that a step is about.
 
-use indexmap::IndexMap;
-
 use super::model::{Step, Template};
-use crate::types::StepId;
+use crate::types::StepMap;
 
 /// The order whose certificate a step is about, when its `certificate_id` leads there from step to
 /// step. A plan may be about another certificate as well, such as the former one.
-pub fn order_of<'p>(steps: &'p IndexMap<StepId, Step>, step: &'p Step) -> Option<&'p Step> {
+pub fn order_of<'p>(steps: &'p StepMap<Step>, step: &'p Step) -> Option<&'p Step> {
     origin(steps, step, |step| step.uses == "regfish.create_order")
 }
 
 /// The order or the reissue whose certificate a step is about: [`order_of`], except that it ends at
 /// the first step that has a certificate issued.
-pub(super) fn issuance_of<'p>(
-    steps: &'p IndexMap<StepId, Step>,
-    step: &'p Step,
-) -> Option<&'p Step> {
+pub(super) fn issuance_of<'p>(steps: &'p StepMap<Step>, step: &'p Step) -> Option<&'p Step> {
     let issues =
         |step: &Step| super::signature::find(&step.uses).is_some_and(|it| it.obtains_certificate());
     origin(steps, step, issues)
 }
 
 fn origin<'p>(
-    steps: &'p IndexMap<StepId, Step>,
+    steps: &'p StepMap<Step>,
     step: &'p Step,
     is_origin: impl Fn(&Step) -> bool,
 ) -> Option<&'p Step> {

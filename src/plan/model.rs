@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::policy::{PollPolicy, RetryPolicy, milliseconds};
 use super::value_type::ValueType;
 use crate::graph::{CycleError, StepGraph};
-use crate::types::StepId;
+use crate::types::{StepId, StepMap};
 
 /// A plan that can be run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub struct Plan {
     /// The API endpoints it uses, by name.
     pub connections: IndexMap<String, Connection>,
     /// The steps, in the order of the file.
-    pub steps: IndexMap<StepId, Step>,
+    pub steps: StepMap<Step>,
 }
 
 /// A declared input.

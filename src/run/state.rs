@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -13,7 +12,7 @@ use super::event::{Event, EventKind, PauseReason, ReopenReason, RunHeader, RunRe
 use super::intent::Intent;
 use super::outcome::{ParkReason, WaitsFor};
 use super::transition::{IllegalTransition, ParkedFor, StepHistory, StepState};
-use crate::types::{CertificateId, StepId, Timestamp};
+use crate::types::{CertificateId, StepId, StepMap, Timestamp};
 
 /// A run as far as its events tell.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,7 +26,7 @@ pub struct RunState {
     /// The certificate id that the run owns.
     pub certificate_id: Option<CertificateId>,
     /// The steps, in the order of the plan.
-    pub steps: IndexMap<StepId, Arc<StepRecord>>,
+    pub steps: StepMap<Arc<StepRecord>>,
     /// When the first event was recorded.
     pub started_at: Timestamp,
     /// When the last event was recorded.

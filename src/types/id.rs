@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
 
@@ -284,6 +285,12 @@ fn check_opaque(text: &str) -> Result<(), &'static str> {
     }
     Ok(())
 }
+
+/// Something for each step, in the order of the plan.
+///
+/// A decision looks at hundreds of steps, and the ids come from a plan that was checked: a hash that
+/// withstands hostile keys would be most of the work.
+pub type StepMap<V> = IndexMap<StepId, V, foldhash::fast::RandomState>;
 
 #[cfg(test)]
 mod tests {

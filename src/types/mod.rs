@@ -16,7 +16,7 @@ pub use domain_name::{DomainName, DomainNameError};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use id::{
     BatchId, CertificateId, DigicertOrderId, GroupName, IdError, OrganizationId, RunId, StepId,
-    TargetName,
+    StepMap, TargetName,
 };
 pub use jiff::Timestamp;
 pub use secret::Secret;

@@ -45,7 +45,7 @@ use crate::document::node::Kind;
 use crate::document::source::Span;
 use crate::document::suggest;
 use crate::graph::StepGraph;
-use crate::types::{StepId, printable};
+use crate::types::{StepId, StepMap, printable};
 
 /// The parameter that names parts of an answer, and the output field that has them.
 const CAPTURES: &str = "captures";
@@ -93,7 +93,7 @@ pub(super) fn compile(
     let known = Known::new(&inputs, &infos);
     let mut used_inputs = BTreeSet::new();
     let mut constants = 0;
-    let mut steps = IndexMap::new();
+    let mut steps = StepMap::default();
     for (raw, info) in raw.steps.iter().zip(&infos) {
         let step =
             step::compile_step(raw, info, &known, (&mut used_inputs, &mut constants), decoder);
@@ -190,7 +190,7 @@ fn check_orders(raw: &RawPlan<'_>, infos: &[StepInfo], decoder: &mut Decoder<'_>
     }
 }
 
-fn check_cycle(steps: &IndexMap<StepId, Step>, infos: &[StepInfo], decoder: &mut Decoder<'_>) {
+fn check_cycle(steps: &StepMap<Step>, infos: &[StepInfo], decoder: &mut Decoder<'_>) {
     let Err(cycle) = StepGraph::new(steps.values().map(|step| (&step.id, &step.needs))) else {
         return;
     };

@@ -1,7 +1,5 @@
 //! The names of an order, held against those of its request and of what is fetched for it.
 
-use indexmap::IndexMap;
-
 use super::rules::written;
 use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
@@ -11,15 +9,11 @@ use crate::plan::model::Step;
 use crate::plan::raw::RawPlan;
 use crate::plan::signature::{find, missing_name, names_differ};
 use crate::plan::template::{Parsed, parse};
-use crate::types::StepId;
+use crate::types::StepMap;
 
 /// An order is refused when its certificate request is for other names. Where both are written, it is
 /// seen here; the request is made by the step that the order reads it from.
-pub(super) fn check_requests(
-    raw: &RawPlan<'_>,
-    steps: &IndexMap<StepId, Step>,
-    decoder: &mut Decoder<'_>,
-) {
+pub(super) fn check_requests(raw: &RawPlan<'_>, steps: &StepMap<Step>, decoder: &mut Decoder<'_>) {
     for order in raw.steps.iter() {
         let Some((_, entries)) = order.with else { continue };
         let of = |id: &str| {
@@ -54,11 +48,7 @@ fn made_by(node: &Node) -> Option<String> {
 }
 
 /// A download is proved against names; one that was not ordered is never found in it.
-pub(super) fn check_downloads(
-    raw: &RawPlan<'_>,
-    steps: &IndexMap<StepId, Step>,
-    decoder: &mut Decoder<'_>,
-) {
+pub(super) fn check_downloads(raw: &RawPlan<'_>, steps: &StepMap<Step>, decoder: &mut Decoder<'_>) {
     for raw_step in raw.steps.iter() {
         let Some(step) = steps.get(raw_step.id.value.as_str()) else { continue };
         if step.uses != "regfish.download" {

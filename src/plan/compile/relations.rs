@@ -4,8 +4,6 @@
 //! Only what is certain is told: a step that may be skipped or may fail without harm, and a reference
 //! that is more than a path, are left alone.
 
-use indexmap::IndexMap;
-
 use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
 use crate::document::source::Span;
@@ -13,9 +11,9 @@ use crate::graph::StepGraph;
 use crate::plan::certificate_origin::{issuance_of, order_of, source_of};
 use crate::plan::model::{OnFailure, Plan, Step, Template};
 use crate::plan::raw::RawPlan;
-use crate::types::StepId;
+use crate::types::{StepId, StepMap};
 
-type Steps = IndexMap<StepId, Step>;
+type Steps = StepMap<Step>;
 
 /// What a certificate never comes without.
 const AWAITS_ISSUANCE: [&str; 2] = ["regfish.wait_issued", "regfish.download"];
