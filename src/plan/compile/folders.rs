@@ -6,8 +6,6 @@
 
 use std::collections::HashMap;
 
-use indexmap::IndexMap;
-
 use super::relations::place;
 use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
@@ -16,7 +14,7 @@ use crate::plan::certificate_origin::source_of;
 use crate::plan::model::{Plan, Step, Template};
 use crate::plan::raw::RawPlan;
 use crate::plan::signature::find;
-use crate::types::StepId;
+use crate::types::StepMap;
 
 /// The parameters that name a folder which a download or an export filled.
 const READERS: [(&str, &str); 3] = [
@@ -26,11 +24,7 @@ const READERS: [(&str, &str); 3] = [
 ];
 
 /// Reports every folder that two steps fill: the second one takes the place of the first.
-pub(super) fn check_twice(
-    raw: &RawPlan<'_>,
-    steps: &IndexMap<StepId, Step>,
-    decoder: &mut Decoder<'_>,
-) {
+pub(super) fn check_twice(raw: &RawPlan<'_>, steps: &StepMap<Step>, decoder: &mut Decoder<'_>) {
     let mut taken: HashMap<String, &Step> = HashMap::new();
     for (step, folder) in steps.values().filter_map(|step| Some((step, filled_by(step)?))) {
         let Some(first) = taken.get(&folder).filter(|first| first.when == step.when) else {
