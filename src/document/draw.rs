@@ -35,8 +35,12 @@ pub(crate) fn draw(diagnostics: &Diagnostics, colour: bool) -> String {
     let mut text = String::new();
     for diagnostic in diagnostics.iter() {
         let groups = groups(diagnostic, diagnostics.file(), &shown);
-        text.push_str(&renderer.render(&groups));
-        text.push_str("\n\n");
+        let drawn = renderer.render(&groups);
+        drawn.lines().filter(|line| !is_empty_origin(line)).for_each(|line| {
+            text.push_str(line);
+            text.push('\n');
+        });
+        text.push('\n');
     }
     if diagnostics.omitted() > 0 {
         let message = format!("{} more mistakes are not shown", diagnostics.omitted());
@@ -45,6 +49,18 @@ pub(crate) fn draw(diagnostics: &Diagnostics, colour: bool) -> String {
         text.push_str("\n\n");
     }
     text
+}
+
+/// Whether a line says only that the snippet below it has no place of its own, as one of an
+/// [`Excerpt`] has none: a line of a file always has its number before it.
+fn is_empty_origin(line: &str) -> bool {
+    let mut in_colour = false;
+    let written = line.chars().filter(|c| {
+        let hidden = in_colour || *c == '\u{1b}';
+        in_colour = hidden && *c != 'm';
+        !hidden && !c.is_whitespace()
+    });
+    written.eq(":::".chars())
 }
 
 /// The lines of the file that a snippet can touch: drawing takes time for every line it is given.
@@ -253,7 +269,7 @@ mod tests {
         assert_eq!(column(lines[shown], "ключ"), column(lines[shown + 1], "^^^^ this"), "{drawn}");
         assert!(lines[shown].ends_with("ä…") && drawn.contains("key: ä"), "{drawn}");
         assert!(drawn.contains("line 2, column 1: begun here"), "{drawn}");
-        assert!(drawn.len() < 1_500, "{drawn}");
+        assert!(drawn.len() < 1_500 && !drawn.contains(":::"), "{drawn}");
     }
 
     #[test]

@@ -146,7 +146,8 @@ fn refuse_single_preview_options(arguments: &PreviewArguments) -> Result<(), Cli
     if arguments.online {
         return Err(no_effect(
             "--online",
-            "preview one target with its plan to see what the API answers",
+            "nothing is asked for many targets at once: preview one of them by its plan, `certplan \
+             preview PLAN --online --input NAME=VALUE`, to see what the API answers",
         ));
     }
     Ok(())

@@ -22,6 +22,15 @@ impl Checker<'_, '_, '_> {
     /// Reports a template that does not compile.
     pub(super) fn syntax_error(&mut self, node: &Node, error: &SyntaxError, offset: usize) {
         let span = self.span(Place { node, offset }, &error.range);
+        if let Some(statement) = error.reason.strip_prefix("there is no statement ") {
+            let message = format!("templates have no statement `{statement}`");
+            self.decoder.push(
+                Diagnostic::error("unknown-template-word", message)
+                    .at(span, "unknown statement")
+                    .help(format!("statements: {}", list(STATEMENTS.iter().copied()))),
+            );
+            return;
+        }
         let diagnostic =
             Diagnostic::error("template-syntax", "this template is not complete or not right")
                 .at(span, &error.reason);

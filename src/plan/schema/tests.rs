@@ -85,6 +85,7 @@ const ONLY_THE_PARSER: &[&str] = &[
     "template_in_block_text",
     "template_item_type",
     "template_list_field",
+    "template_macro",
     "template_method",
     "template_product",
     "template_record_field",
