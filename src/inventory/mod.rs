@@ -12,6 +12,7 @@ mod list_file;
 mod model;
 mod orders;
 mod raw;
+mod refusals;
 mod report;
 mod resolve;
 mod schema;

@@ -23,8 +23,8 @@ const SHOWN: usize = 60;
 /// Reports names that no certificate can be had for, and products that are hardly meant.
 pub(super) fn check(
     targets: &[Target],
-    files: &[InventoryFile],
     plans: &Plans,
+    written: &mut Written<'_>,
     found: &mut [Diagnostics],
 ) {
     let ready = plans.known.iter().filter_map(|(path, plan)| match plan {
@@ -32,7 +32,6 @@ pub(super) fn check(
         KnownPlan::Refused { .. } => None,
     });
     let orders: HashMap<&PlanPath, Order> = ready.collect();
-    let mut written = Written { files, by_place: None };
     // What stands in one place for many targets is told once.
     let mut told: HashSet<(usize, Span)> = HashSet::new();
     for target in targets {
@@ -184,13 +183,17 @@ impl Product {
 }
 
 /// Where things are written in the files.
-struct Written<'f> {
+pub(super) struct Written<'f> {
     files: &'f [InventoryFile],
     /// Targets by the place of their names; made when the first is looked for.
     by_place: Option<HashMap<(usize, usize), &'f RawTarget>>,
 }
 
 impl<'f> Written<'f> {
+    pub(super) fn new(files: &'f [InventoryFile]) -> Self {
+        Self { files, by_place: None }
+    }
+
     fn raw(&mut self, target: &Target) -> Option<&'f RawTarget> {
         let files = self.files;
         let by_place = self.by_place.get_or_insert_with(|| {
@@ -210,7 +213,7 @@ impl<'f> Written<'f> {
     }
 
     /// The place of an input's value: at the target, in one of its groups, or under `defaults`.
-    fn input(&mut self, target: &Target, input: &str) -> Option<(usize, Span)> {
+    pub(super) fn input(&mut self, target: &Target, input: &str) -> Option<(usize, Span)> {
         let own = self.raw(target).and_then(|raw| given(&raw.inputs, input));
         if let Some(span) = own {
             return Some((target.place.0, span));

@@ -14,8 +14,9 @@ use serde_json::Value;
 use super::folders;
 use super::gaps::{self, Gaps};
 use super::model::{Inventory, PlanPath, Target};
-use super::orders;
+use super::orders::{self, Written};
 use super::raw::{Format, InventoryFile, RawGroup, RawTarget};
+use super::refusals;
 use super::report;
 use super::scope::{Contradiction, PreparedPlan, Said, Scope, given, names};
 use super::table_file::{LIST_SEPARATOR, other_separator_in};
@@ -97,9 +98,11 @@ pub fn resolve(mut files: Vec<InventoryFile>, plans: &Plans) -> Resolution {
     resolver.tell_gaps(&unread);
     resolver.check_shared_inputs();
     let sources: Vec<SourceFile> = files.iter().map(|file| file.source.clone()).collect();
-    let mut found = resolver.found;
+    let (ready, mut found) = (resolver.ready, resolver.found);
     report::same_names(&targets, &mut found);
-    orders::check(&targets, &files, plans, &mut found);
+    let mut written = Written::new(&files);
+    orders::check(&targets, plans, &mut written, &mut found);
+    refusals::check(&targets, &mut written, &ready, &mut found);
     if !found.iter().any(Diagnostics::has_errors) {
         folders::check(&targets, plans, &mut found);
     }

@@ -14,6 +14,8 @@ use crate::plan::parse_plan;
 
 /// A plan with inputs of many kinds.
 const SHOP: &str = include_str!("../../tests/fixtures/inventories_valid/shop.yaml");
+/// One whose steps refuse some values that its inputs would take.
+const REFUSING: &str = include_str!("../../tests/fixtures/inventories_valid/refusing.yaml");
 const WILDCARD: &str = include_str!("../../plans/dv-wildcard.yaml");
 const DV: &str = include_str!("../../plans/dv.yaml");
 
@@ -33,6 +35,7 @@ fn compiled_plans() -> Plans {
     };
     let known = [
         ("shop.yaml", ready(SHOP)),
+        ("refusing.yaml", ready(REFUSING)),
         ("dv.yaml", ready(DV)),
         ("wildcard.yaml", ready(WILDCARD)),
         ("broken.yaml", refused("it has mistakes of its own", None)),
@@ -260,6 +263,7 @@ const ONLY_THE_PARSER: &[&str] = &[
     "plan_with_mistakes",
     "product_misspelt",
     "same_names",
+    "values_refused",
 ];
 
 fn complaints(text: &str) -> Option<Vec<String>> {

@@ -11,7 +11,7 @@ mod operator;
 
 use std::ops::Range;
 
-use minijinja::machinery::ast::{CallArg, Expr, Stmt};
+use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt};
 use minijinja::machinery::{parse, parse_expr};
 use minijinja::value::ValueKind;
 
@@ -65,7 +65,11 @@ pub(super) fn infer_expression(code: &str, reads: &Reads<'_>) -> Option<Inferred
     let faults = std::mem::take(&mut inference.faults);
     let mut ends = Vec::new();
     inference.ends(&expression, &mut ends);
-    if let [end] = ends.as_mut_slice() {
+    let is_whole = match &expression {
+        Expr::BinOp(it) => !is_choice(it.op),
+        other => !matches!(other, Expr::IfExpr(_)),
+    };
+    if let (true, [end]) = (is_whole, ends.as_mut_slice()) {
         // Parentheses around it are a part of it.
         end.range = 0..code.len();
     }
@@ -382,6 +386,15 @@ impl<'c> Inference<'c> {
                 }
                 self.depth -= 1;
             }
+            // What `and` gives otherwise is false, or as empty as that.
+            Expr::BinOp(it) if is_choice(it.op) && self.depth < DEEPEST => {
+                self.depth += 1;
+                if matches!(it.op, BinOpKind::ScOr) {
+                    self.ends(&it.left, ends);
+                }
+                self.ends(&it.right, ends);
+                self.depth -= 1;
+            }
             Expr::Filter(it) if matches!(it.name, "default" | "d") => {
                 match (&it.expr, it.args.as_slice()) {
                     (Some(inside), [CallArg::Pos(other)]) => {
@@ -399,6 +412,11 @@ impl<'c> Inference<'c> {
         let shape = self.expression(expression);
         End { range: self.place(expression), shape, is_simple: is_simple(expression) }
     }
+}
+
+/// Whether an operator gives one of its operands.
+fn is_choice(op: BinOpKind) -> bool {
+    matches!(op, BinOpKind::ScAnd | BinOpKind::ScOr)
 }
 
 /// Whether a filter behind it is one of all of it.

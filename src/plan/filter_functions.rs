@@ -64,13 +64,17 @@ pub(super) fn days_until(state: &State<'_, '_>, value: &Value) -> Result<i64, Er
     Ok((until.as_second() - now).div_euclid(86_400))
 }
 
-/// minijinja's own stands in for undefined values only; an absent field of an output is null.
-pub(super) fn default(value: &Value, other: Option<Value>) -> Value {
-    if value.is_undefined() || value.is_none() {
-        other.unwrap_or_else(|| Value::from(""))
-    } else {
-        value.clone()
+/// minijinja's own stands in for undefined values only; an absent field of an output is null. What
+/// stands in may be null itself.
+pub(super) fn default(value: &Value, others: Rest<Value>, named: Kwargs) -> Result<Value, Error> {
+    named.assert_all_used()?;
+    if others.len() > 1 {
+        return Err(Error::from(ErrorKind::TooManyArguments));
     }
+    if !value.is_undefined() && !value.is_none() {
+        return Ok(value.clone());
+    }
+    Ok(others.first().cloned().unwrap_or_else(|| Value::from("")))
 }
 
 /// Bounded, unlike minijinja's: a chain of replacements grows without limit.

@@ -312,6 +312,14 @@ mod tests {
     }
 
     #[test]
+    fn null_can_stand_in_for_what_is_missing() {
+        assert!(evaluate("none | default(none)").unwrap().is_none());
+        assert_eq!(evaluate("none | default").unwrap().as_str(), Some(""));
+        assert!(evaluate("none | default(1, 2)").is_err());
+        assert!(evaluate("none | default(other=1)").is_err());
+    }
+
+    #[test]
     fn a_public_suffix_has_no_registrable_domain() {
         let error = evaluate("'co.uk' | registrable_domain").unwrap_err();
         assert!(error.to_string().contains("is a public suffix itself"), "{error}");

@@ -14,6 +14,7 @@ mod filter_functions;
 mod filter_signatures;
 mod filters;
 mod foreign_file;
+pub(crate) mod foreseen;
 mod inputs;
 mod issuable;
 mod limits;

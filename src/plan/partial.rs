@@ -43,6 +43,25 @@ pub fn placeholder(expression: &str) -> String {
 }
 
 impl Partly {
+    /// A list of these; known when all of them are.
+    pub(super) fn list(items: Vec<Self>) -> Self {
+        match items.iter().map(|item| item.known().cloned()).collect() {
+            Some(values) => Self::Known(Json::Array(values)),
+            None => Self::List(items),
+        }
+    }
+
+    /// A map of these; known when all of them are.
+    pub(super) fn map(entries: IndexMap<String, Self>) -> Self {
+        let known = |(name, item): (&String, &Self)| {
+            item.known().map(|value| (name.clone(), value.clone()))
+        };
+        match entries.iter().map(known).collect::<Option<Map<String, Json>>>() {
+            Some(values) => Self::Known(Json::Object(values)),
+            None => Self::Map(entries),
+        }
+    }
+
     /// The value, when all of it is known.
     pub fn known(&self) -> Option<&Json> {
         match self {
@@ -93,25 +112,14 @@ pub fn render_partly(template: &Template, context: &Context) -> Result<Partly, R
             Err(error) => Err(error),
         },
         Template::List(items) => {
-            let items: Vec<Partly> =
-                items.iter().map(|item| render_partly(item, context)).collect::<Result<_, _>>()?;
-            Ok(match items.iter().map(|item| item.known().cloned()).collect() {
-                Some(values) => Partly::Known(Json::Array(values)),
-                None => Partly::List(items),
-            })
+            let items = items.iter().map(|item| render_partly(item, context));
+            Ok(Partly::list(items.collect::<Result<_, _>>()?))
         }
         Template::Map(entries) => {
-            let entries: IndexMap<String, Partly> = entries
+            let entries = entries
                 .iter()
-                .map(|(name, item)| Ok((name.clone(), render_partly(item, context)?)))
-                .collect::<Result<_, RenderError>>()?;
-            let known = |(name, item): (&String, &Partly)| {
-                item.known().map(|value| (name.clone(), value.clone()))
-            };
-            Ok(match entries.iter().map(known).collect::<Option<Map<String, Json>>>() {
-                Some(values) => Partly::Known(Json::Object(values)),
-                None => Partly::Map(entries),
-            })
+                .map(|(name, item)| Ok((name.clone(), render_partly(item, context)?)));
+            Ok(Partly::map(entries.collect::<Result<_, RenderError>>()?))
         }
     }
 }

@@ -346,13 +346,13 @@ fn what_must_fail_is_said_before_any_money_is_spent() {
     let text = asks(&careless);
     assert!(text.contains("and the order would be placed all the same"), "{text}");
 
-    let plan = "certplan: 1\nname: x\ninputs:\n  days: { type: integer, default: 900 }\nsteps:\n  \
+    let plan = "certplan: 1\nname: x\ninputs:\n  days: { type: integer, default: 90 }\nsteps:\n  \
                 - id: key\n    uses: x509.create_csr\n    with: { common_name: a.example.com }\n  \
                 - id: order\n    uses: regfish.create_order\n    with:\n      sku: RapidSSL\n      \
                 common_name: a.example.com\n      csr: \"{{ steps.key.csr }}\"\n      \
                 validity_days: \"{{ inputs.days }}\"\n";
     std::fs::write(folder.path().join("plan.yaml"), plan).unwrap();
-    let output = certplan(folder.path(), &["preview", "plan.yaml"], &[]);
+    let output = certplan(folder.path(), &["preview", "plan.yaml", "--input", "days=900"], &[]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("none; nothing is bought"), "{text}");

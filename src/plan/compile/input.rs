@@ -1,11 +1,13 @@
 //! Declarations of inputs: their types and defaults.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::value::explain_mismatches;
 use crate::document::decode::{Decoder, Located};
-use crate::document::diagnostic::Diagnostic;
+use crate::document::diagnostic::{Diagnostic, Severity};
 use crate::document::node::{Kind, Node};
 use crate::document::suggest::{list, nearest};
 use crate::plan::inputs::{compile_pattern, matches_pattern};
@@ -18,11 +20,21 @@ use crate::types::printable;
 const TYPES: [&str; 10] =
     ["string", "integer", "boolean", "domain", "email", "duration", "path", "list", "map", "enum"];
 
+/// The inputs, and the names of those with a mistake in their declaration.
 pub(super) fn compile_inputs(
     raw: &[RawInput<'_>],
     decoder: &mut Decoder<'_>,
-) -> IndexMap<String, Input> {
-    raw.iter().map(|raw| (raw.name.name.clone(), compile_input(raw, decoder))).collect()
+) -> (IndexMap<String, Input>, BTreeSet<String>) {
+    let mut faulty = BTreeSet::new();
+    let mut inputs = IndexMap::new();
+    for raw in raw {
+        let before = decoder.diagnostics.count(Severity::Error);
+        inputs.insert(raw.name.name.clone(), compile_input(raw, decoder));
+        if decoder.diagnostics.count(Severity::Error) > before {
+            faulty.insert(raw.name.name.clone());
+        }
+    }
+    (inputs, faulty)
 }
 
 fn compile_input(raw: &RawInput<'_>, decoder: &mut Decoder<'_>) -> Input {

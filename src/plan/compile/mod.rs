@@ -7,6 +7,7 @@
 mod comparison;
 mod connection;
 mod constant;
+mod defaults;
 mod doubts;
 mod expression;
 mod finally;
@@ -31,6 +32,7 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use defaults::Defaults;
 use indexmap::IndexMap;
 use reference::Checker;
 
@@ -88,15 +90,19 @@ pub(super) fn compile(
     limit: Option<&ValidityLimit>,
     decoder: &mut Decoder<'_>,
 ) -> Plan {
-    let inputs = input::compile_inputs(&raw.inputs, decoder);
+    let (inputs, faulty) = input::compile_inputs(&raw.inputs, decoder);
     let infos: Vec<StepInfo> = raw.steps.iter().map(|step| step_info(step, decoder)).collect();
     let known = Known::new(&inputs, &infos);
     let mut used_inputs = BTreeSet::new();
     let mut constants = 0;
+    let mut defaults = Defaults::new(&inputs, &faulty, &raw.inputs);
     let mut steps = StepMap::default();
     for (raw, info) in raw.steps.iter().zip(&infos) {
-        let step =
+        let (step, misfit) =
             step::compile_step(raw, info, &known, (&mut used_inputs, &mut constants), decoder);
+        if let Some(misfit) = misfit {
+            defaults.check(raw, &step, &misfit, decoder);
+        }
         steps.insert(step.id.clone(), step);
     }
     unguarded::gather(decoder);

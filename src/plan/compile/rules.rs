@@ -96,20 +96,20 @@ fn report(raw: &RawStep<'_>, breach: Breach, decoder: &mut Decoder<'_>) {
 }
 
 /// A map or a list: what is written of it has no extent that could be shown.
-fn is_block(node: &Node) -> bool {
+pub(super) fn is_block(node: &Node) -> bool {
     matches!(node.kind, Kind::Map(_) | Kind::Seq(_))
 }
 
 /// Where a part of the parameters stands.
-struct Place<'n> {
+pub(super) struct Place<'n> {
     /// Its name, or that of the nearest part around it that has one.
-    name: Span,
+    pub(super) name: Span,
     /// What is written there, unless nothing is.
-    value: Option<&'n Node>,
+    pub(super) value: Option<&'n Node>,
 }
 
 /// The part at a path below `with`.
-fn place<'n>(raw: &RawStep<'n>, path: &[String]) -> Place<'n> {
+pub(super) fn place<'n>(raw: &RawStep<'n>, path: &[String]) -> Place<'n> {
     let (mut name, mut entries) = match (&raw.with, &raw.uses) {
         (Some((key, entries)), _) => (*key, *entries),
         (None, Some(uses)) => (uses.span, &[][..]),

@@ -20,13 +20,15 @@ use crate::plan::template::{Parsed, has_code, parse, parse_expression};
 use crate::plan::value_type::{Presence, ValueType};
 use crate::types::{StepId, printable};
 
+/// The step, and those of its parameters whose value was refused; none when its rules cannot be held
+/// against it.
 pub(super) fn compile_step(
     raw: &RawStep<'_>,
     info: &StepInfo,
     known: &Known<'_>,
     (used_inputs, constants): (&mut BTreeSet<String>, &mut usize),
     decoder: &mut Decoder<'_>,
-) -> Step {
+) -> (Step, Option<BTreeSet<String>>) {
     let mut needs = explicit_needs(raw, known, decoder);
     let mut checker = Checker {
         known,
@@ -55,10 +57,10 @@ pub(super) fn compile_step(
         finally: raw.finally,
     };
     // Beside a parameter that is not the one that is meant, its absence would only distract.
-    if let Some(misfit) = misfit {
-        rules::check(raw, info, (&step, &misfit), decoder);
+    if let Some(misfit) = &misfit {
+        rules::check(raw, info, (&step, misfit), decoder);
     }
-    step
+    (step, misfit)
 }
 
 fn explicit_needs(
