@@ -550,7 +550,8 @@ pub(super) struct PreviewArguments {
     #[arg(long)]
     pub(super) sandbox: bool,
 
-    /// Really ask for what only reads: products and organizations. Nothing else is sent
+    /// Really ask for what only reads, such as products and organizations; what several targets ask
+    /// alike is asked once. Nothing else is sent
     #[arg(long)]
     pub(super) online: bool,
 

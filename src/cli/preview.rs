@@ -23,7 +23,7 @@ use super::plan_file::load_plan;
 use super::preview_asker::Asker;
 use super::preview_summary::{Foreseen, World, summary};
 use super::state_directory::{StateDirectory, working_directory};
-use crate::action::preview::{Fact, Term, facts, may_be_asked, refusal, requests, term};
+use crate::action::preview::{Fact, Term, facts, refusal, requests, term};
 use crate::api::http::{BaseUrl, Method};
 use crate::engine::{Answer, Prospect, StepPreview, preview_with_refusals as evaluate};
 use crate::plan::{OnTimeout, Partly, Plan, Step, find_signature};
@@ -66,8 +66,9 @@ pub(super) async fn preview(
     let mut asked = 0;
     if arguments.online && connections::needs(&plan, "regfish") {
         let budgets = Budgets::new(&state, &settings, console)?;
-        let asker = Asker::new(&plan, endpoints.regfish.as_ref(), &here, &budgets).await?;
-        asked = subject.ask(&asker, &mut answers).await?;
+        let mut asker = Asker::new(&plan, endpoints.regfish.as_ref(), &here, &budgets).await?;
+        asker.ask_all(&plan, &mut answers, |answers| subject.evaluate(answers)).await?;
+        asked = asker.sent();
         asker.end().await;
     }
     let addresses = Addresses::new(&endpoints, arguments.sandbox);
@@ -174,29 +175,6 @@ impl Subject<'_> {
     fn evaluate(&self, answers: &BTreeMap<StepId, Answer>) -> Result<Vec<StepPreview>, CliError> {
         evaluate(self.plan, self.inputs, self.target, answers, Timestamp::now(), refusal)
             .map_err(|error| CliError::usage(error.to_string()))
-    }
-
-    /// Asks what may be asked, until an answer makes nothing more known. Gives how many requests
-    /// were sent.
-    async fn ask(
-        &self,
-        asker: &Asker,
-        answers: &mut BTreeMap<StepId, Answer>,
-    ) -> Result<u32, CliError> {
-        let mut sent = 0;
-        loop {
-            let steps = self.evaluate(answers)?;
-            let next = steps.into_iter().find_map(|preview| {
-                let step = self.plan.steps.get(&preview.id)?;
-                let due = preview.prospect == Prospect::Runs
-                    && may_be_asked(&step.uses, &preview.parameters);
-                due.then_some((step, preview))
-            });
-            let Some((step, preview)) = next else { return Ok(sent) };
-            let requests = requests(&step.uses, &preview.parameters);
-            sent += u32::try_from(requests.len()).unwrap_or(u32::MAX);
-            answers.insert(step.id.clone(), asker.ask(step, &preview).await);
-        }
     }
 }
 

@@ -1,26 +1,33 @@
 //! `Asker`: performs the reads of a preview, and nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use serde_json::{Map, Value};
 
 use super::budget::{self, Budgets};
 use super::error::CliError;
 use super::{PROGRAM, connections};
+use crate::action::preview::{may_be_asked, requests};
 use crate::action::{ActionCall, Actions, Performer};
 use crate::api::budget::Windows;
 use crate::api::http::BaseUrl;
-use crate::engine::{Answer, StepPreview};
+use crate::engine::{Answer, Prospect, StepPreview};
 use crate::plan::{Partly, Plan, Step};
 use crate::run::{Call, Outcome};
 use crate::sandbox::{Sandbox, SandboxOptions};
-use crate::types::{Clock, RunId, SystemClock, format_duration};
+use crate::types::{Clock, RunId, StepId, SystemClock, format_duration};
 
 /// Performs the reads of a preview, in the real world or in a sandbox that nobody keeps.
 pub(super) struct Asker {
     actions: Actions,
     directory: PathBuf,
     sandbox: Option<Sandbox>,
+    /// What was answered, by the question: what is equal is asked once.
+    answered: HashMap<String, Answer>,
+    /// The requests that were sent for it.
+    sent: u32,
 }
 
 impl Asker {
@@ -58,10 +65,49 @@ impl Asker {
             passphrase: None,
             desk: None,
         };
-        Ok(Self { actions, directory: here.to_owned(), sandbox })
+        let directory = here.to_owned();
+        Ok(Self { actions, directory, sandbox, answered: HashMap::new(), sent: 0 })
     }
 
-    pub(super) async fn ask(&self, step: &Step, preview: &StepPreview) -> Answer {
+    /// Asks what may be asked, until an answer makes nothing more known; `evaluate` gives the steps
+    /// as the answers so far make them. Returns the steps that were asked.
+    pub(super) async fn ask_all(
+        &mut self,
+        plan: &Plan,
+        answers: &mut BTreeMap<StepId, Answer>,
+        evaluate: impl Fn(&BTreeMap<StepId, Answer>) -> Result<Vec<StepPreview>, CliError>,
+    ) -> Result<BTreeSet<StepId>, CliError> {
+        let mut asked = BTreeSet::new();
+        loop {
+            let next = evaluate(answers)?.into_iter().find_map(|preview| {
+                let step = plan.steps.get(&preview.id)?;
+                let due = preview.prospect == Prospect::Runs
+                    && may_be_asked(&step.uses, &preview.parameters);
+                due.then_some((step, preview))
+            });
+            let Some((step, preview)) = next else { return Ok(asked) };
+            let question = question(step, &preview);
+            let answer = match self.answered.get(&question) {
+                Some(answer) => answer.clone(),
+                None => {
+                    let requests = requests(&step.uses, &preview.parameters).len();
+                    self.sent += u32::try_from(requests).unwrap_or(u32::MAX);
+                    let answer = self.ask(step, &preview).await;
+                    self.answered.insert(question, answer.clone());
+                    answer
+                }
+            };
+            asked.insert(step.id.clone());
+            answers.insert(step.id.clone(), answer);
+        }
+    }
+
+    /// How many requests were sent.
+    pub(super) fn sent(&self) -> u32 {
+        self.sent
+    }
+
+    async fn ask(&self, step: &Step, preview: &StepPreview) -> Answer {
         let known = |(name, value): (&String, &Partly)| {
             value.known().map(|value| (name.clone(), value.clone()))
         };
@@ -91,4 +137,11 @@ impl Asker {
             sandbox.stop().await;
         }
     }
+}
+
+/// What a step asks, as text: equal texts are one question.
+pub(super) fn question(step: &Step, preview: &StepPreview) -> String {
+    let parameters: Map<String, Value> =
+        preview.parameters.iter().map(|(name, value)| (name.clone(), value.shown())).collect();
+    format!("{} {}", step.uses, Value::Object(parameters))
 }

@@ -12,6 +12,8 @@ use crate::types::{printable, shorten};
 pub struct Forecast {
     /// How many targets of which kind, in a line.
     pub headline: String,
+    /// Whether anything was asked to know it.
+    pub asked: bool,
     /// The targets, in the order in which they are shown.
     pub lines: Vec<ForecastLine>,
     /// The sums.
@@ -67,7 +69,8 @@ impl Forecast {
     /// The lines for people; with `all`, each target has its own.
     pub fn lines(&self, style: Style, all: bool) -> Vec<String> {
         let mut lines = vec![style.strong(&self.headline)];
-        lines.push(style.faint("nothing was sent, nothing was made"));
+        let sent = if self.asked { "nothing was sent but reads" } else { "nothing was sent" };
+        lines.push(style.faint(&format!("{sent}, nothing was made")));
         lines.push(String::new());
         let shown = if all {
             self.lines.iter().map(Shown::Line).collect()
@@ -153,7 +156,8 @@ mod tests {
     }
 
     fn shown(lines: Vec<ForecastLine>, all: bool) -> Vec<String> {
-        let forecast = Forecast { headline: "n targets".to_owned(), lines, sums: Vec::new() };
+        let forecast =
+            Forecast { headline: "n targets".to_owned(), asked: false, lines, sums: Vec::new() };
         let lines = forecast.lines(Style::new(false), all);
         lines[3..lines.len() - 1].to_vec()
     }

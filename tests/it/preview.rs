@@ -324,6 +324,55 @@ async fn an_online_preview_sends_two_reads_and_shows_no_key() {
     sandbox.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_online_preview_of_an_inventory_asks_what_is_equal_once_and_names_who_would_fail() {
+    let clock: Arc<dyn Clock> = Arc::new(VirtualClock::starting_at(Timestamp::now()));
+    let options = SandboxOptions::embedded(clock);
+    let key = options.api_key.reveal().to_owned();
+    let sandbox = Sandbox::start(options).await.unwrap();
+    let (address, log) = Recorder::start(Some(sandbox.base_url())).await;
+    let folder = tempfile::tempdir().unwrap();
+    let plan = root().join("plans/ov-staged.yaml");
+    std::fs::copy(plan, folder.path().join("ov.yaml")).unwrap();
+    let mut inventory = "certplan_inventory: 1\nplan: ov.yaml\ntargets:\n".to_owned();
+    for number in 0..20 {
+        inventory.push_str(&format!("  www.example-{number}.com: {{}}\n"));
+    }
+    let file = folder.path().join("inventory.yaml");
+    std::fs::write(&file, &inventory).unwrap();
+    let address = format!("connections.regfish.base_url={address}");
+    let arguments = ["preview", "--inventory", "inventory.yaml", "--online", "-o", "json", "--set"];
+    let preview = || {
+        let all = [&arguments[..], &[address.as_str()]].concat();
+        let output = certplan(folder.path(), &all, &[("REGFISH_API_KEY", &key)]);
+        let view: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), view)
+    };
+    let (code, view) = preview();
+    assert_eq!((code, &view["sent"]), (Some(0), &2.into()), "{view}");
+    let arrived: Vec<String> =
+        log.lock().unwrap().iter().map(|sent| format!("{} {}", sent.method, sent.path)).collect();
+    assert_eq!(arrived, ["GET /tls/products", "GET /tls/organization"]);
+    assert_eq!(view["orders"]["at_least"], 20);
+    // Without asking, a run is reckoned to ask as much.
+    let offline = view["about_requests"].clone();
+    let nobody = "  www.example.org: { inputs: { organization: Nobody } }\n";
+    std::fs::write(&file, inventory + nobody).unwrap();
+    let (code, view) = preview();
+    assert_eq!(code, Some(1), "{view}");
+    let failing = view["targets"].as_array().unwrap().last().unwrap();
+    let reason = failing["fails"].as_str().unwrap();
+    assert!(reason.contains("there is no organization `Nobody`"), "{reason}");
+    assert_eq!(view["orders"]["at_least"], 20);
+    let inventory = std::fs::read_to_string(&file).unwrap().replace(nobody, "");
+    std::fs::write(&file, inventory).unwrap();
+    let all = [&arguments[..3], &["-o", "json", "--set", &address]].concat();
+    let output = certplan(folder.path(), &all, &[]);
+    let view: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&view["sent"], &view["about_requests"]), (&0.into(), &offline));
+    sandbox.stop().await;
+}
+
 #[test]
 fn what_must_fail_is_said_before_any_money_is_spent() {
     let folder = tempfile::tempdir().unwrap();

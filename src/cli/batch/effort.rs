@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::super::error::CliError;
 use super::super::foresight::looked_up_product;
 use super::super::graph::costs_money;
+use super::super::preview_asker::{Asker, question};
 use super::choice::Choice;
 use crate::action::preview::{Fact, facts, refusal, requests_in_batch};
 use crate::engine::{Answer, Prospect, StepPreview, preview_with_refusals};
@@ -29,6 +30,8 @@ pub(super) struct Effort {
     pub(super) by_dns: bool,
     /// Why it would fail, when that is certain.
     pub(super) fails: Option<String>,
+    /// Whether what the API answered is the reason.
+    pub(super) fails_by_answer: bool,
 }
 
 /// An order that a run would place.
@@ -40,15 +43,22 @@ pub(super) struct ForeseenOrder {
     pub(super) certain: bool,
 }
 
-/// What is to be done for a target, by its decision.
+/// What is to be done for a target, by its decision, and by what `asker` learns if there is one.
 pub(super) async fn effort(
     choice: &Choice,
     store: Option<&dyn Store>,
+    asker: Option<&mut Asker>,
     now: Timestamp,
 ) -> Result<Effort, CliError> {
     match (&choice.decision, store) {
         (Decision::Start { .. }, _) => {
-            foresee(&choice.plan.plan, &choice.inputs, &choice.target, &BTreeMap::new(), now)
+            let subject = Subject {
+                plan: &choice.plan.plan,
+                inputs: &choice.inputs,
+                target: &choice.target,
+                now,
+            };
+            subject.foresee(BTreeMap::new(), asker).await
         }
         (Decision::Resume { run, has_ordered, .. }, Some(store)) => {
             let stored = store.load_run(run).await?;
@@ -62,7 +72,8 @@ pub(super) async fn effort(
             })?;
             let answers = answers(&plan, &state);
             let inputs = &state.header.inputs;
-            let mut effort = foresee(&plan, inputs, &choice.target, &answers, now)?;
+            let subject = Subject { plan: &plan, inputs, target: &choice.target, now };
+            let mut effort = subject.foresee(answers, asker).await?;
             if *has_ordered {
                 effort.orders.clear();
             }
@@ -78,33 +89,61 @@ fn answers(plan: &Plan, state: &RunState) -> BTreeMap<StepId, Answer> {
     plan.steps.keys().filter_map(output).collect()
 }
 
-fn foresee(
-    plan: &Plan,
-    inputs: &Map<String, Value>,
-    target: &str,
-    answers: &BTreeMap<StepId, Answer>,
+/// A run that is looked at before it runs.
+struct Subject<'a> {
+    plan: &'a Plan,
+    inputs: &'a Map<String, Value>,
+    target: &'a str,
     now: Timestamp,
-) -> Result<Effort, CliError> {
-    let steps = preview_with_refusals(plan, inputs, target, answers, now, refusal)
-        .map_err(|error| CliError::usage(error.to_string()))?;
+}
+
+impl Subject<'_> {
+    async fn foresee(
+        &self,
+        mut answers: BTreeMap<StepId, Answer>,
+        asker: Option<&mut Asker>,
+    ) -> Result<Effort, CliError> {
+        let asked = match asker {
+            Some(asker) => {
+                asker.ask_all(self.plan, &mut answers, |answers| self.evaluate(answers)).await?
+            }
+            None => BTreeSet::new(),
+        };
+        let steps = self.evaluate(&answers)?;
+        Ok(sum(self.plan, &steps, &asked))
+    }
+
+    fn evaluate(&self, answers: &BTreeMap<StepId, Answer>) -> Result<Vec<StepPreview>, CliError> {
+        let Self { plan, inputs, target, now } = self;
+        preview_with_refusals(plan, inputs, target, answers, *now, refusal)
+            .map_err(|error| CliError::usage(error.to_string()))
+    }
+}
+
+/// What the steps cost together. Those that were `asked` will be asked by the run as well.
+fn sum(plan: &Plan, steps: &[StepPreview], asked: &BTreeSet<StepId>) -> Effort {
     let mut effort = Effort::default();
-    let product = looked_up_product(plan, &steps);
-    for preview in &steps {
+    let product = looked_up_product(plan, steps);
+    for preview in steps {
         let Some(step) = plan.steps.get(&preview.id) else { continue };
-        if let Prospect::Fails(reason) = &preview.prospect {
-            let reason = || format!("step `{}` would fail: {reason}", step.id);
-            effort.fails.get_or_insert_with(reason);
+        if let (Prospect::Fails(reason), None) = (&preview.prospect, &effort.fails) {
+            effort.fails = Some(format!("step `{}` would fail: {reason}", step.id));
+            effort.fails_by_answer = asked.contains(&step.id);
         }
         let fact = facts(&step.uses, &preview.parameters);
         if let Some(Fact::Order { validation, .. }) = &fact {
             effort.by_dns |= validation != "email";
         }
-        if !matches!(preview.prospect, Prospect::Runs | Prospect::Perhaps) {
+        let would_run = match preview.prospect {
+            Prospect::Runs | Prospect::Perhaps => true,
+            _ => asked.contains(&step.id),
+        };
+        if !would_run {
             continue;
         }
         let requests = requests_in_batch(&step.uses, &preview.parameters);
         match step.share {
-            Share::Batch => drop(effort.shared.insert(question(&step.uses, preview))),
+            Share::Batch => drop(effort.shared.insert(question(step, preview))),
             Share::Run => effort.requests += requests,
         }
         if let Some(Fact::Order { sku, names, .. }) = fact.filter(|_| costs_money(&step.uses)) {
@@ -113,14 +152,7 @@ fn foresee(
             effort.orders.push(ForeseenOrder { product, names, certain });
         }
     }
-    Ok(effort)
-}
-
-/// What runs of a batch ask together, as text: equal texts are one question.
-fn question(uses: &str, preview: &StepPreview) -> String {
-    let parameters: Map<String, Value> =
-        preview.parameters.iter().map(|(name, value)| (name.clone(), value.shown())).collect();
-    format!("{uses} {}", Value::Object(parameters))
+    effort
 }
 
 #[cfg(test)]
@@ -137,7 +169,9 @@ mod tests {
             .map(|(name, value)| ((*name).to_owned(), GivenValue::Text((*value).to_owned())))
             .collect();
         let inputs = resolve_inputs(&plan, &given).unwrap();
-        foresee(&plan, &inputs, "a", &BTreeMap::new(), Timestamp::UNIX_EPOCH).unwrap()
+        let now = Timestamp::UNIX_EPOCH;
+        let subject = Subject { plan: &plan, inputs: &inputs, target: "a", now };
+        sum(&plan, &subject.evaluate(&BTreeMap::new()).unwrap(), &BTreeSet::new())
     }
 
     #[test]

@@ -8,18 +8,20 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::super::arguments::{OutputFormat, PreviewArguments};
+use super::super::budget::Budgets;
 use super::super::connections::{self, Settings};
 use super::super::console::Console;
 use super::super::error::CliError;
 use super::super::exit::ExitCode;
 use super::super::inventory_files::{LoadedInventory, Turns, load_inventory};
 use super::super::needed_secrets::Imitated;
-use super::super::state_directory::StateDirectory;
+use super::super::preview_asker::Asker;
+use super::super::state_directory::{StateDirectory, working_directory};
 use super::choice::{self, Choice, Choices};
 use super::effort::{Effort, ForeseenOrder, effort};
 use super::launch::connected;
 use super::plan_of_work::plan_of_work;
-use super::{Request, no_effect, read_limit, read_policy, refuse_one_target};
+use super::{Request, read_limit, read_policy, refuse_one_target};
 use crate::driver::BatchSettings;
 use crate::inventory::Target;
 use crate::report::forecast::{Forecast, ForecastLine, Weight};
@@ -38,6 +40,8 @@ struct ForecastView<'a> {
     products: &'a BTreeMap<String, u32>,
     /// About how many requests, the lists of all certificates aside.
     about_requests: u32,
+    /// How many were really sent, with `--online`.
+    sent: u32,
     turns: &'a [Turn],
     /// What a person has to see to before the runs.
     warnings: &'a [String],
@@ -78,6 +82,10 @@ struct Sums {
     requests: u32,
     turns: Vec<Turn>,
     failing: usize,
+    /// How many of these because of what was answered.
+    failing_by_answer: usize,
+    /// How many requests were sent to know that.
+    sent: u32,
     /// How many would be ordered anew if somebody said so.
     drifted: usize,
 }
@@ -107,11 +115,20 @@ pub(in crate::cli) async fn preview_inventory(
         choices.decide(store, &request.policy, batch.apply_drift).await?;
     }
     let now = Timestamp::now();
+    let mut asker = match arguments.online {
+        true => asker(&choices, &settings, &state, console).await?,
+        false => None,
+    };
     let mut foreseen = Vec::with_capacity(choices.choices.len());
     for choice in &choices.choices {
-        foreseen.push(Foreseen { choice, effort: effort(choice, store, now).await? });
+        let effort = effort(choice, store, asker.as_mut(), now).await?;
+        foreseen.push(Foreseen { choice, effort });
     }
-    let sums = Sums::of(&foreseen, &loaded);
+    let mut sums = Sums::of(&foreseen, &loaded);
+    if let Some(asker) = asker {
+        sums.sent = asker.sent();
+        asker.end().await;
+    }
     let endpoint = endpoint(&choices, &settings)?;
     let imitated = Imitated::of(arguments.sandbox, false);
     let warnings = choices.missing_secrets(opened.as_deref(), imitated, false).await?.warnings();
@@ -122,6 +139,7 @@ pub(in crate::cli) async fn preview_inventory(
             orders: sums.orders,
             products: &sums.products,
             about_requests: sums.requests,
+            sent: sums.sent,
             turns: &sums.turns,
             warnings: &warnings,
             targets: foreseen.iter().map(Foreseen::view).collect(),
@@ -129,6 +147,7 @@ pub(in crate::cli) async fn preview_inventory(
         OutputFormat::Text => {
             let forecast = Forecast {
                 headline: plan_of_work(&choices),
+                asked: sums.sent > 0,
                 lines: lines(&foreseen),
                 sums: sums.rows(endpoint.as_deref(), arguments.sandbox, &warnings),
             };
@@ -137,20 +156,37 @@ pub(in crate::cli) async fn preview_inventory(
             }
         }
     }
-    Ok(if sums.failing > 0 { ExitCode::Usage } else { ExitCode::Success })
+    Ok(match sums.failing {
+        0 => ExitCode::Success,
+        all if all == sums.failing_by_answer => ExitCode::Failed,
+        _ => ExitCode::Usage,
+    })
 }
 
 /// Options that are about one target have no meaning for many.
 fn refuse_single_preview_options(arguments: &PreviewArguments) -> Result<(), CliError> {
-    refuse_one_target(&arguments.inputs, arguments.target.as_deref())?;
-    if arguments.online {
-        return Err(no_effect(
-            "--online",
-            "nothing is asked for many targets at once: preview one of them by its plan, `certplan \
-             preview PLAN --online --input NAME=VALUE`, to see what the API answers",
-        ));
+    refuse_one_target(&arguments.inputs, arguments.target.as_deref())
+}
+
+/// Who asks what the plans of the work may ask beforehand; nobody when they ask nothing.
+async fn asker(
+    choices: &Choices,
+    settings: &Settings,
+    state: &StateDirectory,
+    console: &Console,
+) -> Result<Option<Asker>, CliError> {
+    let Some(plan) = connected(choices.choices.iter().filter(|choice| choice.is_work()))? else {
+        return Ok(None);
+    };
+    if !connections::needs(&plan, "regfish") {
+        return Ok(None);
     }
-    Ok(())
+    let url = match choices.sandbox {
+        true => None,
+        false => Some(connections::base_url(&connections::REGFISH, &plan, settings)?),
+    };
+    let budgets = Budgets::new(state, settings, console)?;
+    Asker::new(&plan, url.as_ref(), &working_directory()?, &budgets).await.map(Some)
 }
 
 /// Where the requests would go; none in a sandbox, and when no plan that is worked with asks.
@@ -292,6 +328,8 @@ impl Sums {
             requests: 0,
             turns: turns(foreseen, loaded),
             failing: 0,
+            failing_by_answer: 0,
+            sent: 0,
             drifted: 0,
         };
         let mut shared: BTreeSet<&String> = BTreeSet::new();
@@ -304,6 +342,7 @@ impl Sums {
             sums.requests = sums.requests.saturating_add(effort.requests);
             shared.extend(&effort.shared);
             sums.failing += usize::from(effort.fails.is_some());
+            sums.failing_by_answer += usize::from(effort.fails_by_answer);
             let drifted =
                 matches!(&choice.decision, Decision::Keep { drift, .. } if !drift.is_empty());
             sums.drifted += usize::from(drifted);
@@ -330,6 +369,11 @@ impl Sums {
                 some => format!("about {some}, and a list of all certificates now and then"),
             },
         );
+        match self.sent {
+            0 => {}
+            1 => push("asked", "1 request was sent to see what is there".to_owned()),
+            some => push("asked", format!("{some} requests were sent to see what is there")),
+        }
         for turn in self.turns.iter().take(MOST_TURNS) {
             push("turns", turn.text());
         }
