@@ -10,8 +10,10 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
 use super::outside::{imitated, marked};
-use super::{ActionCall, Outside, ProgramEnd, Result, fail, parameters, secret, success};
-use crate::files::{FileMode, resolve_within, write_replace};
+use super::{
+    ActionCall, Outside, ProgramEnd, Result, fail, parameters, secret, success, within_the_folder,
+};
+use crate::files::{FileMode, write_replace};
 use crate::pki::Fingerprint;
 use crate::run::{ErrorKind, Outcome, Retry, StepError};
 use crate::types::{Secret, format_duration, parse_duration, printable, shorten};
@@ -69,9 +71,7 @@ struct Ended {
 pub(super) async fn run(outside: Option<&dyn Outside>, call: &ActionCall) -> Result<Outcome> {
     let wanted: Parameters = parameters(call)?;
     let within = |path: &Option<String>| match path {
-        Some(path) => resolve_within(&call.directory, path)
-            .map(Some)
-            .or_else(|error| fail(ErrorKind::Value, error.to_string())),
+        Some(path) => within_the_folder(call, path).map(Some),
         None => Ok(None),
     };
     let folder = within(&wanted.directory)?.unwrap_or_else(|| call.directory.clone());

@@ -136,6 +136,19 @@ async fn a_program_that_is_not_there_and_a_folder_elsewhere_are_errors() {
 }
 
 #[tokio::test]
+async fn folders_may_be_given_as_a_download_names_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("certs/x").display().to_string();
+    std::fs::create_dir_all(&whole).unwrap();
+    let parameters = json!({
+        "argv": ["sh", "-c", "pwd && echo $CERTPLAN_CERTIFICATE_DIRECTORY"],
+        "directory": whole, "certificate_directory": whole,
+    });
+    let said = output(perform(folder.path(), parameters).await);
+    assert_eq!(said["stdout"], format!("{whole}\n{whole}"));
+}
+
+#[tokio::test]
 async fn a_folder_that_is_not_there_is_named_and_not_the_program() {
     let folder = tempfile::tempdir().unwrap();
     let parameters = json!({ "argv": ["true"], "directory": "nowhere" });

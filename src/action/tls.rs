@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::outside::{imitated, marked};
-use super::{ActionCall, Outside, Result, fail, parameters, success};
-use crate::files::resolve_within;
+use super::{ActionCall, Outside, Result, fail, parameters, success, within_the_folder};
 use crate::pki::{Certificate, Chain, Fingerprint};
 use crate::run::{ErrorKind, Observation, Outcome};
 use crate::tls::{TlsError, served};
@@ -97,10 +96,7 @@ fn expected(call: &ActionCall, wanted: &Parameters) -> Result<Fingerprint> {
         }
         (None, Some(file)) => {
             // A download says where its files are with their whole paths.
-            let below = std::path::Path::new(file).strip_prefix(&call.directory).ok();
-            let relative = below.and_then(|path| path.to_str()).unwrap_or(file);
-            let path = resolve_within(&call.directory, relative)
-                .or_else(|error| fail(ErrorKind::Value, error.to_string()))?;
+            let path = within_the_folder(call, file)?;
             let shown = path.display();
             let text = std::fs::read(&path).or_else(|error| {
                 fail(ErrorKind::File, format!("cannot read `{shown}`: {error}"))

@@ -9,10 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::desk::CertificateDesk;
 use super::{certificate_id, give_up, watch};
 use crate::action::installation::{Installed, Wanted, WrittenFile};
-use crate::action::{ActionCall, Result, fail, parameters, success};
+use crate::action::{ActionCall, Result, fail, parameters, success, within_the_folder};
 use crate::api::http::ErrorKind as ApiErrorKind;
 use crate::api::regfish::RegfishClient;
-use crate::files::resolve_within;
 use crate::pki::{Chain, Expectation, PrivateKey, Proof, prove};
 use crate::plan::PEM_FILES;
 use crate::run::{ErrorKind, Observation, Outcome};
@@ -58,8 +57,7 @@ pub(in crate::action) async fn download(
     let id = certificate_id(&wanted.certificate_id)?;
     let installation = Wanted::of(&call.parameters)?.prepare(&PEM_FILES, passphrase).await?;
     // Where it goes is settled before anything is fetched.
-    let directory = resolve_within(&call.directory, &wanted.directory)
-        .or_else(|error| fail(ErrorKind::Value, error.to_string()))?;
+    let directory = within_the_folder(call, &wanted.directory)?;
     let key = read_key(&call.directory.join(&wanted.key)).await?;
     let names = match wanted.names {
         Some(names) => names,
