@@ -334,6 +334,15 @@ impl<'a> Decoder<'a> {
         what: &str,
         words: &[(&str, T)],
     ) -> Option<T> {
+        if matches!(node.kind, Kind::Bool(_) | Kind::Integer(_) | Kind::Float(_)) {
+            let written = printable(self.file.slice(node.span));
+            let known = list(words.iter().map(|(word, _)| *word));
+            self.push(
+                Diagnostic::error("wrong-word", format!("{what} cannot be `{written}`"))
+                    .at(node.span, format!("expected one of {known}")),
+            );
+            return None;
+        }
         let text = self.text_of(node, what)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
             return Some(*value);

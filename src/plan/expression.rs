@@ -55,6 +55,8 @@ pub(super) struct End {
     pub(super) shape: Shape,
     /// Whether a filter behind it is one of all of it.
     pub(super) is_simple: bool,
+    /// The value, where it is written out.
+    pub(super) constant: Option<serde_json::Value>,
 }
 
 /// What is certain of an expression; nothing when it is none.
@@ -410,7 +412,12 @@ impl<'c> Inference<'c> {
 
     fn end(&mut self, expression: &Expr<'_>) -> End {
         let shape = self.expression(expression);
-        End { range: self.place(expression), shape, is_simple: is_simple(expression) }
+        let range = self.place(expression);
+        let constant = match expression {
+            Expr::Const(it) if !it.value.is_none() => serde_json::to_value(&it.value).ok(),
+            _ => None,
+        };
+        End { range, shape, is_simple: is_simple(expression), constant }
     }
 }
 

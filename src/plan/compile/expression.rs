@@ -9,7 +9,7 @@ use crate::document::source::Span;
 use crate::plan::expression::{End, Fault, Reads, infer_expression, infer_text};
 use crate::plan::shape::Shape;
 use crate::plan::template::Code;
-use crate::plan::value_type::ValueType;
+use crate::plan::value_type::{Presence, ValueType};
 use crate::types::{printable, shorten};
 
 /// Bytes of an expression that a message repeats.
@@ -34,7 +34,7 @@ impl Checker<'_, '_, '_> {
             let title = format!("`{what}` needs {}", with_article(&wanted.to_string()));
             let diagnostic =
                 Diagnostic::error("wrong-type", title).at(span, format!("this is {}", a(&found)));
-            let end = End { range: 0..inside.len(), shape: found, is_simple: true };
+            let end = End { range: 0..inside.len(), shape: found, is_simple: true, constant: None };
             let diagnostic = self.converted(diagnostic, node, (inside, offset), &end, wanted);
             self.decoder.push(diagnostic);
             return false;
@@ -42,7 +42,7 @@ impl Checker<'_, '_, '_> {
         let Some(inferred) = infer_expression(inside, &reads(&reading)) else { return true };
         // What reads nothing is evaluated now.
         let misfits = |end: &End| !code.variables.is_empty() && !end.shape.fits(wanted);
-        let wrong: Vec<End> = inferred.ends.into_iter().filter(misfits).collect();
+        let (wrong, right): (Vec<End>, Vec<End>) = inferred.ends.into_iter().partition(misfits);
         let is_right = inferred.faults.is_empty() && wrong.is_empty();
         self.faults(node, offset, inferred.faults);
         for end in wrong {
@@ -59,7 +59,37 @@ impl Checker<'_, '_, '_> {
             let diagnostic = self.converted(diagnostic, node, (inside, offset), &end, wanted);
             self.decoder.push(diagnostic);
         }
+        for end in right.iter().filter(|_| is_right && !code.variables.is_empty()) {
+            self.constant_end(node, offset, end, wanted, what);
+        }
         is_right
+    }
+
+    /// Checks a value that is written out as one of those which an expression may have. What is empty
+    /// stands for no value, and is judged when it is used.
+    fn constant_end(
+        &mut self,
+        node: &Node,
+        offset: usize,
+        end: &End,
+        wanted: &ValueType,
+        what: &str,
+    ) {
+        let Some(constant) = end.constant.as_ref().filter(|it| !matches!(it.as_str(), Some("")))
+        else {
+            return;
+        };
+        let span = self.part(node, offset, &end.range);
+        for mismatch in wanted.check(constant).err().into_iter().flatten() {
+            let reason = mismatch.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            let message = format!(
+                "`{what}` of step `{}` needs {}",
+                self.own.id,
+                with_article(&mismatch.expected)
+            );
+            let remark = format!("this is {}{reason}", with_article(&mismatch.found));
+            self.decoder.push(Diagnostic::error("wrong-type", message).at(span, remark));
+        }
     }
 
     /// Checks the templates in a text. Whether their types are right.
@@ -115,10 +145,20 @@ impl Checker<'_, '_, '_> {
     ) -> Diagnostic {
         let Some(written) = inside.get(end.range.clone()) else { return diagnostic };
         let written = if end.is_simple { written.to_owned() } else { format!("({written})") };
-        match conversion(&end.shape, wanted, &written) {
+        let can_be_null = self.can_be_null(&written);
+        match conversion(&end.shape, wanted, &written, can_be_null) {
             Some(text) => self.instead(diagnostic, node, offset, &end.range, text),
             None => diagnostic,
         }
+    }
+
+    /// Whether this is an output that can be null.
+    fn can_be_null(&self, written: &str) -> bool {
+        let path = written.trim().strip_prefix("steps.").and_then(|rest| rest.split_once('.'));
+        let field = path.and_then(|(id, field)| {
+            self.known.step(id).and_then(|info| info.signature)?.output_field(field)
+        });
+        field.is_some_and(|field| field.presence == Presence::Optional)
     }
 
     /// Suggests `text` in the place of a part of the template, in the quotes in which that stands.
@@ -174,7 +214,12 @@ fn shown(code: &str) -> String {
 }
 
 /// An expression that makes what is wanted of a value.
-fn conversion(found: &Shape, wanted: &ValueType, written: &str) -> Option<String> {
+fn conversion(
+    found: &Shape,
+    wanted: &ValueType,
+    written: &str,
+    can_be_null: bool,
+) -> Option<String> {
     let is_list = matches!(found, Shape::List(_));
     Some(match wanted {
         ValueType::String if is_list => format!("{written} | join(',')"),
@@ -191,6 +236,8 @@ fn conversion(found: &Shape, wanted: &ValueType, written: &str) -> Option<String
         ValueType::List(item) if found.fits(item) => format!("[{written}]"),
         ValueType::Boolean if is_list => format!("{written} | length > 0"),
         ValueType::Boolean if found.is_number() => format!("{written} > 0"),
+        // Null is not the empty text.
+        ValueType::Boolean if can_be_null => format!("{written} is not none"),
         ValueType::Boolean if found.is_text() => format!("{written} != ''"),
         _ => return None,
     })

@@ -39,6 +39,7 @@ impl Checker<'_, '_, '_> {
             Some('=') => Some("two values are compared with `==`"),
             Some('&') => Some("that two things hold is written `and`"),
             Some('|') => Some("that one of two things holds is written `or`"),
+            Some('?') => Some("one of two values is written `A if CONDITION else B`"),
             Some('!') => Some("that something does not hold is written `not`"),
             _ => None,
         };

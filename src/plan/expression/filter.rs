@@ -13,6 +13,7 @@ use crate::plan::filter_signatures::{
 use crate::plan::filters::{filter_names, test_names};
 use crate::plan::shape::Shape;
 use crate::plan::value_type::ValueType;
+use crate::types::printable;
 
 /// The arguments of a filter by their names, each with its value and its place.
 type Given<'a, 'e> = Vec<(&'static str, &'a Expr<'e>, Shape)>;
@@ -87,7 +88,14 @@ impl Inference<'_> {
                 }
                 (None, _) if !signature.further => {
                     let message = format!("`{}` has too many arguments", signature.name);
-                    let help = format!("it is written `{}`", signature.usage());
+                    let help = match signature.name {
+                        // The flag of Ansible and Jinja.
+                        "default" | "d" => {
+                            "a value that is empty or false, too, is replaced by `… or other`"
+                                .to_owned()
+                        }
+                        _ => format!("it is written `{}`", signature.usage()),
+                    };
                     self.fault(self.place(value), message, "this is one too many", help);
                     break;
                 }
@@ -222,7 +230,7 @@ impl Inference<'_> {
         self.faults.push(Fault {
             code: "unknown-template-word",
             range: place.clone(),
-            message: format!("templates have no {kind} `{}`", crate::types::printable(name)),
+            message: format!("templates have no {kind} `{}`", printable(name)),
             remark: format!("unknown {kind}"),
             instead: near.map(|near| (place, format!("'{near}'"))),
             help: near.is_none().then(|| format!("{kind}s: {}", list(names))),
@@ -269,13 +277,26 @@ impl Inference<'_> {
                     self.faults.push(Fault {
                         code: "unknown-field",
                         range: place.clone(),
-                        message: format!("there is no field `{}`", crate::types::printable(name)),
+                        message: format!("there is no field `{}`", printable(name)),
                         remark: "no item has it".to_owned(),
                         instead: better.map(|better| (place, better)),
                         help: Some(format!("fields: {}", list(names.iter().copied()))),
                     });
                     return None;
                 }
+            }
+            let has_none = shape.is_text() || shape.is_number() || shape.is_boolean();
+            // A text can be asked for the sign at a place.
+            if has_none && name.parse::<u64>().is_err() {
+                self.faults.push(Fault {
+                    code: "filter-argument",
+                    range: self.place(value),
+                    message: format!("{} has no part `{}`", a(&shape), printable(name)),
+                    remark: format!("each item is {}", a(&shape)),
+                    instead: None,
+                    help: None,
+                });
+                return None;
             }
             shape = shape.field(name)?;
         }
