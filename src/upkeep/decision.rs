@@ -89,6 +89,9 @@ pub enum Decision {
         run: RunId,
         /// What is wrong, and how a person can settle it.
         problem: String,
+        /// Whether a new order may be what settles it. Where it is not, nobody is sent to buy one.
+        #[serde(skip)]
+        by_new_order: bool,
     },
 }
 
@@ -172,7 +175,7 @@ pub fn order_anew(past: &[PastRun<'_>]) -> Option<Decision> {
             "what became of the order of run {run} is not known; `certplan resume {run}` asks, and \
              then it can be ordered anew"
         );
-        return Some(Decision::Ask { run, problem });
+        return Some(Decision::Ask { run, problem, by_new_order: false });
     }
     Some(Decision::Start { reason: StartReason::Again { former: former.id.clone() } })
 }
@@ -231,7 +234,7 @@ fn after_order(
              `--again={}` a new certificate is ordered for this target",
             wanted.target
         );
-        return Decision::Ask { run: id, problem };
+        return Decision::Ask { run: id, problem, by_new_order: true };
     }
     let issued = Issued::of(run.state);
     let unfinished = match run.state.phase {
@@ -250,7 +253,7 @@ fn after_order(
             "run {id} has ordered and put no certificate on disk; `certplan show {id}` tells what \
              it did"
         );
-        return Decision::Ask { run: id, problem };
+        return Decision::Ask { run: id, problem, by_new_order: false };
     };
     let (from, valid_until) = (issued.valid_from, issued.valid_until);
     let due_at = policy.due_at(from, valid_until);
@@ -273,8 +276,11 @@ fn after_order(
         return Decision::Start { reason: StartReason::Drift { former: id, changes: drift } };
     }
     if run.files_are_gone {
-        let problem = format!("the files of run {id} are gone, and its certificate is still good");
-        return Decision::Ask { run: id, problem };
+        let problem = format!(
+            "the files of run {id} are gone, and its certificate is still good; put them back, or \
+             reissue it under its id, which costs nothing (`plans/reissue.yaml`)"
+        );
+        return Decision::Ask { run: id, problem, by_new_order: false };
     }
     let certificate_id = issued.certificate_id;
     let Some(in_place) = run.in_place else {
@@ -293,7 +299,7 @@ fn after_order(
     if now >= due_at {
         let ends = if now >= valid_until { "has ended" } else { "ends" };
         let problem = format!("what is in place {ends} on {}: {in_place}", words::day(valid_until));
-        return Decision::Ask { run: id, problem };
+        return Decision::Ask { run: id, problem, by_new_order: false };
     }
     let in_place = Some(in_place.clone());
     Decision::Keep { run: id, certificate_id: None, valid_until, due_at, in_place, drift }

@@ -111,7 +111,7 @@ fn an_order_that_came_to_nothing_is_ordered_anew_by_the_command_that_the_recap_n
     let first = run(&project, &world, &["-o", "json"]).expect_code(4);
     let lost = rows(&first)[0]["certificate_id"].as_str().unwrap().to_owned();
     world.reject(&lost);
-    let command = "certplan run --inventory inventory.yaml --again=a";
+    let command = "certplan run --inventory inventory.yaml --limit=a --again=a";
     for _ in 0..2 {
         let again = run(&project, &world, &["-o", "json"]).expect_code(3);
         assert_eq!(results(&again), ["failed", "parked"]);
@@ -140,6 +140,38 @@ fn an_order_that_came_to_nothing_is_ordered_anew_by_the_command_that_the_recap_n
     let alone = project.run_for(&world.base_url(), &["run", "plan.yaml", "--again=a"]);
     let _ = alone.expect_code(2).expect_talk("picks targets of an inventory");
     assert_eq!(world.orders().len(), 3);
+}
+
+#[test]
+fn nobody_is_sent_to_buy_anew_what_is_still_good_or_may_have_been_ordered() {
+    let (world, project) = (World::live(), project_of(&impatient_plan("dv.yaml")));
+    let _ = run(&project, &world, &["--limit", "a"]).expect_code(0);
+    let (certs, elsewhere) = (project.path().join("certs"), project.path().join("elsewhere"));
+    std::fs::rename(&certs, &elsewhere).unwrap();
+    let gone = run(&project, &world, &["--limit", "a", "-o", "json"]).expect_code(1);
+    assert!(rows(&gone)[0]["reason"].as_str().unwrap().contains("put them back"));
+    assert_eq!(rows(&gone)[0].get("order_anew"), None);
+    assert!(!gone.stderr.contains("--again"), "{}", gone.stderr);
+    std::fs::rename(&elsewhere, &certs).unwrap();
+    let back = run(&project, &world, &["--limit", "a", "-o", "json"]).expect_code(0);
+    assert_eq!((results(&back), world.orders().len()), (vec!["unchanged".to_owned()], 1));
+
+    // The answer to the order is lost, and the list that could tell of it cannot be had.
+    let lose = Fault::at("POST", "/tls/certificate", 1, FaultAction::DropAfterCommit);
+    world.add_fault(lose);
+    let unanswered = Fault::at("GET", "/tls/certificate", 2, FaultAction::refusal(403, "not now"));
+    world.add_fault(Fault { times: 9, ..unanswered });
+    let _ = run(&project, &world, &["--limit", "b"]);
+    let orders = world.orders().len();
+    let again = run(&project, &world, &["--limit=b", "--again=b", "--yes", "-o", "json"]);
+    assert!(
+        rows(&again)[0]["reason"].as_str().unwrap().contains("is not known"),
+        "{}",
+        again.stdout
+    );
+    assert_eq!(rows(&again)[0].get("order_anew"), None);
+    assert!(!again.stderr.contains("a new order is the way out"), "{}", again.stderr);
+    assert_eq!(world.orders().len(), orders);
 }
 
 #[test]

@@ -216,7 +216,7 @@ impl Choices {
                      `--again={}` orders for it all the same",
                     choice.target
                 );
-                choice.decision = Decision::Ask { run, problem };
+                choice.decision = Decision::Ask { run, problem, by_new_order: true };
             }
         }
         Ok(())
@@ -325,7 +325,7 @@ impl Choice {
             );
             self.decision = match self.again {
                 true => Decision::Start { reason: StartReason::Again { former: run } },
-                false => Decision::Ask { run, problem },
+                false => Decision::Ask { run, problem, by_new_order: true },
             };
             self.endpoint = None;
             return Ok(());

@@ -13,8 +13,9 @@ use crate::types::printable;
 /// So many targets are named one by one.
 const NAMED: usize = 20;
 
-/// The command that orders anew for these targets of the inventory that a batch was begun with. None
-/// when it was begun with none.
+/// The command that orders anew for these targets of the inventory that a batch was begun with, and
+/// works on no other one: the batch may have been about a few of them. None when it was begun with
+/// none.
 pub(super) fn in_the_inventory(request: &BatchRequest, targets: &[&str]) -> Option<String> {
     if request.inventory.is_empty() || targets.is_empty() {
         return None;
@@ -22,7 +23,9 @@ pub(super) fn in_the_inventory(request: &BatchRequest, targets: &[&str]) -> Opti
     let mut words = vec!["certplan run".to_owned()];
     words.extend(request.plan.iter().map(|plan| shell_word(plan)));
     words.extend(request.inventory.iter().map(|file| format!("--inventory {}", shell_word(file))));
-    words.push(shell_word(&format!("--again={}", targets.join(","))));
+    let targets = targets.join(",");
+    words.push(shell_word(&format!("--limit={targets}")));
+    words.push(shell_word(&format!("--again={targets}")));
     Some(words.join(" "))
 }
 
@@ -82,7 +85,8 @@ mod tests {
         };
         assert_eq!(
             in_the_inventory(&request, &["a", "*.b"]).unwrap(),
-            "certplan run dv.yaml --inventory 'in ventory.yaml' --inventory more.csv '--again=a,*.b'"
+            "certplan run dv.yaml --inventory 'in ventory.yaml' --inventory more.csv \
+             '--limit=a,*.b' '--again=a,*.b'"
         );
         assert_eq!(in_the_inventory(&BatchRequest::default(), &["a"]), None);
         assert_eq!(shell_word("it's"), r"'it'\''s'");

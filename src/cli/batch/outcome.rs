@@ -198,9 +198,9 @@ impl Outcome {
                 valid_until: Some(*valid_until),
                 ..Self::settled(RecapResult::Unchanged, said)
             },
-            (Decision::Ask { run, .. }, _) => Self {
+            (Decision::Ask { run, by_new_order, .. }, _) => Self {
                 run: Some(run.clone()),
-                needs_new_order: true,
+                needs_new_order: *by_new_order,
                 ..Self::settled(RecapResult::Failed, said)
             },
             (_, Hold::Refused(reason)) => Self::settled(RecapResult::Locked, reason.clone()),

@@ -317,7 +317,9 @@ fn who_wants_a_new_order_gets_one_where_nothing_is_open_and_something_was_ordere
     assert_eq!(anew(&[&run("d", vec![started()])]), None);
     assert_eq!(anew(&[]), None);
     let open = anew(&[&run("d", issued()), &run("d", vec![started(), sent()])]);
-    let Some(Decision::Ask { run, problem }) = open else { panic!("{open:?}") };
+    let Some(Decision::Ask { run, problem, by_new_order: false }) = open else {
+        panic!("{open:?}")
+    };
     assert_eq!(run, RunId::from_random(2));
     assert!(problem.contains("what became of the order of run"), "{problem}");
 }
