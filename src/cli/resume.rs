@@ -73,11 +73,13 @@ pub(super) async fn resume(
     };
     match selected {
         None => offer(&store, &state, format, console).await,
-        Some(runs) if runs.is_empty() => {
-            console.talk("there is no such run to go on with");
-            Ok(ExitCode::Success)
+        Some(runs) => {
+            // A program wants its result, and Prometheus its file, also where nothing is left to do.
+            if runs.is_empty() {
+                console.talk("there is no such run to go on with");
+            }
+            go_on_with_many(runs, &arguments, &settings, &state, &store, console).await
         }
-        Some(runs) => go_on_with_many(runs, &arguments, &settings, &state, &store, console).await,
     }
 }
 

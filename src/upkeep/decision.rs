@@ -121,6 +121,9 @@ pub enum StartReason {
     Again {
         /// The run that has ordered for it before.
         former: RunId,
+        /// The runs whose orders are still under way, and stay so beside the new one.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        open: Vec<RunId>,
     },
     /// Another certificate is asked for.
     Drift {
@@ -177,7 +180,12 @@ pub fn order_anew(past: &[PastRun<'_>]) -> Option<Decision> {
         );
         return Some(Decision::Ask { run, problem, by_new_order: false });
     }
-    Some(Decision::Start { reason: StartReason::Again { former: former.id.clone() } })
+    let is_open = |run: &&PastRun<'_>| {
+        run.state.may_have_ordered()
+            && matches!(run.state.phase, RunPhase::Running | RunPhase::Paused(_))
+    };
+    let open = past.iter().filter(is_open).map(|run| run.id.clone()).collect();
+    Some(Decision::Start { reason: StartReason::Again { former: former.id.clone(), open } })
 }
 
 /// A run that has ordered nothing goes on only when it still is what is asked for; otherwise it is

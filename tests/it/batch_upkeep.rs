@@ -126,6 +126,8 @@ fn an_order_that_came_to_nothing_is_ordered_anew_by_the_command_that_the_recap_n
     assert_eq!((results(&anew), world.orders().len()), (vec!["parked".to_owned(); 2], 3));
     let anew = anew.expect_talk("1 to order anew");
     assert_ne!(rows(&anew)[0]["certificate_id"], lost.as_str());
+    let beside = run(&project, &world, &["--again=b"]).expect_code(2);
+    let _ = beside.expect_talk("ordered before: b (whose order is still under way, run ");
     // From here on the new order is the one that counts.
     let after = run(&project, &world, &["-o", "json"]).expect_code(4);
     assert_eq!((results(&after), world.orders().len()), (vec!["parked".to_owned(); 2], 3));
@@ -265,6 +267,12 @@ fn metrics_are_written_by_every_command_that_runs_plans_and_while_it_does() {
         assert_eq!(sample("certplan_parked_since_timestamp_seconds{"), since);
         assert_eq!(sample(orders), None, "nothing was ordered: {}", read());
     }
+    // Also where nothing is left to go on with, and for programs in their form.
+    std::fs::remove_file(&file).unwrap();
+    let nothing = [&["resume", "--failed", "-o", "json"], &metrics[..]].concat();
+    let nothing = project.run_for(gate.base_url(), &nothing).expect_code(0);
+    assert_eq!(rows(&nothing), Vec::<Value>::new());
+    assert_eq!(sample("certplan_parked_since_timestamp_seconds{"), since);
     let folder = [&["resume", "--all"], &["--metrics-file", "."][..]].concat();
     let _ = project.run_for(gate.base_url(), &folder).expect_code(2).expect_talk("it is a folder");
 }

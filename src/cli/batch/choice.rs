@@ -154,12 +154,16 @@ impl Choices {
         }
     }
 
-    /// The targets for which a new order follows an earlier one because a person said so.
-    pub(super) fn ordered_anew(&self) -> Vec<&str> {
-        let anew = self.work().filter(|choice| {
-            matches!(choice.decision, Decision::Start { reason: StartReason::Again { .. } })
+    /// The targets for which a new order follows an earlier one because a person said so, and the
+    /// runs whose orders are still under way for them.
+    pub(super) fn ordered_anew(&self) -> Vec<(&str, &[RunId])> {
+        let anew = self.work().filter_map(|choice| match &choice.decision {
+            Decision::Start { reason: StartReason::Again { open, .. } } => {
+                Some((choice.target.as_str(), open.as_slice()))
+            }
+            _ => None,
         });
-        anew.map(|choice| choice.target.as_str()).collect()
+        anew.collect()
     }
 
     /// Decides about every target from what is recorded.
@@ -324,7 +328,9 @@ impl Choice {
                 self.target
             );
             self.decision = match self.again {
-                true => Decision::Start { reason: StartReason::Again { former: run } },
+                true => {
+                    Decision::Start { reason: StartReason::Again { former: run, open: Vec::new() } }
+                }
                 false => Decision::Ask { run, problem, by_new_order: true },
             };
             self.endpoint = None;

@@ -8,7 +8,7 @@ use super::super::console::Console;
 use super::super::error::CliError;
 use crate::run::RunHeader;
 use crate::store::BatchRequest;
-use crate::types::printable;
+use crate::types::{RunId, printable};
 
 /// So many targets are named one by one.
 const NAMED: usize = 20;
@@ -45,11 +45,22 @@ pub(super) fn alone(header: &RunHeader) -> String {
 }
 
 /// Asks before anything is ordered a second time, however little it is.
-pub(super) fn confirm_again(targets: &[&str], console: &Console) -> Result<(), CliError> {
+pub(super) fn confirm_again(
+    targets: &[(&str, &[RunId])],
+    console: &Console,
+) -> Result<(), CliError> {
     if targets.is_empty() {
         return Ok(());
     }
-    let named: Vec<String> = targets.iter().take(NAMED).map(|name| printable(name)).collect();
+    let name = |(name, open): &(&str, &[RunId])| {
+        let runs: Vec<&str> = open.iter().map(RunId::as_str).collect();
+        let words = match runs.as_slice() {
+            [] => String::new(),
+            runs => format!(" (whose order is still under way, run {})", runs.join(", run ")),
+        };
+        format!("{}{words}", printable(name))
+    };
+    let named: Vec<String> = targets.iter().take(NAMED).map(name).collect();
     let beyond = targets.len().saturating_sub(NAMED);
     let more = if beyond > 0 { format!(" and {beyond} more") } else { String::new() };
     let (count, word) = match targets.len() {

@@ -307,7 +307,7 @@ fn who_wants_a_new_order_gets_one_where_nothing_is_open_and_something_was_ordere
         order_anew(&past.collect::<Vec<_>>())
     };
     let former = RunId::from_random(1);
-    let start = Some(Decision::Start { reason: StartReason::Again { former } });
+    let start = Some(Decision::Start { reason: StartReason::Again { former, open: Vec::new() } });
     let failed = EventKind::RunFinished { result: RunResult::Failed };
     let output = crate::run::Values::default();
     let ordered = EventKind::StepSucceeded { step: order(), output };
@@ -316,6 +316,10 @@ fn who_wants_a_new_order_gets_one_where_nothing_is_open_and_something_was_ordere
     assert_eq!(anew(&[&run("d", issued())]), start);
     assert_eq!(anew(&[&run("d", vec![started()])]), None);
     assert_eq!(anew(&[]), None);
+    // What is under way already is named: it stays there beside the new one.
+    let beside = anew(&[&run("d", issued()), &run("d", vec![started(), sent(), bound()])]).unwrap();
+    let under_way = format!("; the order of run {} is still under way", RunId::from_random(2));
+    assert!(beside.to_string().ends_with(&under_way), "{beside}");
     let open = anew(&[&run("d", issued()), &run("d", vec![started(), sent()])]);
     let Some(Decision::Ask { run, problem, by_new_order: false }) = open else {
         panic!("{open:?}")

@@ -29,8 +29,11 @@ impl fmt::Display for StartReason {
                     None => Ok(()),
                 }
             }
-            Self::Again { former } => {
-                write!(formatter, "ordered anew, as was asked; run {former} has ordered before")
+            Self::Again { former, open } => {
+                write!(formatter, "ordered anew, as was asked; run {former} has ordered before")?;
+                open.iter().try_for_each(|run| {
+                    write!(formatter, "; the order of run {run} is still under way")
+                })
             }
             Self::Drift { changes, .. } => formatter.write_str(&list(changes)),
         }
