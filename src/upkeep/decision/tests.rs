@@ -311,13 +311,14 @@ fn who_wants_a_new_order_gets_one_where_nothing_is_open_and_something_was_ordere
     let failed = EventKind::RunFinished { result: RunResult::Failed };
     let output = crate::run::Values::default();
     let ordered = EventKind::StepSucceeded { step: order(), output };
-    let lost = vec![started(), sent(), bound(), ordered, failed];
+    let lost = vec![started(), sent(), bound(), ordered.clone(), failed];
     assert_eq!(anew(&[&run("other", lost)]), start);
     assert_eq!(anew(&[&run("d", issued())]), start);
     assert_eq!(anew(&[&run("d", vec![started()])]), None);
     assert_eq!(anew(&[]), None);
     // What is under way already is named: it stays there beside the new one.
-    let beside = anew(&[&run("d", issued()), &run("d", vec![started(), sent(), bound()])]).unwrap();
+    let open = run("d", vec![started(), sent(), bound(), ordered]);
+    let beside = anew(&[&run("d", issued()), &open]).unwrap();
     let under_way = format!("; the order of run {} is still under way", RunId::from_random(2));
     assert!(beside.to_string().ends_with(&under_way), "{beside}");
     let open = anew(&[&run("d", issued()), &run("d", vec![started(), sent()])]);
