@@ -1,5 +1,5 @@
 //! Templates as other tools write them: `${{ … }}` of workflows, `${…}` of shells and Terraform,
-//! `{{ .Values.x }}` of Go, and names that only those tools know.
+//! `{{ .Values.x }}` of Go, `{ … }` of format strings, and names that only those tools know.
 
 use super::reference::Checker;
 use crate::document::diagnostic::Diagnostic;
@@ -23,6 +23,7 @@ enum Dialect {
     Workflow,
     Dollar,
     Go,
+    Single,
 }
 
 impl Dialect {
@@ -39,6 +40,10 @@ impl Dialect {
             Self::Go => {
                 ("`{{ .… }}` is a template of Go", "what is read has no dot before its name")
             }
+            Self::Single => (
+                "`{ … }` with one brace is no template",
+                "this would stay as it is written, for every target",
+            ),
         }
     }
 }
@@ -134,7 +139,9 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
         // A template of ours may hold braces; nothing inside it is looked at.
         let is_ours = start < last_end && rest.starts_with("{{");
         let ours = is_ours.then(|| rest.find("}}").map(|end| end + 2)).flatten();
-        at = start + piece.as_ref().map_or_else(|| ours.unwrap_or(1), |piece| piece.written.len());
+        let other = if rest.starts_with("{{") { 2 } else { 1 };
+        at = start
+            + piece.as_ref().map_or_else(|| ours.unwrap_or(other), |piece| piece.written.len());
         found.extend(piece);
     }
     found
@@ -160,10 +167,24 @@ fn piece(rest: &str, ends_in_braces: bool) -> Option<Piece<'_>> {
         let written = &rest[..end + 3];
         return begins.then_some(Piece { written, inside, dialect: Dialect::Dollar });
     }
+    if !rest.starts_with("{{") {
+        return single(rest);
+    }
     let go = in_braces("{{", Dialect::Go)?;
     let path = go.inside.trim_start_matches('-').trim_start().strip_prefix('.')?;
     let inside = path.trim_end_matches('-').trim_end();
     inside.starts_with(|c: char| c.is_ascii_alphabetic()).then_some(Piece { inside, ..go })
+}
+
+/// `{inputs.x}`, as in format strings: only what reads our names can be meant for us.
+fn single(rest: &str) -> Option<Piece<'_>> {
+    let inside = rest.strip_prefix('{')?;
+    let begins = ["inputs.", "steps."].iter().any(|root| inside.trim_start().starts_with(root));
+    let end = inside.find(['{', '}', '\n']).filter(|_| begins)?;
+    let is_closed = inside[end..].starts_with('}');
+    let piece =
+        Piece { written: &rest[..end + 2], inside: inside[..end].trim(), dialect: Dialect::Single };
+    is_closed.then_some(piece)
 }
 
 fn root_of(inside: &str) -> Option<&str> {
@@ -217,11 +238,16 @@ mod tests {
             [("{{- .Values.x -}}", "Values.x"), ("{{ .x }}", "x"),]
         );
         assert_eq!(found("{{ .5 }}{{ a.b }}"), []);
+        assert_eq!(
+            found("a/{ inputs.x }/{steps.a.b}"),
+            [("{ inputs.x }", "inputs.x"), ("{steps.a.b}", "steps.a.b")]
+        );
+        assert_eq!(found("{ input } {\"inputs.x\": {}} {{ inputs.x } {inputs.x"), []);
     }
 
     #[test]
     fn a_long_text_of_braces_is_looked_at_once() {
-        for part in ["{", "${", "${a", "{{", "${{", "{{ .", "$"] {
+        for part in ["{", "{inputs.", "${", "${a", "{{", "${{", "{{ .", "$"] {
             let text = part.repeat(1 << 20);
             assert!(pieces(&text).is_empty(), "{part}");
             assert!(pieces(&format!("{text}}}")).len() <= 1, "{part}");

@@ -418,7 +418,8 @@ impl Checker<'_, '_, '_> {
             self.decoder.push(diagnostic);
             return;
         }
-        let diagnostic = match nearest(&word.text, names.iter().copied()) {
+        let near = nearest(&word.text, names.iter().copied());
+        let diagnostic = match near.or_else(|| only_longer(&word.text, names)) {
             // `inputs.common-name`: no other name mends that.
             _ if self.decoder.file.text()[span.end..].starts_with('-') => {
                 self.with_minus(diagnostic, span, names)
@@ -455,4 +456,14 @@ impl Checker<'_, '_, '_> {
 fn asks_for(condition: &str, step: &str) -> bool {
     let asked = condition.strip_suffix(" is defined").and_then(|path| path.strip_prefix("steps."));
     asked.and_then(|path| path.split(['.', '[']).next()) == Some(step)
+}
+
+/// The only name that has `word` for its begin or end, as `certificate_id` has `id`.
+fn only_longer<'n>(word: &str, names: &[&'n str]) -> Option<&'n str> {
+    let holds = |name: &&&str| {
+        let rest = name.strip_suffix(word).map(|rest| rest.ends_with('_'));
+        rest.or_else(|| Some(name.strip_prefix(word)?.starts_with('_'))).unwrap_or(false)
+    };
+    let mut longer = names.iter().filter(holds);
+    longer.next().filter(|_| longer.next().is_none()).copied()
 }
