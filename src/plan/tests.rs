@@ -152,6 +152,10 @@ fn a_field_of_a_skipped_step_may_be_read_behind_a_guard() {
         "    when: not steps.order.action_required\n    with: { certificate_id: \"{{ \
          steps.complete.certificate_id }}\" }\n",
         "    when: steps.complete.action_required\n    with: { certificate_id: x }\n",
+        "    with: { certificate_id: \"{{ steps.complete.certificate_id }}{% if \
+         steps.complete.certificate_id is defined %}!{% endif %}\" }\n",
+        "    with: { certificate_id: \"{{ steps.complete.certificate_id if \
+         steps.complete.certificate_id is not defined else target }}\" }\n",
     ] {
         let text = errors(&with_key_step(&format!("{order}{read}{unguarded}")));
         assert!(text.contains("error[unguarded]"), "{text}");

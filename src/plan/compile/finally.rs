@@ -10,7 +10,6 @@ use crate::document::decode::Decoder;
 use crate::document::diagnostic::Diagnostic;
 use crate::document::source::Span;
 use crate::plan::raw::{RawPlan, RawStep};
-use crate::plan::scan::{Follows, Path, scan_expression};
 use crate::plan::signature::Signature;
 
 /// `needs` across the border between `steps` and `finally`.
@@ -83,17 +82,5 @@ impl Checker<'_, '_, '_> {
     /// Whether a step under `finally` reads one of `steps`, which may not have come to its turn.
     pub(super) fn reads_back(&self, info: &StepInfo) -> bool {
         self.own.finally && !info.finally
-    }
-
-    /// Whether the step's own `when` asks whether a field of `step` is defined: a step that has
-    /// one field has all of them.
-    pub(super) fn asks_in_when(&self, step: &str) -> bool {
-        let asks = |path: &Path| {
-            path.follows == Follows::DefinedTest
-                && path.name(0).is_some_and(|root| root.text == "steps")
-                && path.name(1).is_some_and(|name| name.text == step)
-        };
-        let when = self.own.when.as_ref();
-        when.is_some_and(|when| scan_expression(&when.value).paths.iter().any(asks))
     }
 }

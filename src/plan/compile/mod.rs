@@ -41,6 +41,7 @@ use super::model::{Input, Plan, Step};
 use super::raw::{RawPlan, RawStep};
 use super::schedule::ValidityLimit;
 use super::signature::{self, Signature};
+use super::template::{Parsed, parse};
 use crate::document::decode::{Decoder, Located};
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::Kind;
@@ -136,6 +137,11 @@ fn step_info(raw: &RawStep<'_>, decoder: &mut Decoder<'_>) -> StepInfo {
     });
     let when = raw.when.and_then(|node| {
         let condition = step::condition_text(node)?;
+        // Braces around it are reported; they are no part of it.
+        let condition = match parse(condition.strip_prefix('$').unwrap_or(&condition)) {
+            Ok(Parsed::Expression { inside, .. }) => inside,
+            _ => condition,
+        };
         let value = condition.split_whitespace().collect::<Vec<_>>().join(" ");
         // A step that always runs is never skipped.
         (value != "true").then_some(Located { value, span: node.span })

@@ -1,20 +1,18 @@
 //! `Checker`: what the code in one step refers to, whether that exists, and of which type it is.
 //!
 //! References become edges. A field that may not be there when the plan runs (its step can be
-//! skipped, or can fail without stopping the plan) may be read only behind a guard; the rule is in
-//! [`Checker::guard`].
+//! skipped, or can fail without stopping the plan) may be read only behind a guard; the rule is
+//! [`Checker::guard`], in a file of its own.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{CAPTURES, Known, StepInfo};
-use crate::document::decode::{Decoder, Located, with_article};
+use crate::document::decode::{Decoder, with_article};
 use crate::document::diagnostic::Diagnostic;
 use crate::document::node::Node;
 use crate::document::source::Span;
 use crate::document::suggest::{list, nearest};
-use crate::plan::OnFailure;
-use crate::plan::expression::conditions::{conjuncts, held_in_expression, held_in_text};
 use crate::plan::scan::{Follows, Path, Segment, Word};
 use crate::plan::shape::Shape;
 use crate::plan::template::Code;
@@ -22,9 +20,6 @@ use crate::plan::value_type::ValueType;
 use crate::types::StepId;
 
 /// What templates can see.
-/// The code of a read that may find nothing.
-pub(super) const UNGUARDED: &str = "unguarded";
-
 pub(super) const ROOTS: [&str; 4] = ["inputs", "target", "steps", "run"];
 
 /// Checks the code of one step and collects what it needs.
@@ -235,101 +230,6 @@ impl Checker<'_, '_, '_> {
         Some(found.value_type.clone())
     }
 
-    /// A field of a step that may have no output may be read only
-    ///
-    /// - with `| default(…)` directly behind it, or
-    /// - in a template that also asks `steps.ID.FIELD is defined`, or
-    /// - where it is known that the step has an output: in the branch of an `if` that asks for
-    ///   `steps.ID` or a field of it, or in a step whose `when` asks that, or
-    /// - when the step may be skipped but not fail: where its own `when` is known to hold, by the
-    ///   branch of an `if` or by the `when` of the step that reads, or
-    /// - in a step under `finally` whose `when` asks about any field of the step.
-    fn guard(&mut self, path: &Path, info: &StepInfo, code: &Code, span: Span) {
-        let continues = info.on_failure == OnFailure::Continue;
-        let same_when =
-            |condition: &str| self.own.when.as_ref().is_some_and(|own| own.value == condition);
-        let skipped = info.when.as_ref().filter(|when| !same_when(&when.value));
-        let reads_back = self.reads_back(info);
-        if skipped.is_none() && !continues && !reads_back {
-            return;
-        }
-        let (Some(step), Some(name)) = (path.name(1), path.name(2)) else { return };
-        let same = |other: &Path| {
-            other.name(1).is_some_and(|other| other.text == step.text)
-                && other.name(2).is_some_and(|other| other.text == name.text)
-        };
-        let asked = |other: &Path| other.follows == Follows::DefinedTest && same(other);
-        if matches!(path.follows, Follows::Default | Follows::DefinedTest)
-            || code.scan.paths.iter().any(asked)
-        {
-            return;
-        }
-        if reads_back && self.asks_in_when(&step.text) {
-            return;
-        }
-        let held = self.held(code, path.range.start);
-        let is_asked = |condition: &String| asks_for(condition, &step.text);
-        let cannot_fail = !continues && !reads_back;
-        let implied = |when: &Located<String>| {
-            let needed = conjuncts(&when.value);
-            !needed.is_empty() && needed.iter().all(|part| held.contains(part))
-        };
-        if held.iter().any(is_asked) || (cannot_fail && info.when.as_ref().is_some_and(implied)) {
-            return;
-        }
-        let read = format!("steps.{}.{}", step.text, name.text);
-        let (message, remark, place) = match skipped {
-            _ if reads_back => (
-                format!(
-                    "step `{}` may not have come to its end; then `{read}` does not exist",
-                    info.id
-                ),
-                "what stands under `finally` runs whatever became of this step",
-                info.span,
-            ),
-            Some(when) => (
-                format!("step `{}` may be skipped; then `{read}` does not exist", info.id),
-                "the step is skipped when this is false",
-                when.span,
-            ),
-            None => (
-                format!("step `{}` may fail; then `{read}` does not exist", info.id),
-                "the plan goes on without this step (`on_failure: continue`)",
-                info.span,
-            ),
-        };
-        let mut diagnostic = Diagnostic::error(UNGUARDED, message)
-            .at(span, "read without a guard")
-            .also(place, remark)
-            .help(format!("give a value for that case: `{read} | default(…)`"));
-        if reads_back {
-            diagnostic = diagnostic
-                .help(format!("or let this step run only if it did: `when: {read} is defined`"));
-        } else if let (Some(when), false) = (skipped, continues) {
-            // Braces around it were reported; they are not to be copied.
-            let plain = when.value.trim();
-            let inside = plain.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
-            let plain = inside.map_or(plain, str::trim);
-            diagnostic =
-                diagnostic.help(format!("or let this step run only then, too: `when: {plain}`"));
-        }
-        self.decoder.push(diagnostic.help(format!("or ask: `… if {read} is defined else …`")));
-    }
-
-    /// What is known to hold where the code is read at `start`.
-    fn held(&self, code: &Code, start: usize) -> Vec<String> {
-        let held = match code.is_text {
-            true => held_in_text(&code.text),
-            false => held_in_expression(&code.text),
-        };
-        let here = held.into_iter().filter(|held| held.start == start);
-        let mut conditions: Vec<String> = here.flat_map(|held| held.conditions).collect();
-        if let (Some(when), false) = (&self.own.when, self.in_when) {
-            conditions.extend(conjuncts(&when.value));
-        }
-        conditions
-    }
-
     /// Follows a path from the segment number `from` on. False when the type ends in the unknown.
     fn descend(
         &mut self,
@@ -450,12 +350,6 @@ impl Checker<'_, '_, '_> {
         }
         diagnostic
     }
-}
-
-/// Whether a condition is that a step has an output: `steps.ID is defined`, or a field of it.
-fn asks_for(condition: &str, step: &str) -> bool {
-    let asked = condition.strip_suffix(" is defined").and_then(|path| path.strip_prefix("steps."));
-    asked.and_then(|path| path.split(['.', '[']).next()) == Some(step)
 }
 
 /// The only name that has `word` for its begin or end, as `certificate_id` has `id`.
