@@ -96,8 +96,9 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "FILE", requires = "sandbox")]
     pub(super) sandbox_scenario: Option<PathBuf>,
 
-    /// Start a new run although there is one for this plan and target; may order once more. With an
-    /// inventory `--again=TARGETS` says for which: names, globs and groups, as for `--limit`
+    /// Start a new run although there is one for this plan and target; may order once more, and asks
+    /// first where an order is still under way. With an inventory `--again=TARGETS` says for which:
+    /// names, globs and groups, as for `--limit`
     #[arg(
         long,
         value_name = "TARGETS",
@@ -127,6 +128,7 @@ pub(super) struct RunArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("several").multiple(true).args(["all", "parked", "failed", "batch"])))]
 pub(super) struct ResumeArguments {
     /// The run, or the beginning of its id; without it, the runs that can go on are listed
     #[arg(conflicts_with_all = ["all", "parked", "failed", "batch"])]
@@ -149,21 +151,21 @@ pub(super) struct ResumeArguments {
     pub(super) failed: bool,
 
     /// Of several runs: send no more than so many orders; what would order beyond is held back
-    #[arg(long, value_name = "N", conflicts_with = "run")]
+    #[arg(long, value_name = "N", requires = "several")]
     pub(super) max_orders: Option<usize>,
 
     /// Of several runs: begin in waves, as with `certplan run`; with `--batch` as that batch did,
     /// unless something else is said here
-    #[arg(long, value_name = "SIZES", conflicts_with = "run", value_delimiter = ',')]
+    #[arg(long, value_name = "SIZES", requires = "several", value_delimiter = ',')]
     pub(super) serial: Vec<String>,
 
     /// Of several runs: how many may fail before nothing more is ordered; the same holds for
     /// `--batch`
-    #[arg(long, value_name = "N|N%", conflicts_with = "run")]
+    #[arg(long, value_name = "N|N%", requires = "several")]
     pub(super) max_failures: Option<String>,
 
     /// Of several runs: order without asking, however many certificates it is
-    #[arg(long, conflicts_with = "run")]
+    #[arg(long, requires = "several")]
     pub(super) yes: bool,
 
     /// For runs in the embedded sandbox: really run programs, send requests to other servers and

@@ -37,7 +37,7 @@ pub(super) struct BatchArguments {
     pub(super) max_orders: Option<usize>,
 
     /// Order without asking, however many certificates it is
-    #[arg(long, requires = "inventory")]
+    #[arg(long)]
     pub(super) yes: bool,
 
     /// When a certificate is replaced: SHARE[,MINIMUM[,MAXIMUM]] of its lifetime before its end; what

@@ -28,6 +28,8 @@ pub(super) struct Earlier {
     /// Those of the same plan and target, then those that have ordered for the same names.
     pub(super) runs: Vec<RunId>,
     pub(super) verdict: Verdict,
+    /// Beside which orders, still under way, a new one would be placed that somebody asked for.
+    pub(super) open: Vec<RunId>,
 }
 
 /// What follows from earlier runs for a new one.
@@ -43,7 +45,7 @@ pub(super) enum Verdict {
 }
 
 /// Looks through the state folder. With `again`, whoever asks knows what they do, and nothing is
-/// refused.
+/// refused; that an order is still under way they may not know.
 pub(super) async fn weigh(
     store: &dyn Store,
     new: &NewRun<'_>,
@@ -58,12 +60,19 @@ pub(super) async fn weigh(
     };
     let earlier = runs_of_target(store, &key).await?;
     let mut runs: Vec<RunId> = earlier.into_iter().map(|run| run.id).collect();
-    let mut verdict = Verdict::Begins;
+    let (mut verdict, mut open) = (Verdict::Begins, Vec::new());
     if !again {
         verdict = of_the_same_target(store, new, &runs, directory, now).await?;
+    } else if !new.sandbox {
+        for id in &runs {
+            // One that cannot be read may have ordered as well.
+            if read_state(store, id).await.map_or(true, |earlier| earlier.has_open_order()) {
+                open.push(id.clone());
+            }
+        }
     }
     if matches!(verdict, Verdict::NothingToDo { .. } | Verdict::Refused(_)) {
-        return Ok(Earlier { runs, verdict });
+        return Ok(Earlier { runs, verdict, open });
     }
     let subject = (new.plan, new.target, new.inputs);
     let ordered = OrderedNames::read_for(store, new.sandbox, subject, now).await?;
@@ -73,8 +82,11 @@ pub(super) async fn weigh(
     {
         verdict = of_the_same_names(problem, new.sandbox);
     }
+    if again && !new.sandbox {
+        open.extend(elsewhere.iter().filter(|other| other.is_open).map(|other| other.run.clone()));
+    }
     runs.extend(elsewhere.into_iter().map(|other| other.run));
-    Ok(Earlier { runs, verdict })
+    Ok(Earlier { runs, verdict, open })
 }
 
 fn of_the_same_names(problem: &str, sandbox: bool) -> Verdict {

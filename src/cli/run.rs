@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::arguments::RunArguments;
-use super::batch::run_inventory;
+use super::batch::{confirm_again, run_inventory};
 use super::budget::{Budgets, sent};
 use super::connections::{self, Settings};
 use super::console::Console;
@@ -97,8 +97,11 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
         sandbox: header.sandbox,
     };
     let now = Timestamp::now();
-    let Earlier { runs, verdict } =
+    let Earlier { runs, verdict, open } =
         weigh(store.as_ref(), &new, &state, arguments.again.is_some(), now).await?;
+    if !open.is_empty() && !arguments.batch.yes {
+        confirm_again(&[(&header.target, &open)], console)?;
+    }
     let directory = &state;
     match verdict {
         Verdict::Begins => {}

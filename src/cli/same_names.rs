@@ -42,6 +42,8 @@ pub(super) struct Elsewhere {
     pub(super) at: Option<Timestamp>,
     /// Why a second certificate would be one too many; none when it would not.
     pub(super) problem: Option<String>,
+    /// Whether its order is still under way, as far as anybody knows.
+    pub(super) is_open: bool,
 }
 
 /// The runs of one world that have ordered, or may have.
@@ -150,6 +152,7 @@ impl OrderedNames {
             run: run.id.clone(),
             at,
             problem: problem(run, state, now),
+            is_open: state.has_open_order(),
         });
         let keys: BTreeSet<String> = wanted.iter().filter_map(Wanted::names_key).collect();
         let unreadable = self.unreadable.iter().filter(|(_, names)| keys.contains(names));
@@ -159,6 +162,7 @@ impl OrderedNames {
             problem: Some(format!(
                 "run `{run}` has ordered for {names}, and can no longer be read (`certplan doctor`)"
             )),
+            is_open: true,
         });
         readable.chain(unreadable).collect()
     }

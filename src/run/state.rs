@@ -233,6 +233,11 @@ impl RunState {
         Ok(())
     }
 
+    /// Whether an order of it, or what may be one, is still under way.
+    pub fn has_open_order(&self) -> bool {
+        self.may_have_ordered() && matches!(self.phase, RunPhase::Running | RunPhase::Paused(_))
+    }
+
     /// Whether an order of this run exists, or may exist.
     pub fn may_have_ordered(&self) -> bool {
         let sent = |step: &Arc<StepRecord>| {

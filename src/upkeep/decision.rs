@@ -180,11 +180,8 @@ pub fn order_anew(past: &[PastRun<'_>]) -> Option<Decision> {
         );
         return Some(Decision::Ask { run, problem, by_new_order: false });
     }
-    let is_open = |run: &&PastRun<'_>| {
-        run.state.may_have_ordered()
-            && matches!(run.state.phase, RunPhase::Running | RunPhase::Paused(_))
-    };
-    let open = past.iter().filter(is_open).map(|run| run.id.clone()).collect();
+    let open = past.iter().filter(|run| run.state.has_open_order());
+    let open = open.map(|run| run.id.clone()).collect();
     Some(Decision::Start { reason: StartReason::Again { former: former.id.clone(), open } })
 }
 

@@ -210,8 +210,11 @@ fn two_plans_that_order_the_same_names_at_once_never_take_each_others_order() {
     gate.wait_until_held();
     let refused = project.run_for(gate.base_url(), &["run", "two.yaml"]).expect_code(2);
     let _ = refused.expect_talk("has ordered for exactly these names, and is not finished");
-    // Somebody may mean a second certificate.
-    let meant = project.command_for(gate.base_url(), &["run", "two.yaml", "--again"]);
+    // Somebody may mean a second certificate, and says so twice beside one that is under way.
+    let meant = ["run", "two.yaml", "--again"];
+    let asked = project.run_for(gate.base_url(), &meant).expect_code(2);
+    let _ = asked.expect_talk("whose order is still under way").expect_talk("`--yes` confirms");
+    let meant = project.command_for(gate.base_url(), &[&meant[..], &["--yes"]].concat());
     let mut second = Running::start(meant);
     second.wait_for("is ordering for");
     let ours = world.only_order().id;

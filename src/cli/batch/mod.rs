@@ -46,12 +46,13 @@ use display::Display;
 use driving::DEFAULT_JOBS;
 use launch::{Place, launch};
 use manner::read_manner;
-use order_anew::{confirm_again, in_the_inventory};
+use order_anew::in_the_inventory;
 use recap::{Done, conclude, form_of};
 
 pub(super) use forecast::preview_inventory;
 pub(super) use going_on::{go_on_with_many, runs_of_batch};
 pub(super) use manner::manner_of;
+pub(super) use order_anew::confirm_again;
 pub(super) use outlook::{DAMAGED, outlook};
 
 /// What `--inventory` and the options around it ask for, read and checked.

@@ -45,7 +45,7 @@ pub(super) fn alone(header: &RunHeader) -> String {
 }
 
 /// Asks before anything is ordered a second time, however little it is.
-pub(super) fn confirm_again(
+pub(in crate::cli) fn confirm_again(
     targets: &[(&str, &[RunId])],
     console: &Console,
 ) -> Result<(), CliError> {
