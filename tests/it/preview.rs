@@ -290,87 +290,89 @@ async fn a_preview_needs_no_key_makes_no_state_and_sends_nothing() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
+/// A sandbox whose requests are noted, and an empty folder.
+struct Watched {
+    sandbox: Sandbox,
+    key: String,
+    address: String,
+    log: Log,
+    folder: tempfile::TempDir,
+}
+
+impl Watched {
+    async fn start() -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(VirtualClock::starting_at(Timestamp::now()));
+        let options = SandboxOptions::embedded(clock);
+        let key = options.api_key.reveal().to_owned();
+        let sandbox = Sandbox::start(options).await.unwrap();
+        let (address, log) = Recorder::start(Some(sandbox.base_url())).await;
+        let address = format!("connections.regfish.base_url={address}");
+        Self { sandbox, key, address, log, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn certplan(&self, arguments: &[&str]) -> Output {
+        let all = [arguments, &["--set", &self.address]].concat();
+        certplan(self.folder.path(), &all, &[("REGFISH_API_KEY", &self.key)])
+    }
+
+    fn arrived(&self) -> Vec<String> {
+        let log = self.log.lock().unwrap();
+        log.iter().map(|sent| format!("{} {}", sent.method, sent.path)).collect()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_online_preview_sends_two_reads_and_shows_no_key() {
-    let clock: Arc<dyn Clock> = Arc::new(VirtualClock::starting_at(Timestamp::now()));
-    let options = SandboxOptions::embedded(clock);
-    let key = options.api_key.reveal().to_owned();
-    let sandbox = Sandbox::start(options).await.unwrap();
-    let (address, log) = Recorder::start(Some(sandbox.base_url())).await;
-    let folder = tempfile::tempdir().unwrap();
+    let watched = Watched::start().await;
     let plan = root().join("plans/ov-staged.yaml");
-    let address = format!("connections.regfish.base_url={address}");
-    let arguments = [
-        "preview",
-        plan.to_str().unwrap(),
-        "--online",
-        "-vv",
-        "--output",
-        "json",
-        "--set",
-        &address,
-    ];
-    let output = certplan(folder.path(), &arguments, &[("REGFISH_API_KEY", &key)]);
+    let arguments = ["preview", plan.to_str().unwrap(), "--online", "-vv", "--output", "json"];
+    let output = watched.certplan(&arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let arrived: Vec<String> =
-        log.lock().unwrap().iter().map(|sent| format!("{} {}", sent.method, sent.path)).collect();
-    assert_eq!(arrived, ["GET /tls/products", "GET /tls/organization"]);
+    assert_eq!(watched.arrived(), ["GET /tls/products", "GET /tls/organization"]);
     let said = [output.stdout.as_slice(), &output.stderr].concat();
-    assert!(!String::from_utf8_lossy(&said).contains(&key));
+    assert!(!String::from_utf8_lossy(&said).contains(&watched.key));
     let view: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(view["requests"]["sent"], 2);
     assert_eq!(view["steps"][3]["requests"][1]["body"]["sku"], "SecureSite");
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-    sandbox.stop().await;
+    assert_eq!(std::fs::read_dir(watched.folder.path()).unwrap().count(), 0);
+    watched.sandbox.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_online_preview_of_an_inventory_asks_what_is_equal_once_and_names_who_would_fail() {
-    let clock: Arc<dyn Clock> = Arc::new(VirtualClock::starting_at(Timestamp::now()));
-    let options = SandboxOptions::embedded(clock);
-    let key = options.api_key.reveal().to_owned();
-    let sandbox = Sandbox::start(options).await.unwrap();
-    let (address, log) = Recorder::start(Some(sandbox.base_url())).await;
-    let folder = tempfile::tempdir().unwrap();
-    let plan = root().join("plans/ov-staged.yaml");
-    std::fs::copy(plan, folder.path().join("ov.yaml")).unwrap();
-    let mut inventory = "certplan_inventory: 1\nplan: ov.yaml\ntargets:\n".to_owned();
-    for number in 0..20 {
-        inventory.push_str(&format!("  www.example-{number}.com: {{}}\n"));
-    }
-    let file = folder.path().join("inventory.yaml");
-    std::fs::write(&file, &inventory).unwrap();
-    let address = format!("connections.regfish.base_url={address}");
-    let arguments = ["preview", "--inventory", "inventory.yaml", "--online", "-o", "json", "--set"];
-    let preview = || {
-        let all = [&arguments[..], &[address.as_str()]].concat();
-        let output = certplan(folder.path(), &all, &[("REGFISH_API_KEY", &key)]);
+    let watched = Watched::start().await;
+    let folder = watched.folder.path();
+    std::fs::copy(root().join("plans/ov-staged.yaml"), folder.join("ov.yaml")).unwrap();
+    let targets = (0..20).map(|number| format!("  www.example-{number}.com: {{}}\n"));
+    let targets: String = targets.collect();
+    let inventory = format!("certplan_inventory: 1\nplan: ov.yaml\ntargets:\n{targets}");
+    let preview = |text: &str, online: bool| {
+        std::fs::write(folder.join("inventory.yaml"), text).unwrap();
+        let online: &[&str] = if online { &["--online"] } else { &[] };
+        let arguments = ["preview", "--inventory", "inventory.yaml", "-o", "json"];
+        let output = watched.certplan(&[&arguments[..], online].concat());
         let view: Value = serde_json::from_slice(&output.stdout).unwrap();
         (output.status.code(), view)
     };
-    let (code, view) = preview();
-    assert_eq!((code, &view["sent"]), (Some(0), &2.into()), "{view}");
-    let arrived: Vec<String> =
-        log.lock().unwrap().iter().map(|sent| format!("{} {}", sent.method, sent.path)).collect();
-    assert_eq!(arrived, ["GET /tls/products", "GET /tls/organization"]);
-    assert_eq!(view["orders"]["at_least"], 20);
-    // Without asking, a run is reckoned to ask as much.
-    let offline = view["about_requests"].clone();
-    let nobody = "  www.example.org: { inputs: { organization: Nobody } }\n";
-    std::fs::write(&file, inventory + nobody).unwrap();
-    let (code, view) = preview();
+    let (code, asked) = preview(&inventory, true);
+    assert_eq!((code, &asked["sent"]), (Some(0), &2.into()), "{asked}");
+    assert_eq!(watched.arrived(), ["GET /tls/products", "GET /tls/organization"]);
+    assert_eq!(asked["orders"]["at_least"], 20);
+    // What was asked beforehand, the runs ask all the same.
+    let (_, offline) = preview(&inventory, false);
+    assert_eq!(
+        (&offline["sent"], &offline["about_requests"]),
+        (&0.into(), &asked["about_requests"])
+    );
+    assert_eq!(watched.arrived().len(), 2);
+    let nobody =
+        format!("{inventory}  www.example.org: {{ inputs: {{ organization: Nobody }} }}\n");
+    let (code, view) = preview(&nobody, true);
     assert_eq!(code, Some(1), "{view}");
-    let failing = view["targets"].as_array().unwrap().last().unwrap();
-    let reason = failing["fails"].as_str().unwrap();
+    let reason = view["targets"][20]["fails"].as_str().unwrap();
     assert!(reason.contains("there is no organization `Nobody`"), "{reason}");
     assert_eq!(view["orders"]["at_least"], 20);
-    let inventory = std::fs::read_to_string(&file).unwrap().replace(nobody, "");
-    std::fs::write(&file, inventory).unwrap();
-    let all = [&arguments[..3], &["-o", "json", "--set", &address]].concat();
-    let output = certplan(folder.path(), &all, &[]);
-    let view: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&view["sent"], &view["about_requests"]), (&0.into(), &offline));
-    sandbox.stop().await;
+    watched.sandbox.stop().await;
 }
 
 #[test]

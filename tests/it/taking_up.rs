@@ -313,3 +313,16 @@ fn the_doctor_says_that_a_damaged_state_file_is_damaged() {
     let posts = world.requests().split_off(requests);
     assert!(posts.iter().all(|request| request.method != "POST"), "{posts:?}");
 }
+
+#[test]
+fn how_several_runs_are_gone_on_with_means_nothing_before_it_is_said_which() {
+    let project = Project::new();
+    for option in
+        [&["--serial", "1"][..], &["--max-orders", "3"], &["--max-failures", "1"], &["--yes"]]
+    {
+        let refused = project.run(&[&["resume"], option].concat()).expect_code(2);
+        let _ = refused.expect_talk("--all").expect_talk("--batch");
+        let one = project.run(&[&["resume", "7k9qw3m2zt"], option].concat());
+        let _ = one.expect_code(2).expect_no_data();
+    }
+}
