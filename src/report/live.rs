@@ -5,6 +5,7 @@
 //! who draws them, and when, is the command line.
 
 mod frame;
+mod plain;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -12,6 +13,8 @@ use std::time::Duration;
 use super::style::Style;
 use crate::run::{Event, EventKind, PauseReason, RunResult, StopReason};
 use crate::types::{RunId, Timestamp, printable};
+
+pub use plain::Silence;
 
 /// What is known besides events.
 #[derive(Debug, Clone, Default)]
@@ -70,6 +73,8 @@ struct Line {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// Its wave has not begun.
+    ToCome,
     Working,
     Waiting,
     Parked,
@@ -104,17 +109,17 @@ impl LiveView {
         self.settled += 1;
     }
 
-    /// A run of the batch is about to be driven.
+    /// A run of the batch is to be driven; when, its first step tells.
     pub fn expect(&mut self, run: &RunId, target: &str, at: Timestamp) {
         let line = Line {
             target: target.to_owned(),
-            stage: Stage::Working,
+            stage: Stage::ToCome,
             since: at,
             detail: String::new(),
             steps: None,
             passed: 0,
         };
-        self.counts[Stage::Working.index()] += 1;
+        self.counts[Stage::ToCome.index()] += 1;
         if let Some(former) = self.runs.insert(run.clone(), line) {
             self.counts[former.stage.index()] -= 1;
         }
@@ -155,6 +160,9 @@ impl LiveView {
                 (line.stage, format!("{step}: {message}"))
             }
             EventKind::RunResumed { .. } => (Stage::Working, String::new()),
+            EventKind::StepSkipped { .. } if line.stage == Stage::ToCome => {
+                (Stage::Working, String::new())
+            }
             EventKind::RunPaused { reason, stopped_by } => {
                 let stage = match reason {
                     PauseReason::Parked => Stage::Parked,
@@ -194,13 +202,20 @@ impl LiveView {
 
     /// How many targets have come to an end.
     pub fn done(&self) -> usize {
-        let open = self.counts[Stage::Working.index()] + self.counts[Stage::Waiting.index()];
-        self.settled + self.runs.len() - open
+        let open = Stage::ALL.iter().zip(self.counts).filter(|(stage, _)| stage.is_open());
+        let open: usize = open.map(|(_, number)| number).sum();
+        self.settled + self.runs.len() - open - self.counts[Stage::ToCome.index()]
+    }
+
+    /// How many targets have not begun yet.
+    fn to_come(&self) -> usize {
+        let unexpected = self.total.saturating_sub(self.settled + self.runs.len());
+        unexpected + self.counts[Stage::ToCome.index()]
     }
 }
 
 impl Stage {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Succeeded,
         Self::Failed,
         Self::InDoubt,
@@ -209,7 +224,13 @@ impl Stage {
         Self::Interrupted,
         Self::Waiting,
         Self::Working,
+        Self::ToCome,
     ];
+
+    /// Whether something is being done for its runs.
+    fn is_open(self) -> bool {
+        matches!(self, Self::Working | Self::Waiting)
+    }
 
     fn index(self) -> usize {
         Self::ALL.iter().position(|stage| *stage == self).unwrap_or_default()
@@ -217,6 +238,7 @@ impl Stage {
 
     fn name(self) -> &'static str {
         match self {
+            Self::ToCome => "to come",
             Self::Working => "working",
             Self::Waiting => "waiting",
             Self::Parked => "parked",
@@ -426,6 +448,46 @@ mod tests {
         assert!(!pace(&halted, &mut view, 20).contains("left"));
         assert!(!pace(&halted, &mut view, 600).contains("left"));
         assert!(pace(&free, &mut view, 620).contains("about 20s left"));
+    }
+
+    #[test]
+    fn a_run_whose_wave_has_not_begun_is_to_come_and_not_at_work() {
+        let mut view = LiveView::new(Style::new(false), 3, at(0));
+        for number in 0..3 {
+            let run = RunId::from_random(number);
+            view.expect(&run, "www.example.com", at(0));
+            view.event(&run, &event(0, EventKind::RunStarted(header(4))));
+        }
+        let parameters = crate::run::Values::from(serde_json::Map::new());
+        let started =
+            EventKind::StepStarted { step: step(), attempt: 1, parameters, deadline: None };
+        view.event(&RunId::from_random(0), &event(1, started));
+        let frame = view.frame(&Gauges::default(), at(2), 80);
+        assert_eq!(frame[1], "1 working  2 to come", "{frame:#?}");
+        assert_eq!(view.done(), 0);
+    }
+
+    #[test]
+    fn without_a_terminal_a_line_says_who_waits_longest_and_for_what() {
+        let mut view = thousand();
+        assert_eq!(
+            view.standing(&Gauges::default(), at(600)),
+            "[340/1000] 160 waiting, 500 to come; longest t001.example.com, for 9m 59s, at issued: \
+             not issued yet"
+        );
+        let standstill = Some("paused: a test".to_owned());
+        let gauges = Gauges { standstill, ..Gauges::default() };
+        assert!(view.standing(&gauges, at(600)).ends_with("not issued yet; paused: a test"));
+        // Hostile texts stay in their line.
+        let observation = "\u{1b}[2J\n".repeat(400);
+        let observation = Observation { summary: observation, ..Observation::default() };
+        let waiting = EventKind::StepWaiting { step: step(), observation, next_look: at(700) };
+        let run = RunId::from_random(401);
+        view.expect(&run, "\u{1b}www.example.com", at(0));
+        view.event(&run, &event(0, waiting));
+        let line = view.standing(&Gauges::default(), at(600));
+        assert!(!line.contains(['\u{1b}', '\n']) && line.chars().count() < 300);
+        assert!(line.contains("www.example.com, for 10m, at issued: "), "{line}");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub use batch_table::{BatchLine, batch_table};
 pub use certificate_table::{CertificateLine, certificate_table};
 pub use explanation::{STANDING, explanation};
 pub use found_records::{Fate, FoundRecord, Standing, found_record_lines};
-pub use live::{Gauges, LiveView, RequestPace};
+pub use live::{Gauges, LiveView, RequestPace, Silence};
 pub use metrics::{BudgetMetric, CertificateMetric, Metrics, WindowMetric, metrics_text};
 pub use progress::Progress;
 pub use recap::{

@@ -1,19 +1,20 @@
 //! `Display`: what people see of a batch while it runs.
 //!
 //! On a terminal a live view that is drawn a few times a second; elsewhere a line for each target
-//! that has come to an end. What is shown is made by `report`.
+//! that has come to an end, and now and then one that says what the others wait for. What is shown
+//! is made by `report`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::super::budget::{Opened, sent};
 use super::super::console::Console;
 use super::super::metrics_file::Requests;
 use crate::api::budget::{Standing, Window};
 use crate::driver::{Allowance, Observer};
-use crate::report::{Gauges, LiveView, RequestPace};
+use crate::report::{Gauges, LiveView, RequestPace, Silence};
 use crate::run::Event;
 use crate::types::{Clock, RunId, Timestamp, format_duration, printable};
 
@@ -28,6 +29,8 @@ pub(super) struct Display {
     budgets: Arc<Mutex<Opened>>,
     /// How many orders may be sent, when that is limited.
     orders: Option<Arc<Allowance>>,
+    /// Told of each line that is not part of a live view.
+    said: Arc<Notify>,
     stop: watch::Sender<bool>,
     drawing: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
@@ -50,6 +53,7 @@ impl Display {
             live,
             budgets: Arc::default(),
             orders,
+            said: Arc::default(),
             stop: watch::Sender::new(false),
             drawing: Mutex::new(None),
         }
@@ -87,22 +91,35 @@ impl Display {
     /// Who is told of every event.
     pub(super) fn observer(&self) -> Observer {
         let (view, console, live) = (Arc::clone(&self.view), self.console.clone(), self.live);
+        let said = Arc::clone(&self.said);
         Arc::new(move |run: &RunId, event: &Event| {
             let line = lock(&view).event(run, event);
             if let Some(line) = line.filter(|_| !live) {
                 console.talk(&line);
+                said.notify_one();
             }
         })
     }
 
-    /// Draws from now on, when there is a terminal, unless it does so already.
+    /// Draws from now on, when there is a terminal, else says now and then where the batch stands;
+    /// unless it does so already.
     pub(super) fn begin(&self, clock: Arc<dyn Clock>) {
         let mut drawing = lock(&self.drawing);
-        if !self.live || drawing.is_some() {
+        if drawing.is_some() {
             return;
         }
         let (view, mut stop) = (Arc::clone(&self.view), self.stop.subscribe());
         let (console, budgets) = (self.console.clone(), Arc::clone(&lock(&self.budgets)));
+        if !self.live {
+            let said = Arc::clone(&self.said);
+            let say = move || {
+                let now = clock.now();
+                let gauges = gauges(&budgets, now);
+                console.talk(&lock(&view).standing(&gauges, now));
+            };
+            *drawing = Some(tokio::spawn(break_silences(say, said, stop)));
+            return;
+        }
         let task = tokio::spawn(async move {
             let mut tick = tokio::time::interval(DRAW_INTERVAL);
             loop {
@@ -129,6 +146,23 @@ impl Display {
         if let Some(task) = task {
             // A view that broke off must not take the batch with it.
             let _ = task.await;
+        }
+    }
+}
+
+/// Lets `say` say where the batch stands whenever nothing was `said` for long, until `stop` turns
+/// true. It goes by the time of who reads it: the waits of the sandbox are no silence.
+async fn break_silences(say: impl Fn(), said: Arc<Notify>, mut stop: watch::Receiver<bool>) {
+    let mut silence = Silence::default();
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = said.notified() => silence.broken(),
+            () = tokio::time::sleep(silence.length()) => {
+                say();
+                silence.told();
+            }
         }
     }
 }
@@ -166,4 +200,56 @@ fn gauges(budgets: &Opened, now: Timestamp) -> Gauges {
         }
     }
     gauges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who breaks the silences of a batch, with the minutes at which that was done.
+    struct Listener {
+        minutes: Arc<Mutex<Vec<u64>>>,
+        said: Arc<Notify>,
+        stop: watch::Sender<bool>,
+        task: tokio::task::JoinHandle<()>,
+    }
+
+    impl Listener {
+        fn new() -> Self {
+            let (minutes, said) = (Arc::default(), Arc::<Notify>::default());
+            let (stop, begin) = (watch::Sender::new(false), tokio::time::Instant::now());
+            let noted: Arc<Mutex<Vec<u64>>> = Arc::clone(&minutes);
+            let say = move || lock(&noted).push(begin.elapsed().as_secs() / 60);
+            let task = tokio::spawn(break_silences(say, Arc::clone(&said), stop.subscribe()));
+            Self { minutes, said, stop, task }
+        }
+
+        async fn after(&self, minutes: u64) -> Vec<u64> {
+            // A little later than the full minute, so that what is due then has been done.
+            tokio::time::sleep(Duration::from_secs(minutes * 60 + 1)).await;
+            std::mem::take(&mut *lock(&self.minutes))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_that_waits_says_so_after_a_minute_and_then_ever_more_rarely() {
+        let listener = Listener::new();
+        assert_eq!(listener.after(60).await, [1, 3, 8, 18, 38]);
+        assert_eq!(listener.after(120).await, [68, 98, 128, 158]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_said_of_a_target_begins_the_wait_anew_and_the_end_ends_it() {
+        let listener = Listener::new();
+        assert_eq!(listener.after(10).await, [1, 3, 8]);
+        listener.said.notify_one();
+        assert_eq!(listener.after(4).await, [11, 13]);
+        for _ in 0..20 {
+            listener.said.notify_one();
+            let said: Vec<u64> = listener.after(0).await;
+            assert!(said.is_empty(), "a line a second is no silence: {said:?}");
+        }
+        listener.stop.send_replace(true);
+        listener.task.await.unwrap();
+    }
 }

@@ -68,7 +68,7 @@ impl LiveView {
     /// What the open runs have behind them, in targets: a run that has passed half of its steps is
     /// half a target.
     fn under_way(&self) -> f64 {
-        let open = |line: &&Line| matches!(line.stage, Stage::Working | Stage::Waiting);
+        let open = |line: &&Line| line.stage.is_open();
         let share = |line: &Line| match line.steps {
             Some(steps) => count(line.passed.min(steps)) / count(steps.max(1)),
             None => 0.0,
@@ -77,15 +77,14 @@ impl LiveView {
     }
 
     fn totals(&self, width: usize) -> String {
-        let queued = self.total.saturating_sub(self.settled + self.runs.len());
         let mut parts = Vec::new();
         for (stage, number) in Stage::ALL.iter().zip(self.counts) {
-            if number > 0 {
+            if number > 0 && *stage != Stage::ToCome {
                 let text = format!("{number} {}", stage.name());
                 parts.push((text.clone(), stage.paint(&text, self.style)));
             }
         }
-        for (number, word) in [(self.settled, "unchanged"), (queued, "to come")] {
+        for (number, word) in [(self.settled, "unchanged"), (self.to_come(), "to come")] {
             if number > 0 {
                 let text = format!("{number} {word}");
                 parts.push((text.clone(), self.style.faint(&text)));
@@ -98,7 +97,7 @@ impl LiveView {
     fn steps(&self, width: usize) -> Option<String> {
         let mut crowds: BTreeMap<&str, usize> = BTreeMap::new();
         for line in self.runs.values() {
-            if matches!(line.stage, Stage::Working | Stage::Waiting) {
+            if line.stage.is_open() {
                 let step = line.detail.split(':').next().unwrap_or_default();
                 *crowds.entry(step).or_default() += 1;
             }
@@ -176,6 +175,7 @@ impl Stage {
                 style.waiting(text)
             }
             Self::Working => text.to_owned(),
+            Self::ToCome => style.faint(text),
         }
     }
 }
