@@ -557,6 +557,17 @@ pub(super) struct PreviewArguments {
     #[arg(long)]
     pub(super) online: bool,
 
+    /// As `run --again` would do: a new run although there is one for this plan and target. With an
+    /// inventory `--again=TARGETS` says for which: names, globs and groups, as for `--limit`
+    #[arg(
+        long,
+        value_name = "TARGETS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = ""
+    )]
+    pub(super) again: Option<String>,
+
     #[command(flatten)]
     pub(super) batch: ForecastArguments,
 

@@ -22,6 +22,7 @@ use super::needed_secrets::{self, Imitated, SecretSearch};
 use super::plan_file::load_plan;
 use super::preview_asker::Asker;
 use super::preview_summary::{Foreseen, World, summary};
+use super::run::refuse_targets;
 use super::state_directory::{StateDirectory, working_directory};
 use crate::action::preview::{Fact, Term, facts, refusal, requests, term};
 use crate::api::http::{BaseUrl, Method};
@@ -31,7 +32,7 @@ use crate::report::preview::{
     Count, EarlierEffect, EarlierView, PreviewStepView, PreviewView, ProspectView, RequestCount,
     RequestView,
 };
-use crate::types::{StepId, Timestamp, format_duration};
+use crate::types::{RunId, StepId, Timestamp, format_duration};
 
 /// Where an embedded sandbox answers is known only once it runs.
 const SANDBOX_URL: &str = "http://‹sandbox›";
@@ -46,6 +47,7 @@ pub(super) async fn preview(
     let Some(plan) = &arguments.plan else {
         return Err(CliError::usage("neither a plan nor an inventory is named"));
     };
+    refuse_targets(arguments.again.as_deref())?;
     let loaded = load_plan(plan, console)?;
     let plan = Arc::clone(&loaded.plan);
     let settings = Settings::parse(&arguments.settings.set)?;
@@ -89,7 +91,10 @@ pub(super) async fn preview(
     let refused = match state.open_for_looking()? {
         Some(store) => {
             let now = Timestamp::now();
-            view.heed(earlier(weigh(store.as_ref(), &new, &state, false, now).await?.verdict))
+            let again = arguments.again.is_some();
+            let weighed = weigh(store.as_ref(), &new, &state, again, now).await?;
+            view.warn(weighed.open.iter().map(under_way).collect());
+            view.heed(earlier(weighed.verdict))
         }
         None => false,
     };
@@ -105,6 +110,13 @@ pub(super) async fn preview(
         ExitCode::Success if refused => ExitCode::Usage,
         verdict => verdict,
     })
+}
+
+/// That a new order would be placed beside one whose end is open.
+fn under_way(run: &RunId) -> String {
+    format!(
+        "the order of run {run} is still under way, and stays so beside the new one; `run` asks first"
+    )
 }
 
 /// What earlier runs make of a new one, as it is shown.

@@ -30,6 +30,15 @@ use crate::store::{SqliteStore, Store as _, TargetKey};
 use crate::types::{RunId, Timestamp};
 use crate::upkeep::{DuePolicy, Issued};
 
+/// For one target, `--again` picks none.
+pub(super) fn refuse_targets(again: Option<&str>) -> Result<(), CliError> {
+    if again.is_some_and(|targets| !targets.is_empty()) {
+        return Err(CliError::usage("`--again=TARGETS` picks targets of an inventory")
+            .hint("for one target it is `--again` alone"));
+    }
+    Ok(())
+}
+
 pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<ExitCode, CliError> {
     if !arguments.batch.inventory.is_empty() {
         return run_inventory(arguments, console).await;
@@ -38,10 +47,7 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     let Some(plan) = &arguments.plan else {
         return Err(CliError::usage("neither a plan nor an inventory is named"));
     };
-    if arguments.again.as_deref().is_some_and(|targets| !targets.is_empty()) {
-        return Err(CliError::usage("`--again=TARGETS` picks targets of an inventory")
-            .hint("for one target it is `--again` alone"));
-    }
+    refuse_targets(arguments.again.as_deref())?;
     let loaded = load_plan(plan, console)?;
     let settings = Settings::parse(&arguments.settings.set)?;
     let scenario = ChosenScenario::read(arguments.sandbox_scenario.as_deref(), console)?;

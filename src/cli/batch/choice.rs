@@ -157,12 +157,8 @@ impl Choices {
     /// The targets for which a new order follows an earlier one because a person said so, and the
     /// runs whose orders are still under way for them.
     pub(super) fn ordered_anew(&self) -> Vec<(&str, &[RunId])> {
-        let anew = self.work().filter_map(|choice| match &choice.decision {
-            Decision::Start { reason: StartReason::Again { open, .. } } => {
-                Some((choice.target.as_str(), open.as_slice()))
-            }
-            _ => None,
-        });
+        let anew =
+            self.work().filter_map(|choice| Some((choice.target.as_str(), choice.order_anew()?)));
         anew.collect()
     }
 
@@ -365,6 +361,15 @@ impl Choice {
             _ => None,
         };
         Ok(())
+    }
+
+    /// Where a new order follows an earlier one because a person said so: the runs whose orders are
+    /// still under way for it.
+    pub(super) fn order_anew(&self) -> Option<&[RunId]> {
+        match &self.decision {
+            Decision::Start { reason: StartReason::Again { open, .. } } => Some(open),
+            _ => None,
+        }
     }
 
     /// Whether a run starts or goes on.

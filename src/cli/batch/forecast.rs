@@ -2,7 +2,9 @@
 //!
 //! Decided by the same rules from what is recorded; no lock is taken, no folder made, nothing sent.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod sums;
+
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -13,7 +15,7 @@ use super::super::connections::{self, Settings};
 use super::super::console::Console;
 use super::super::error::CliError;
 use super::super::exit::ExitCode;
-use super::super::inventory_files::{LoadedInventory, Turns, load_inventory};
+use super::super::inventory_files::{Turns, load_inventory};
 use super::super::needed_secrets::Imitated;
 use super::super::preview_asker::Asker;
 use super::super::state_directory::{StateDirectory, working_directory};
@@ -21,14 +23,14 @@ use super::choice::{self, Choice, Choices};
 use super::effort::{Effort, ForeseenOrder, effort};
 use super::launch::connected;
 use super::plan_of_work::plan_of_work;
-use super::{Request, read_limit, read_policy, refuse_one_target};
+use super::{Request, read_again, read_limit, read_policy, refuse_one_target};
 use crate::driver::BatchSettings;
-use crate::inventory::Target;
 use crate::report::forecast::{Forecast, ForecastLine, Weight};
-use crate::report::preview::{Count, Row, WARNING};
+use crate::report::preview::Count;
 use crate::store::{BatchRequest, Store};
 use crate::types::Timestamp;
 use crate::upkeep::{Decision, StartReason};
+use sums::{Sums, Turn, beside_what_is_under_way};
 
 /// What would be done, as `--output json` writes it.
 #[derive(Serialize)]
@@ -36,6 +38,8 @@ struct ForecastView<'a> {
     sandbox: bool,
     endpoint: Option<String>,
     orders: Count,
+    /// How many targets a person wants to order anew for, although something was ordered before.
+    ordered_anew: usize,
     /// How many at most of which product.
     products: &'a BTreeMap<String, u32>,
     /// About how many requests, the lists of all certificates aside.
@@ -62,32 +66,10 @@ struct TargetView<'a> {
     about_requests: u32,
 }
 
-/// Targets that wait for one another.
-#[derive(Serialize)]
-struct Turn {
-    validation_name: String,
-    targets: Vec<String>,
-}
-
 /// A target with all that is to be told of it.
 struct Foreseen<'a> {
     choice: &'a Choice,
     effort: Effort,
-}
-
-/// The sums of a forecast.
-struct Sums {
-    orders: Count,
-    products: BTreeMap<String, u32>,
-    requests: u32,
-    turns: Vec<Turn>,
-    failing: usize,
-    /// How many of these because of what was answered.
-    failing_by_answer: usize,
-    /// How many requests were sent to know that.
-    sent: u32,
-    /// How many would be ordered anew if somebody said so.
-    drifted: usize,
 }
 
 pub(in crate::cli) async fn preview_inventory(
@@ -100,7 +82,7 @@ pub(in crate::cli) async fn preview_inventory(
         policy: read_policy(batch.due.as_deref())?,
         settings: BatchSettings::default(),
         asked: BatchRequest::default(),
-        again: None,
+        again: read_again(arguments.again.as_deref())?,
     };
     refuse_single_preview_options(&arguments)?;
     let settings = Settings::parse(&arguments.settings.set)?;
@@ -109,6 +91,7 @@ pub(in crate::cli) async fn preview_inventory(
     let plans = choice::store_plans(&loaded, console)?;
     let state = StateDirectory::find(&arguments.state)?;
     let mut choices = Choices::of(&loaded, &plans, &request, arguments.sandbox)?;
+    choices.know_addresses(&settings);
     let opened = state.open_for_looking()?;
     let store = opened.as_deref().map(|store| store as &dyn Store);
     if let Some(store) = store {
@@ -131,12 +114,14 @@ pub(in crate::cli) async fn preview_inventory(
     }
     let endpoint = endpoint(&choices, &settings)?;
     let imitated = Imitated::of(arguments.sandbox, false);
-    let warnings = choices.missing_secrets(opened.as_deref(), imitated, false).await?.warnings();
+    let mut warnings = beside_what_is_under_way(&choices);
+    warnings.extend(choices.missing_secrets(opened.as_deref(), imitated, false).await?.warnings());
     match arguments.output.output {
         OutputFormat::Json => console.json(&ForecastView {
             sandbox: arguments.sandbox,
             endpoint,
             orders: sums.orders,
+            ordered_anew: sums.ordered_anew,
             products: &sums.products,
             about_requests: sums.requests,
             sent: sums.sent,
@@ -246,7 +231,6 @@ impl Foreseen<'_> {
             Decision::Start { reason: StartReason::First } => (2, "new", Weight::Paid),
             Decision::Start { reason: StartReason::Due { .. } } => (3, "due", Weight::Paid),
             Decision::Start { reason: StartReason::Drift { .. } } => (4, "changed", Weight::Paid),
-            // A preview is not told whom a person wants to order for again.
             Decision::Start { reason: StartReason::Again { .. } } => (4, "again", Weight::Paid),
             Decision::Start { reason: StartReason::NothingKept } => (5, "run", Weight::Plain),
             Decision::Resume { .. } => (6, "go on", Weight::Plain),
@@ -284,6 +268,10 @@ impl Foreseen<'_> {
         let alike = match &self.choice.decision {
             Decision::Resume { run, .. } => why.replace(&format!("run {run} is"), "the run is"),
             Decision::Ask { run, .. } => why.replace(run.as_str(), "ID"),
+            Decision::Start { reason: StartReason::Again { former, open } } => open
+                .iter()
+                .chain([former])
+                .fold(why.clone(), |why, run| why.replace(run.as_str(), "ID")),
             _ => why.clone(),
         };
         let join = |orders: &str, why: &str| match (orders, why) {
@@ -318,139 +306,4 @@ impl Foreseen<'_> {
         names.truncate(MOST_NAMES);
         format!(" for {}{more}", names.join(", "))
     }
-}
-
-impl Sums {
-    fn of(foreseen: &[Foreseen<'_>], loaded: &LoadedInventory) -> Self {
-        let mut sums = Self {
-            orders: Count { at_least: 0, at_most: 0 },
-            products: BTreeMap::new(),
-            requests: 0,
-            turns: turns(foreseen, loaded),
-            failing: 0,
-            failing_by_answer: 0,
-            sent: 0,
-            drifted: 0,
-        };
-        let mut shared: BTreeSet<&String> = BTreeSet::new();
-        for Foreseen { choice, effort } in foreseen {
-            for order in &effort.orders {
-                sums.orders.at_most += 1;
-                sums.orders.at_least += u32::from(order.certain);
-                *sums.products.entry(order.product.clone()).or_default() += 1;
-            }
-            sums.requests = sums.requests.saturating_add(effort.requests);
-            shared.extend(&effort.shared);
-            sums.failing += usize::from(effort.fails.is_some());
-            sums.failing_by_answer += usize::from(effort.fails_by_answer);
-            let drifted =
-                matches!(&choice.decision, Decision::Keep { drift, .. } if !drift.is_empty());
-            sums.drifted += usize::from(drifted);
-        }
-        let shared = u32::try_from(shared.len()).unwrap_or(u32::MAX);
-        sums.requests = sums.requests.saturating_add(shared);
-        sums
-    }
-
-    fn rows(&self, endpoint: Option<&str>, sandbox: bool, warnings: &[String]) -> Vec<Row> {
-        let mut rows = Vec::new();
-        let mut push = |name: &str, text: String| rows.push(Row { name: name.to_owned(), text });
-        push("orders", self.orders_text(sandbox));
-        warnings.iter().for_each(|warning| push(WARNING, warning.clone()));
-        match endpoint {
-            _ if sandbox => push("from", "the embedded sandbox, no real CA".to_owned()),
-            Some(endpoint) => push("from", endpoint.to_owned()),
-            None => {}
-        }
-        push(
-            "requests",
-            match self.requests {
-                0 => "none".to_owned(),
-                some => format!("about {some}, and a list of all certificates now and then"),
-            },
-        );
-        match self.sent {
-            0 => {}
-            1 => push("asked", "1 request was sent to see what is there".to_owned()),
-            some => push("asked", format!("{some} requests were sent to see what is there")),
-        }
-        for turn in self.turns.iter().take(MOST_TURNS) {
-            push("turns", turn.text());
-        }
-        match self.turns.len().saturating_sub(MOST_TURNS) {
-            0 => {}
-            more => push("turns", format!("and at {more} more validation names")),
-        }
-        if self.drifted > 0 {
-            push(
-                "hint",
-                format!(
-                    "{} not what is asked for now; `--apply-drift` orders anew",
-                    match self.drifted {
-                        1 => "1 certificate is".to_owned(),
-                        some => format!("{some} certificates are"),
-                    }
-                ),
-            );
-        }
-        rows
-    }
-
-    fn orders_text(&self, sandbox: bool) -> String {
-        let Count { at_least, at_most } = self.orders;
-        let paid = if sandbox { "not paid, the sandbox takes no money" } else { "paid" };
-        let number = match (at_least, at_most) {
-            (_, 0) => return "none; nothing is bought".to_owned(),
-            (least, most) if least == most => most.to_string(),
-            (0, most) => format!("at most {most}"),
-            (least, most) => format!("{least} to {most}"),
-        };
-        let products: Vec<String> =
-            self.products.iter().map(|(product, count)| format!("{count} {product}")).collect();
-        format!("{number}: {}; {paid}", products.join(", "))
-    }
-}
-
-/// So many validation names are listed.
-const MOST_TURNS: usize = 5;
-
-impl Turn {
-    fn text(&self) -> String {
-        let mut shown: Vec<&str> =
-            self.targets.iter().take(MOST_NAMES).map(String::as_str).collect();
-        let more = format!("{} more", self.targets.len().saturating_sub(MOST_NAMES));
-        if self.targets.len() > MOST_NAMES {
-            shown.push(&more);
-        }
-        format!(
-            "{} targets take turns at `{}` ({}); one certificate for all of them needs none",
-            self.targets.len(),
-            self.validation_name,
-            shown.join(", ")
-        )
-    }
-}
-
-/// Which of the targets that would be worked on share a name at which they are proved.
-fn turns(foreseen: &[Foreseen<'_>], loaded: &LoadedInventory) -> Vec<Turn> {
-    let known: HashMap<&str, &Target> =
-        loaded.inventory.targets.iter().map(|target| (target.name.as_str(), target)).collect();
-    let mut order: Vec<String> = Vec::new();
-    let mut sharing: HashMap<String, Vec<String>> = HashMap::new();
-    for Foreseen { choice, effort } in foreseen {
-        let waits = choice.is_work() && effort.by_dns && effort.fails.is_none();
-        let Some(target) = known.get(choice.target.as_str()).filter(|_| waits) else { continue };
-        for name in target.validation_names() {
-            let others = sharing.entry(name.clone()).or_default();
-            others.push(choice.target.clone());
-            if others.len() == 2 {
-                order.push(name);
-            }
-        }
-    }
-    let turn = |name: String| {
-        let targets = sharing.remove(&name)?;
-        Some(Turn { validation_name: name, targets })
-    };
-    order.into_iter().filter_map(turn).collect()
 }

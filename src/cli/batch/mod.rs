@@ -87,6 +87,19 @@ fn read_limit(pattern: Option<&str>) -> Result<Option<Limit>, CliError> {
     pattern.map(Limit::parse).transpose().map_err(|error| usage("--limit", &error))
 }
 
+/// Which targets are to be ordered anew. All of them is nothing that anybody says by leaving out
+/// which.
+fn read_again(pattern: Option<&str>) -> Result<Option<Limit>, CliError> {
+    if pattern == Some("") {
+        return Err(no_effect(
+            "--again",
+            "`--again=NAME` says for which targets; `--apply-drift` and `--due` order anew where \
+             there is a reason",
+        ));
+    }
+    pattern.map(Limit::parse).transpose().map_err(|error| usage("--again", &error))
+}
+
 fn read_policy(text: Option<&str>) -> Result<DuePolicy, CliError> {
     let policy = text.map(DuePolicy::parse).transpose();
     Ok(policy.map_err(|error| usage("--due", &error))?.unwrap_or_default())
@@ -115,8 +128,7 @@ pub(super) async fn run_inventory(
     request.asked.plan = arguments.plan.as_ref().map(|plan| plan.display().to_string());
     let settings = Settings::parse(&arguments.settings.set)?;
     refuse_single_run_options(&arguments)?;
-    let again = arguments.again.as_deref().map(Limit::parse).transpose();
-    request.again = again.map_err(|error| usage("--again", &error))?;
+    request.again = read_again(arguments.again.as_deref())?;
     if let Some(path) = &arguments.metrics.metrics_file {
         try_metrics_file(path)?;
     }
@@ -201,13 +213,6 @@ fn refuse_one_target(inputs: &[String], target: Option<&str>) -> Result<(), CliE
 /// Options that are about one target have no meaning for many.
 fn refuse_single_run_options(arguments: &RunArguments) -> Result<(), CliError> {
     refuse_one_target(&arguments.inputs, arguments.target.as_deref())?;
-    if arguments.again.as_deref() == Some("") {
-        return Err(no_effect(
-            "--again",
-            "`--again=NAME` says for which targets; `--apply-drift` and `--due` order anew where \
-             there is a reason",
-        ));
-    }
     if arguments.wait.wait {
         return Err(no_effect(
             "--wait",
