@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::PROGRAM;
 use super::arguments::{OutputFormat, ResumeArguments};
-use super::batch::{go_on_with_many, runs_of_batch};
+use super::batch::{alone, go_on_with_many, runs_of_batch};
 use super::budget::{Budgets, sent};
 use super::connections::Settings;
 use super::console::Console;
@@ -200,11 +200,12 @@ fn left_as_they_are(engine: &Engine, now: Timestamp) -> Vec<String> {
 
 /// How a new run is begun after one that was cancelled.
 pub(super) fn begin_anew(cancelled: &RunState) -> String {
-    let file = &cancelled.header.plan.file;
-    if cancelled.may_have_ordered() {
-        format!("`certplan run {file} --again` begins anew, and orders a second certificate")
+    let again = cancelled.may_have_ordered();
+    let command = alone(&cancelled.header, again);
+    if again {
+        format!("`{command}` begins anew, and orders a second certificate")
     } else {
-        format!("`certplan run {file}` begins anew; nothing was ordered")
+        format!("`{command}` begins anew; nothing was ordered")
     }
 }
 

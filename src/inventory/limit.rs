@@ -14,6 +14,9 @@ use crate::types::{printable, shorten};
 /// A part is no longer; nobody types more.
 const LONGEST: usize = 300;
 
+/// The part that every target fits.
+const ALL: &str = "all";
+
 /// A pattern, read but not yet applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
@@ -93,6 +96,15 @@ impl Limit {
         Ok(Self { parts })
     }
 
+    /// A part that picks the target of this name and no other one: the name alone would be a glob, or
+    /// the word for all of them.
+    pub fn exactly(name: &str) -> String {
+        match name {
+            ALL => "[a]ll".to_owned(),
+            _ => name.replace('*', "[*]"),
+        }
+    }
+
     /// The places of the targets that are meant, in the order of the inventory. Fails when a part
     /// fits nothing, so that a slip never runs too much or too little, and when nothing is left.
     pub fn pick(&self, inventory: &Inventory) -> Result<Vec<usize>, LimitError> {
@@ -121,7 +133,7 @@ impl Limit {
 }
 
 fn fits(part: &str, target: &Target) -> bool {
-    part == "all"
+    part == ALL
         || target.name.as_str() == part
         || target.groups.iter().any(|group| group.as_str() == part)
         || (is_glob(part) && matches(part, target.name.as_str()))
@@ -257,6 +269,20 @@ targets:
             ("www.example.com,empty", "www.example.com"),
         ] {
             assert_eq!(picked(pattern).as_deref(), Ok(names), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_name_can_be_picked_whatever_it_would_mean_as_a_pattern() {
+        let names = ["all", "*.example.com", "www.example.com", "*", "*all*"];
+        let targets: String = names.iter().map(|name| format!("  \"{name}\": {{}}\n")).collect();
+        let text = format!("certplan_inventory: 1\ntargets:\n{targets}");
+        let file = InventoryFile::parse(&SourceFile::new("i.yaml", &text), Format::Yaml);
+        let inventory = resolve(vec![file], &Plans::default()).inventory;
+        for (place, name) in names.into_iter().enumerate() {
+            let pattern = Limit::exactly(name);
+            let limit = Limit::parse(&pattern).unwrap();
+            assert_eq!(limit.pick(&inventory), Ok(vec![place]), "{pattern}");
         }
     }
 

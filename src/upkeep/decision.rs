@@ -236,8 +236,7 @@ fn after_order(
     if run.state.phase == RunPhase::Cancelled {
         let problem = format!(
             "run {id} was cancelled, and what it ordered stays as it is at the vendor; with \
-             `--again={}` a new certificate is ordered for this target",
-            wanted.target
+             `--again=TARGET` a new certificate is ordered for this target"
         );
         return Decision::Ask { run: id, problem, by_new_order: true };
     }

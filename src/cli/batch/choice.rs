@@ -18,6 +18,7 @@ use super::super::session::holder;
 use super::super::state_directory::StateDirectory;
 use super::Request;
 use super::history::{History, ReadRun};
+use super::order_anew::again_for;
 use crate::inventory::{PlanPath, Target};
 use crate::plan::{Plan, Repeat, find_signature};
 use crate::store::{LockError, Store, StoredPlan, TargetKey, TargetLock};
@@ -213,8 +214,8 @@ impl Choices {
             if let Some((run, problem)) = found {
                 let problem = format!(
                     "{problem}; a plan or target that was renamed counts as another one; \
-                     `--again={}` orders for it all the same",
-                    choice.target
+                     `{}` orders for it all the same",
+                    again_for(&choice.target)
                 );
                 choice.decision = Decision::Ask { run, problem, by_new_order: true };
             }
@@ -319,9 +320,9 @@ impl Choice {
         if let Some(damaged) = runs.in_the_way() {
             let (run, reason) = (damaged.id.clone(), &damaged.reason);
             let problem = format!(
-                "run {run} cannot be read, and may have ordered: {reason}; `--again={}` orders for \
-                 this target all the same",
-                self.target
+                "run {run} cannot be read, and may have ordered: {reason}; `{}` orders for this \
+                 target all the same",
+                again_for(&self.target)
             );
             self.decision = match self.again {
                 true => {

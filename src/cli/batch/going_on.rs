@@ -161,10 +161,12 @@ pub(in crate::cli) async fn go_on_with_many(
             }
         }
     }
+    // The runs of an inventory are of one world; the others are named one by one.
+    let sandbox = runs.iter().all(|run| run.sandbox);
     let rows = runs.into_iter().zip(outcomes);
-    let anew = |target: &str| in_the_inventory(&asked, &[target]);
+    let anew = |target: &str| in_the_inventory(&asked, sandbox, &[target]);
     let rows = rows.map(|(run, outcome)| outcome.row(run.target, run.plan, anew)).collect();
-    let done = Done { batch, asked, rows, began_at };
+    let done = Done { batch, asked, sandbox, rows, began_at };
     let code = conclude(done, form_of(None, arguments.output.output), console)?;
     let code = unsent.unwrap_or(code);
     Ok(end_with(metrics, code, console).await)

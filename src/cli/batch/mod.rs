@@ -52,7 +52,7 @@ use recap::{Done, conclude, form_of};
 pub(super) use forecast::preview_inventory;
 pub(super) use going_on::{go_on_with_many, runs_of_batch};
 pub(super) use manner::manner_of;
-pub(super) use order_anew::confirm_again;
+pub(super) use order_anew::{alone, confirm_again};
 pub(super) use outlook::{DAMAGED, outlook};
 
 /// What `--inventory` and the options around it ask for, read and checked.
@@ -185,10 +185,11 @@ pub(super) async fn run_inventory(
         Err(error) => return Err(end_with_error(metrics, error, console).await),
     };
     let rows = names.into_iter().zip(outcomes);
-    let anew = |target: &str| in_the_inventory(&request.asked, &[target]);
+    let sandbox = arguments.sandbox;
+    let anew = |target: &str| in_the_inventory(&request.asked, sandbox, &[target]);
     let rows = rows.map(|((target, plan), outcome)| outcome.row(target, plan, anew)).collect();
     let batch = (work > 0).then_some(batch);
-    let done = Done { batch, asked: request.asked, rows, began_at };
+    let done = Done { batch, asked: request.asked, sandbox, rows, began_at };
     let code = conclude(done, form_of(arguments.batch.recap, arguments.output.output), console)?;
     Ok(end_with(metrics, code, console).await)
 }

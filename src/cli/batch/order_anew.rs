@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::super::confirmation::confirm;
 use super::super::console::Console;
 use super::super::error::CliError;
+use crate::inventory::Limit;
 use crate::run::RunHeader;
 use crate::store::BatchRequest;
 use crate::types::{RunId, printable};
@@ -15,23 +16,41 @@ const NAMED: usize = 20;
 
 /// The command that orders anew for these targets of the inventory that a batch was begun with, and
 /// works on no other one: the batch may have been about a few of them. None when it was begun with
-/// none.
-pub(super) fn in_the_inventory(request: &BatchRequest, targets: &[&str]) -> Option<String> {
+/// none. What was tried in the sandbox is never named without it: outside it costs money.
+pub(super) fn in_the_inventory(
+    request: &BatchRequest,
+    sandbox: bool,
+    targets: &[&str],
+) -> Option<String> {
     if request.inventory.is_empty() || targets.is_empty() {
         return None;
     }
     let mut words = vec!["certplan run".to_owned()];
     words.extend(request.plan.iter().map(|plan| shell_word(plan)));
     words.extend(request.inventory.iter().map(|file| format!("--inventory {}", shell_word(file))));
-    let targets = targets.join(",");
-    words.push(shell_word(&format!("--limit={targets}")));
-    words.push(shell_word(&format!("--again={targets}")));
+    words.extend(sandbox.then(|| "--sandbox".to_owned()));
+    words.push(option("--limit", targets));
+    words.push(option("--again", targets));
     Some(words.join(" "))
 }
 
-/// The command that orders anew for the target of one run, with the inputs that it had.
-pub(super) fn alone(header: &RunHeader) -> String {
-    let mut words = vec![format!("certplan run {} --again", shell_word(&header.plan.file))];
+/// The option that orders anew for one target of an inventory.
+pub(super) fn again_for(target: &str) -> String {
+    option("--again", &[target])
+}
+
+/// An option that is about these targets and no other ones.
+fn option(name: &str, targets: &[&str]) -> String {
+    let targets: Vec<String> = targets.iter().map(|target| Limit::exactly(target)).collect();
+    shell_word(&format!("{name}={}", targets.join(",")))
+}
+
+/// The command that runs the plan anew for the target of one run, with the inputs that it had; what
+/// has ordered is only begun anew with `--again`.
+pub(in crate::cli) fn alone(header: &RunHeader, again: bool) -> String {
+    let mut words = vec![format!("certplan run {}", shell_word(&header.plan.file))];
+    words.extend(header.sandbox.then(|| "--sandbox".to_owned()));
+    words.extend(again.then(|| "--again".to_owned()));
     words.push(format!("--target {}", shell_word(&header.target)));
     for (name, value) in &header.inputs {
         let text = match value {
@@ -86,6 +105,7 @@ fn shell_word(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::PlanReference;
 
     #[test]
     fn the_command_is_whole_and_a_shell_takes_it_as_it_is_meant() {
@@ -95,11 +115,49 @@ mod tests {
             ..BatchRequest::default()
         };
         assert_eq!(
-            in_the_inventory(&request, &["a", "*.b"]).unwrap(),
+            in_the_inventory(&request, false, &["a", "*.b"]).unwrap(),
             "certplan run dv.yaml --inventory 'in ventory.yaml' --inventory more.csv \
-             '--limit=a,*.b' '--again=a,*.b'"
+             '--limit=a,[*].b' '--again=a,[*].b'"
         );
-        assert_eq!(in_the_inventory(&BatchRequest::default(), &["a"]), None);
+        assert_eq!(in_the_inventory(&BatchRequest::default(), false, &["a"]), None);
         assert_eq!(shell_word("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn what_was_tried_in_the_sandbox_is_never_sent_elsewhere() {
+        let inventory = vec!["names.txt".to_owned()];
+        let request = BatchRequest { inventory, ..BatchRequest::default() };
+        assert_eq!(
+            in_the_inventory(&request, true, &["all"]).unwrap(),
+            "certplan run --inventory names.txt --sandbox '--limit=[a]ll' '--again=[a]ll'"
+        );
+        let inputs = [
+            ("common_name".to_owned(), "a.example.com".into()),
+            ("dns_names".to_owned(), serde_json::json!(["*.example.com"])),
+            ("organization".to_owned(), Value::Null),
+        ];
+        let mut header = RunHeader {
+            plan: PlanReference {
+                name: "dv".to_owned(),
+                file: "plans/dv.yaml".to_owned(),
+                digest: String::new(),
+            },
+            target: "a".to_owned(),
+            inputs: inputs.into_iter().collect(),
+            steps: Vec::new(),
+            endpoints: std::collections::BTreeMap::new(),
+            sandbox: true,
+            directory: String::new(),
+            semantics: 1,
+            program: "certplan".to_owned(),
+            earlier_runs: Vec::new(),
+            orders_known: None,
+        };
+        let rest = "--target a --input common_name=a.example.com \
+                    --input 'dns_names=[\"*.example.com\"]'";
+        let again = alone(&header, true);
+        assert_eq!(again, format!("certplan run plans/dv.yaml --sandbox --again {rest}"));
+        header.sandbox = false;
+        assert_eq!(alone(&header, false), format!("certplan run plans/dv.yaml {rest}"));
     }
 }

@@ -74,7 +74,7 @@ impl RunDigest {
                 since: parked.since,
                 completion_url: parked.reason.completion_url.clone(),
             }),
-            order_alone: needs_new_order(state).then(|| order_anew::alone(&state.header)),
+            order_alone: needs_new_order(state).then(|| order_anew::alone(&state.header, true)),
             took,
         }
     }

@@ -16,6 +16,8 @@ pub(super) struct Done {
     pub(super) batch: Option<BatchId>,
     /// What the command was asked to do.
     pub(super) asked: BatchRequest,
+    /// Whether the embedded sandbox stood in for the real world.
+    pub(super) sandbox: bool,
     /// A row for each target, in the order of the inventory.
     pub(super) rows: Vec<RecapRow>,
     pub(super) began_at: Timestamp,
@@ -36,15 +38,16 @@ pub(super) fn conclude(
     form: RecapFormat,
     console: &Console,
 ) -> Result<ExitCode, CliError> {
+    let Done { batch, asked, sandbox, rows, began_at } = done;
     let recap = Recap {
-        batch: done.batch.as_ref().map(ToString::to_string),
-        started_at: done.began_at,
+        batch: batch.as_ref().map(ToString::to_string),
+        started_at: began_at,
         ended_at: Timestamp::now(),
-        targets: done.rows,
+        targets: rows,
     };
     show(&recap, form, console)?;
     let code = exit_code(&recap);
-    for hint in hints(&recap, &done.asked) {
+    for hint in hints(&recap, &asked, sandbox) {
         console.talk(&format!("{} {hint}", console.talk_style().strong("hint:")));
     }
     Ok(code)
@@ -94,7 +97,7 @@ fn exit_code(recap: &Recap) -> ExitCode {
     }
 }
 
-fn hints(recap: &Recap, asked: &BatchRequest) -> Vec<String> {
+fn hints(recap: &Recap, asked: &BatchRequest, sandbox: bool) -> Vec<String> {
     let any = |results: &[RecapResult]| results.iter().any(|result| recap.count(*result) > 0);
     let mut hints = Vec::new();
     if any(&[RecapResult::Locked]) {
@@ -103,14 +106,15 @@ fn hints(recap: &Recap, asked: &BatchRequest) -> Vec<String> {
                 .to_owned(),
         );
     }
-    hints.extend(new_order(recap, asked));
+    hints.extend(new_order(recap, asked, sandbox));
     let Some(batch) = &recap.batch else { return hints };
     if any(&[RecapResult::InDoubt]) {
         hints.push(
             "`certplan explain RUN` says what is in doubt, `certplan adopt` settles it".to_owned(),
         );
     }
-    let does = match (any(&[RecapResult::Failed]), any(&LEFT) || any(&[RecapResult::Interrupted])) {
+    let may_succeed = |row: &RecapRow| row.result == RecapResult::Failed && row.order_anew.is_none();
+    let does = match (recap.targets.iter().any(may_succeed), any(&LEFT) || any(&[RecapResult::Interrupted])) {
         (true, true) => "goes on with what is open, and tries again what failed",
         (true, false) => "tries again what failed",
         (false, true) => "goes on with what is open",
@@ -121,7 +125,7 @@ fn hints(recap: &Recap, asked: &BatchRequest) -> Vec<String> {
 }
 
 /// How to order for targets for which nothing else leads any further.
-fn new_order(recap: &Recap, asked: &BatchRequest) -> Option<String> {
+fn new_order(recap: &Recap, asked: &BatchRequest, sandbox: bool) -> Option<String> {
     let lost: Vec<&RecapRow> =
         recap.targets.iter().filter(|row| row.order_anew.is_some()).collect();
     let targets: Vec<&str> = lost.iter().map(|row| row.target.as_str()).collect();
@@ -131,7 +135,7 @@ fn new_order(recap: &Recap, asked: &BatchRequest) -> Option<String> {
         many => (format!("{} targets fail", many.len()), "each"),
     };
     let command = match targets.len() {
-        1..=MOST_NAMED => in_the_inventory(asked, &targets),
+        1..=MOST_NAMED => in_the_inventory(asked, sandbox, &targets),
         _ => None,
     };
     let command = command.or_else(|| lost.first()?.order_anew.clone())?;
@@ -140,9 +144,10 @@ fn new_order(recap: &Recap, asked: &BatchRequest) -> Option<String> {
     } else {
         ""
     };
+    let price = if sandbox { String::new() } else { format!(", and {it} costs money") };
     Some(format!(
-        "{word} the same way each time; once a person has looked, a new order is the way out, and \
-         {it} costs money: `{command}`{rest}"
+        "{word} the same way each time; once a person has looked, a new order is the way \
+         out{price}: `{command}`{rest}"
     ))
 }
 
