@@ -65,7 +65,7 @@ pub(super) async fn list(
         .into_iter()
         .filter(|line| !arguments.due_only || line.due_at.is_some_and(|due| due <= now))
         .map(|line| View {
-            state: line.state(),
+            state: line.state,
             certificate_id: line.issued.as_ref().and_then(|issued| issued.certificate_id.clone()),
             valid_until: line.valid_until,
             in_place: line.in_place,

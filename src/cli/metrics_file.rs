@@ -180,7 +180,7 @@ impl Scribe {
             parked_since: line.parked.as_ref().map(ParkedView::since),
             valid_until: line.valid_until,
             due_at: line.due_at,
-            state: machine_word(line.state()),
+            state: machine_word(line.state),
             plan: line.plan,
             target: line.target,
         });

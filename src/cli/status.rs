@@ -53,7 +53,7 @@ pub(super) async fn status(
     match arguments.output.output {
         OutputFormat::Json => console.json(&runs.into_iter().map(View::of).collect::<Vec<_>>())?,
         OutputFormat::Text if runs.is_empty() && all > 0 => {
-            console.talk(&format!("none of {all} runs is of that kind"));
+            console.talk(&nothing_of(all, &states));
         }
         OutputFormat::Text if runs.is_empty() => {
             console.talk(&format!("no runs in `{}`", state.path().display()));
@@ -126,6 +126,16 @@ impl ParkedView {
     }
 }
 
+/// That no run is what was asked for; `states` are those that were named.
+fn nothing_of(all: usize, states: &[&str]) -> String {
+    let runs =
+        if all == 1 { "the only run is not".to_owned() } else { format!("none of {all} runs is") };
+    match states {
+        [] => format!("{runs} of that kind"),
+        states => format!("{runs} {}", states.join(" or ")),
+    }
+}
+
 /// The line of each run, and what it is parked for. What the line says is not trusted where the run
 /// itself cannot be read.
 async fn read_all(
@@ -133,7 +143,12 @@ async fn read_all(
 ) -> Result<Vec<(RunSummary, Option<ParkedView>)>, StoreError> {
     let runs = store.fold_runs().await?.into_iter();
     let line = |(mut run, state): (RunSummary, FoldedRun)| match state {
-        Ok(state) => (run, ParkedView::of(&state)),
+        Ok(state) => {
+            if !state.has_begun() {
+                run.phase = NOT_BEGUN.to_owned();
+            }
+            (run, ParkedView::of(&state))
+        }
         Err(_) => {
             run.phase = DAMAGED.to_owned();
             (run, None)
@@ -143,7 +158,8 @@ async fn read_all(
 }
 
 /// Where runs can stand, as people write it and as it is shown.
-const STATES: [(&str, &str); 9] = [
+const STATES: [(&str, &str); 10] = [
+    ("not_begun", NOT_BEGUN),
     ("running", "running"),
     ("stopped", STOPPED),
     ("parked", "parked"),
@@ -154,6 +170,9 @@ const STATES: [(&str, &str); 9] = [
     ("cancelled", "cancelled"),
     ("damaged", DAMAGED),
 ];
+
+/// A run of a batch whose turn has not come yet.
+pub(super) const NOT_BEGUN: &str = "not begun";
 
 /// A run that nobody works on although it counts as running.
 const STOPPED: &str = "stopped";
@@ -175,7 +194,8 @@ fn states(wanted: &[String]) -> Result<Vec<&'static str>, CliError> {
 pub(super) fn name_stopped(run: &mut RunSummary, state: &StateDirectory) {
     let key =
         TargetKey { plan: run.plan.clone(), target: run.target.clone(), sandbox: run.sandbox };
-    if run.phase == RunPhase::Running.name() && !state.locks().is_held(&key) {
+    let counts_as_running = [RunPhase::Running.name(), NOT_BEGUN].contains(&run.phase.as_str());
+    if counts_as_running && !state.locks().is_held(&key) {
         run.phase = STOPPED.to_owned();
     }
 }

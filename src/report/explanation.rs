@@ -57,6 +57,9 @@ fn what_it_is(run: &RunId, state: &RunState) -> Vec<String> {
 
 fn standing(state: &RunState, is_worked_on: bool, now: Timestamp) -> Vec<String> {
     let mut lines = vec![match state.phase {
+        RunPhase::Running if is_worked_on && !state.has_begun() => {
+            "Its turn in its batch has not come yet: nothing of it has begun.".to_owned()
+        }
         RunPhase::Running if is_worked_on => "A program works on it now.".to_owned(),
         RunPhase::Running => {
             format!("It was stopped without a word, at {} or later.", moment(state.updated_at))

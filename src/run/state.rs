@@ -233,6 +233,11 @@ impl RunState {
         Ok(())
     }
 
+    /// Whether anything was done for it. Of a batch that begins in waves, later ones have not.
+    pub fn has_begun(&self) -> bool {
+        self.last_sequence > 1
+    }
+
     /// Whether an order of it, or what may be one, is still under way.
     pub fn has_open_order(&self) -> bool {
         self.may_have_ordered() && matches!(self.phase, RunPhase::Running | RunPhase::Paused(_))

@@ -199,6 +199,10 @@ fn a_run_that_failed_before_its_order_goes_on_and_one_whose_order_was_refused_be
     let refusal = FaultAction::refusal(403, "not this account");
     elsewhere.add_fault(Fault { times: 9, ..Fault::at("GET", "/tls/products", 1, refusal) });
     let _ = run(&project, &elsewhere, &["-o", "json"]).expect_code(3);
+    let preview = ["preview", "--inventory", "inventory.yaml"];
+    for (world, text) in [(&world, "1 new"), (&elsewhere, "1 to go on with")] {
+        let _ = project.run_for(&world.base_url(), &preview).expect_code(0).expect_data(text);
+    }
     let _ = run(&project, &world, &[]).expect_code(0);
     assert_eq!(world.orders().len(), 2);
 }
@@ -233,6 +237,29 @@ fn a_batch_is_found_again_and_gone_on_with_as_it_was_begun() {
 
     let done = resume(&["--max-failures", "1"]).expect_code(0);
     assert_eq!((results(&done), world.orders().len()), (vec!["issued".to_owned(); 2], 2));
+}
+
+#[test]
+fn what_a_later_wave_is_to_do_has_not_begun_and_is_not_called_running() {
+    let (world, project) = (World::live(), project_of(&impatient_plan("dv.yaml")));
+    let gate = Gate::holding(&world.base_url(), "GET /tls/products");
+    let arguments = ["run", "--inventory", "inventory.yaml", "--serial", "1,100%"];
+    let mut running = Running::start(project.command_for(gate.base_url(), &arguments));
+    assert!(gate.wait_until_held_or_over(&mut running), "it asks for the product first");
+    let json = |arguments: &[&str]| project.run(arguments).expect_code(0).json();
+    let batches = json(&["status", "--batches", "-o", "json"]);
+    assert_eq!(batches[0]["states"], serde_json::json!({ "not_begun": 1, "running": 1 }));
+    let later = json(&["status", "--only", "not-begun", "-o", "json"]);
+    assert_eq!((&later[0]["target"], &later[1]), (&"b".into(), &Value::Null));
+    let explained = project.run(&["explain", later[0]["id"].as_str().unwrap()]).expect_code(0);
+    let _ = explained.expect_data("Its turn in its batch has not come yet");
+    let listed = json(&["list", "-o", "json"]);
+    let states: Vec<&Value> = listed.as_array().unwrap().iter().map(|one| &one["state"]).collect();
+    assert_eq!(states, ["running", "not_begun"]);
+    gate.release();
+    let _ = running.finish().expect_code(0);
+    let none = project.run(&["status", "--only", "in-doubt,not_begun"]).expect_code(0);
+    let _ = none.expect_no_data().expect_talk("none of 2 runs is in doubt or not begun");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `outlook`: for every target of the state folder, what it has, when that is due, what is open.
 
 use super::super::error::CliError;
-use super::super::status::ParkedView;
+use super::super::status::{NOT_BEGUN, ParkedView};
 use super::history::{History, ReadRun};
 use crate::run::RunPhase;
 use crate::store::Store;
@@ -15,8 +15,8 @@ pub(in crate::cli) struct OutlookLine {
     pub(in crate::cli) target: String,
     /// Its newest run.
     pub(in crate::cli) run: RunId,
-    /// Where that stands; none when it cannot be read.
-    pub(in crate::cli) phase: Option<RunPhase>,
+    /// Where that stands, in a word.
+    pub(in crate::cli) state: &'static str,
     /// What that is parked for.
     pub(in crate::cli) parked: Option<ParkedView>,
     /// The newest certificate that any of its runs has put on disk.
@@ -28,13 +28,6 @@ pub(in crate::cli) struct OutlookLine {
     pub(in crate::cli) due_at: Option<Timestamp>,
     /// What comes next, in a few words.
     pub(in crate::cli) next: String,
-}
-
-impl OutlookLine {
-    /// Where the newest run stands, in a word.
-    pub(in crate::cli) fn state(&self) -> &'static str {
-        self.phase.map_or(DAMAGED, RunPhase::name)
-    }
 }
 
 /// The word for a run that cannot be read.
@@ -58,22 +51,26 @@ pub(in crate::cli) async fn outlook(
             None => issued.as_ref().map(|issued| (issued.valid_from, issued.valid_until)),
         };
         let due_at = validity.map(|(from, until)| policy.due_at(from, until));
-        let (run, phase, parked, next) = match (runs.in_the_way(), runs.read.first()) {
+        let (run, state, parked, next) = match (runs.in_the_way(), runs.read.first()) {
             (Some(damaged), _) => {
                 let next = format!("certplan doctor: {}", damaged.reason);
-                (damaged.id.clone(), None, None, next)
+                (damaged.id.clone(), DAMAGED, None, next)
             }
             (None, Some(newest)) => {
-                let (phase, parked) = (newest.state.phase, ParkedView::of(&newest.state));
+                let parked = ParkedView::of(&newest.state);
+                let state = match newest.state.has_begun() {
+                    true => newest.state.phase.name(),
+                    false => NOT_BEGUN,
+                };
                 let next = next(newest, issued.as_ref(), in_place.as_ref(), due_at, now);
-                (newest.id.clone(), Some(phase), parked, next)
+                (newest.id.clone(), state, parked, next)
             }
             (None, None) => continue,
         };
         let valid_until = validity.map(|(_, until)| until);
         lines.push(OutlookLine {
             run,
-            phase,
+            state,
             parked,
             next,
             valid_until,

@@ -113,8 +113,12 @@ fn hints(recap: &Recap, asked: &BatchRequest, sandbox: bool) -> Vec<String> {
             "`certplan explain RUN` says what is in doubt, `certplan adopt` settles it".to_owned(),
         );
     }
-    let may_succeed = |row: &RecapRow| row.result == RecapResult::Failed && row.order_anew.is_none();
-    let does = match (recap.targets.iter().any(may_succeed), any(&LEFT) || any(&[RecapResult::Interrupted])) {
+    let may_succeed =
+        |row: &RecapRow| row.result == RecapResult::Failed && row.order_anew.is_none();
+    let does = match (
+        recap.targets.iter().any(may_succeed),
+        any(&LEFT) || any(&[RecapResult::Interrupted]),
+    ) {
         (true, true) => "goes on with what is open, and tries again what failed",
         (true, false) => "tries again what failed",
         (false, true) => "goes on with what is open",
