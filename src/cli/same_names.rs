@@ -44,6 +44,8 @@ pub(super) struct Elsewhere {
     pub(super) problem: Option<String>,
     /// Whether its order is still under way, as far as anybody knows.
     pub(super) is_open: bool,
+    /// Whether a person has given it up: then nothing more comes of it.
+    pub(super) is_given_up: bool,
 }
 
 /// The runs of one world that have ordered, or may have.
@@ -153,6 +155,7 @@ impl OrderedNames {
             at,
             problem: problem(run, state, now),
             is_open: state.has_open_order(),
+            is_given_up: state.phase == RunPhase::Cancelled,
         });
         let keys: BTreeSet<String> = wanted.iter().filter_map(Wanted::names_key).collect();
         let unreadable = self.unreadable.iter().filter(|(_, names)| keys.contains(names));
@@ -163,6 +166,7 @@ impl OrderedNames {
                 "run `{run}` has ordered for {names}, and can no longer be read (`certplan doctor`)"
             )),
             is_open: true,
+            is_given_up: false,
         });
         readable.chain(unreadable).collect()
     }

@@ -89,10 +89,21 @@ pub enum Decision {
         run: RunId,
         /// What is wrong, and how a person can settle it.
         problem: String,
-        /// Whether a new order may be what settles it. Where it is not, nobody is sent to buy one.
+        /// What settles it.
         #[serde(skip)]
-        by_new_order: bool,
+        remedy: Remedy,
     },
+}
+
+/// What settles what a program may not decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// A new order may be. Where it is not, nobody is sent to buy one.
+    NewOrder,
+    /// The answer to an order that was sent: until it is there, the run is in doubt.
+    Answer,
+    /// Whatever a person finds right.
+    Person,
 }
 
 /// Why a new run starts.
@@ -170,19 +181,22 @@ pub fn decide(
 
 /// What is to be done about a target for which a person wants a new order, whatever there is. None
 /// when nothing was ordered for it yet: then it is a target like any other.
-pub fn order_anew(past: &[PastRun<'_>]) -> Option<Decision> {
-    let former = past.iter().find(|run| run.state.may_have_ordered())?;
+///
+/// `damaged` is a run that cannot be read, and may have ordered after all that can be.
+pub fn order_anew(past: &[PastRun<'_>], damaged: Option<&RunId>) -> Option<Decision> {
+    let ordered = past.iter().find(|run| run.state.may_have_ordered()).map(|run| run.id);
+    let former = damaged.or(ordered)?;
     if let Some(open) = past.iter().find(|run| run.state.unanswered().is_some()) {
         let run = open.id.clone();
         let problem = format!(
             "what became of the order of run {run} is not known; `certplan resume {run}` asks, and \
              then it can be ordered anew"
         );
-        return Some(Decision::Ask { run, problem, by_new_order: false });
+        return Some(Decision::Ask { run, problem, remedy: Remedy::Answer });
     }
-    let open = past.iter().filter(|run| run.state.has_open_order());
-    let open = open.map(|run| run.id.clone()).collect();
-    Some(Decision::Start { reason: StartReason::Again { former: former.id.clone(), open } })
+    let open = past.iter().filter(|run| run.state.has_open_order()).map(|run| run.id);
+    let open = damaged.into_iter().chain(open).cloned().collect();
+    Some(Decision::Start { reason: StartReason::Again { former: former.clone(), open } })
 }
 
 /// A run that has ordered nothing goes on only when it still is what is asked for; otherwise it is
@@ -238,7 +252,7 @@ fn after_order(
             "run {id} was cancelled, and what it ordered stays as it is at the vendor; with \
              `--again=TARGET` a new certificate is ordered for this target"
         );
-        return Decision::Ask { run: id, problem, by_new_order: true };
+        return Decision::Ask { run: id, problem, remedy: Remedy::NewOrder };
     }
     let issued = Issued::of(run.state);
     let unfinished = match run.state.phase {
@@ -257,7 +271,7 @@ fn after_order(
             "run {id} has ordered and put no certificate on disk; `certplan show {id}` tells what \
              it did"
         );
-        return Decision::Ask { run: id, problem, by_new_order: false };
+        return Decision::Ask { run: id, problem, remedy: Remedy::Person };
     };
     let (from, valid_until) = (issued.valid_from, issued.valid_until);
     let due_at = policy.due_at(from, valid_until);
@@ -284,7 +298,7 @@ fn after_order(
             "the files of run {id} are gone, and its certificate is still good; put them back, or \
              reissue it under its id, which costs nothing (`plans/reissue.yaml`)"
         );
-        return Decision::Ask { run: id, problem, by_new_order: false };
+        return Decision::Ask { run: id, problem, remedy: Remedy::Person };
     }
     let certificate_id = issued.certificate_id;
     let Some(in_place) = run.in_place else {
@@ -303,7 +317,7 @@ fn after_order(
     if now >= due_at {
         let ends = if now >= valid_until { "has ended" } else { "ends" };
         let problem = format!("what is in place {ends} on {}: {in_place}", words::day(valid_until));
-        return Decision::Ask { run: id, problem, by_new_order: false };
+        return Decision::Ask { run: id, problem, remedy: Remedy::Person };
     }
     let in_place = Some(in_place.clone());
     Decision::Keep { run: id, certificate_id: None, valid_until, due_at, in_place, drift }

@@ -11,7 +11,7 @@ mod in_place;
 mod issued;
 mod leftover;
 
-pub use decision::{Decision, PastRun, StartReason, Wanted, decide, order_anew};
+pub use decision::{Decision, PastRun, Remedy, StartReason, Wanted, decide, order_anew};
 pub use drift::{Change, changes};
 pub use due::{DuePolicy, DuePolicyError};
 pub use in_place::InPlace;

@@ -166,6 +166,8 @@ fn nobody_is_sent_to_buy_anew_what_is_still_good_or_may_have_been_ordered() {
     let _ = run(&project, &world, &["--limit", "b"]);
     let orders = world.orders().len();
     let again = run(&project, &world, &["--limit=b", "--again=b", "--yes", "-o", "json"]);
+    let again = again.expect_code(5);
+    assert_eq!(results(&again), ["in_doubt"]);
     assert!(
         rows(&again)[0]["reason"].as_str().unwrap().contains("is not known"),
         "{}",

@@ -3,7 +3,7 @@
 
 use rusqlite::Connection;
 
-use crate::harness::{Gate, Project, Running, World, impatient_plan};
+use crate::harness::{COMMON_NAME, Gate, Project, Running, World, impatient_plan};
 
 const WRONG_KEY: &str = "wrong";
 
@@ -98,6 +98,31 @@ fn a_run_that_can_no_longer_be_read_keeps_others_from_ordering_its_names() {
     let refused = project.run_for(&world.base_url(), &["run", "two.yaml"]).expect_code(2);
     let _ = refused.expect_talk("has ordered for www.example.com, and can no longer be read");
     assert_eq!(world.only_order().id, done.value("certificate"));
+}
+
+#[test]
+fn an_order_beside_one_of_another_plan_is_named_before_it_is_sent_for_an_inventory_too() {
+    let (world, project) = two_plans();
+    let waits = impatient_plan("ov-staged.yaml")
+        .replace("org_id: \"{{ steps.organization.id }}\"", "fallback: console");
+    project.write("parked.yaml", waits);
+    let parked = project.run_for(&world.base_url(), &["run", "parked.yaml"]).expect_code(4);
+    project.write("targets.txt", format!("{COMMON_NAME}\n"));
+    let batch = |further: &[&str]| {
+        let arguments = ["run", "--inventory", "targets.txt", "two.yaml"];
+        project.run_for(&world.base_url(), &[&arguments[..], further].concat())
+    };
+    let again = format!("--again={COMMON_NAME}");
+    let refused = batch(&[]).expect_code(1).expect_data("and is not finished (parked)");
+    let refused = refused.expect_data(&format!("`{again}` orders for it all the same"));
+    // It may still come to a good end: nobody is sent to buy another one.
+    assert!(!refused.stderr.contains("a new order is the way out"), "{}", refused.stderr);
+    let asked = batch(&[&again]).expect_code(2).expect_talk("This orders 1 certificate anew");
+    let under_way = format!("(whose order is still under way, run {})", parked.value("run"));
+    let _ = asked.expect_talk(&under_way);
+    assert_eq!(world.only_order().id, parked.value("certificate"));
+    let _ = batch(&[&again, "--yes"]).expect_code(0).expect_talk("1 to order anew");
+    assert_eq!(world.orders().len(), 2);
 }
 
 #[test]

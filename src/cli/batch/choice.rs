@@ -13,7 +13,6 @@ use super::super::console::Console;
 use super::super::error::CliError;
 use super::super::inventory_files::LoadedInventory;
 use super::super::plan_file::{LoadedPlan, load_plan};
-use super::super::same_names::{OrderedNames, wanted};
 use super::super::session::holder;
 use super::super::state_directory::StateDirectory;
 use super::Request;
@@ -23,7 +22,7 @@ use crate::inventory::{PlanPath, Target};
 use crate::plan::{Plan, Repeat, find_signature};
 use crate::store::{LockError, Store, StoredPlan, TargetKey, TargetLock};
 use crate::types::{RunId, Timestamp};
-use crate::upkeep::{Decision, DuePolicy, StartReason, Wanted, decide, order_anew};
+use crate::upkeep::{Decision, DuePolicy, Remedy, StartReason, Wanted, decide, order_anew};
 
 /// A plan of the inventory in the forms in which it is run and stored.
 #[derive(Debug, Clone)]
@@ -57,7 +56,7 @@ pub(super) struct Choice {
     /// Where a new run would order, when that is known.
     address: Option<String>,
     /// Whether a person wants a new order for it, whatever there is.
-    again: bool,
+    pub(super) again: bool,
 }
 
 /// Whether we may work on a target.
@@ -182,47 +181,6 @@ impl Choices {
         self.mind_the_same_names(&history, store, now).await
     }
 
-    /// Leaves to a person what another plan, or another target, has ordered already.
-    async fn mind_the_same_names(
-        &mut self,
-        history: &History,
-        store: &dyn Store,
-        now: Timestamp,
-    ) -> Result<(), CliError> {
-        let is_first = |choice: &Choice| {
-            !choice.again
-                && matches!(choice.decision, Decision::Start { reason: StartReason::First })
-        };
-        let nobody_has_ordered = history.latest().is_none();
-        if self.sandbox || nobody_has_ordered || !self.choices.iter().any(is_first) {
-            return Ok(());
-        }
-        let wanted: Vec<_> = self
-            .choices
-            .iter()
-            .filter(|choice| is_first(choice))
-            .map(|choice| wanted(&choice.plan.plan, &choice.target, &choice.inputs, now))
-            .collect();
-        // A few targets need not wait for the runs of thousands of others.
-        let all = wanted.iter().flatten().cloned().collect();
-        let ordered = OrderedNames::read_for_orders(store, self.sandbox, &all).await?;
-        let firsts = self.choices.iter_mut().filter(|choice| is_first(choice));
-        for (choice, wanted) in firsts.zip(wanted) {
-            let plan = &choice.plan.plan.name;
-            let elsewhere = ordered.elsewhere_for(&wanted, plan, &choice.target, now);
-            let found = elsewhere.into_iter().find_map(|other| Some((other.run, other.problem?)));
-            if let Some((run, problem)) = found {
-                let problem = format!(
-                    "{problem}; a plan or target that was renamed counts as another one; \
-                     `{}` orders for it all the same",
-                    again_for(&choice.target)
-                );
-                choice.decision = Decision::Ask { run, problem, by_new_order: true };
-            }
-        }
-        Ok(())
-    }
-
     /// Locks every target that is to be worked on.
     pub(super) fn lock(&mut self, state: &StateDirectory) {
         let holder = holder("a batch");
@@ -317,22 +275,7 @@ impl Choice {
         now: Timestamp,
     ) -> Result<(), CliError> {
         let runs = history.runs_of(store, &self.plan.plan.name, &self.target).await?;
-        if let Some(damaged) = runs.in_the_way() {
-            let (run, reason) = (damaged.id.clone(), &damaged.reason);
-            let problem = format!(
-                "run {run} cannot be read, and may have ordered: {reason}; `{}` orders for this \
-                 target all the same",
-                again_for(&self.target)
-            );
-            self.decision = match self.again {
-                true => {
-                    Decision::Start { reason: StartReason::Again { former: run, open: Vec::new() } }
-                }
-                false => Decision::Ask { run, problem, by_new_order: true },
-            };
-            self.endpoint = None;
-            return Ok(());
-        }
+        let damaged = runs.in_the_way().map(|damaged| (damaged.id.clone(), damaged.reason.clone()));
         let runs = runs.read;
         let is_elsewhere = |run: &ReadRun| {
             let began_at = run.state.header.endpoints.get(REGFISH.name);
@@ -342,7 +285,9 @@ impl Choice {
         };
         let past: Vec<_> =
             runs.iter().filter(|run| !is_elsewhere(run)).map(ReadRun::past).collect();
-        if let Some(decision) = self.again.then(|| order_anew(&past)).flatten() {
+        let anew = self.again.then(|| order_anew(&past, damaged.as_ref().map(|(run, _)| run)));
+        let unreadable = || damaged.map(|damaged| self.ask_about_damaged(damaged));
+        if let Some(decision) = anew.flatten().or_else(unreadable) {
             self.decision = decision;
             self.endpoint = None;
             return Ok(());
@@ -373,6 +318,16 @@ impl Choice {
         }
     }
 
+    /// A run that cannot be read is in the way.
+    fn ask_about_damaged(&self, (run, reason): (RunId, String)) -> Decision {
+        let problem = format!(
+            "run {run} cannot be read, and may have ordered: {reason}; `{}` orders for this target \
+             all the same",
+            again_for(&self.target)
+        );
+        Decision::Ask { run, problem, remedy: Remedy::NewOrder }
+    }
+
     /// Whether a run starts or goes on.
     pub(super) fn is_work(&self) -> bool {
         matches!(self.decision, Decision::Start { .. } | Decision::Resume { .. })
@@ -393,3 +348,6 @@ impl Choice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

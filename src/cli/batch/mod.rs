@@ -8,6 +8,7 @@ mod confirmation;
 mod display;
 mod driving;
 mod effort;
+mod elsewhere;
 mod forecast;
 mod going_on;
 mod history;

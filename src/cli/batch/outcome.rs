@@ -8,7 +8,7 @@ use crate::run::{
     ErrorKind, PauseReason, RunPhase, RunResult, RunState, StepRecord, StepState, StopReason,
 };
 use crate::types::{CertificateId, RunId, Timestamp};
-use crate::upkeep::{Decision, Issued};
+use crate::upkeep::{Decision, Issued, Remedy};
 
 /// What became of one target.
 pub(super) struct Outcome {
@@ -198,11 +198,17 @@ impl Outcome {
                 valid_until: Some(*valid_until),
                 ..Self::settled(RecapResult::Unchanged, said)
             },
-            (Decision::Ask { run, by_new_order, .. }, _) => Self {
-                run: Some(run.clone()),
-                needs_new_order: *by_new_order,
-                ..Self::settled(RecapResult::Failed, said)
-            },
+            (Decision::Ask { run, remedy, .. }, _) => {
+                let result = match remedy {
+                    Remedy::Answer => RecapResult::InDoubt,
+                    Remedy::NewOrder | Remedy::Person => RecapResult::Failed,
+                };
+                Self {
+                    run: Some(run.clone()),
+                    needs_new_order: *remedy == Remedy::NewOrder,
+                    ..Self::settled(result, said)
+                }
+            }
             (_, Hold::Refused(reason)) => Self::settled(RecapResult::Locked, reason.clone()),
             (_, Hold::Impossible(reason)) => Self::settled(RecapResult::Failed, reason.clone()),
             _ => Self::settled(RecapResult::NotStarted, said),

@@ -304,7 +304,7 @@ fn who_wants_a_new_order_gets_one_where_nothing_is_open_and_something_was_ordere
             files_are_gone: false,
             in_place: None,
         });
-        order_anew(&past.collect::<Vec<_>>())
+        order_anew(&past.collect::<Vec<_>>(), None)
     };
     let former = RunId::from_random(1);
     let start = Some(Decision::Start { reason: StartReason::Again { former, open: Vec::new() } });
@@ -322,9 +322,30 @@ fn who_wants_a_new_order_gets_one_where_nothing_is_open_and_something_was_ordere
     let under_way = format!("; the order of run {} is still under way", RunId::from_random(2));
     assert!(beside.to_string().ends_with(&under_way), "{beside}");
     let open = anew(&[&run("d", issued()), &run("d", vec![started(), sent()])]);
-    let Some(Decision::Ask { run, problem, by_new_order: false }) = open else {
+    let Some(Decision::Ask { run, problem, remedy: Remedy::Answer }) = open else {
         panic!("{open:?}")
     };
     assert_eq!(run, RunId::from_random(2));
     assert!(problem.contains("what became of the order of run"), "{problem}");
+}
+
+#[test]
+fn who_wants_a_new_order_beside_a_run_that_cannot_be_read_hears_of_it() {
+    let (damaged, plan) = (RunId::from_random(7), plan());
+    let again = |open: Vec<RunId>| {
+        Some(Decision::Start { reason: StartReason::Again { former: damaged.clone(), open } })
+    };
+    assert_eq!(order_anew(&[], Some(&damaged)), again(vec![damaged.clone()]));
+    let id = RunId::from_random(1);
+    let anew = |state: &RunState| {
+        let past = PastRun { id: &id, state, plan: &plan, files_are_gone: false, in_place: None };
+        order_anew(&[past], Some(&damaged))
+    };
+    let output = crate::run::Values::default();
+    let ordered = EventKind::StepSucceeded { step: order(), output };
+    let open = run("d", vec![started(), sent(), bound(), ordered]);
+    assert_eq!(anew(&open), again(vec![damaged.clone(), id.clone()]));
+    // What may still turn out to be the order comes first, whatever else is there.
+    let unanswered = anew(&run("d", vec![started(), sent()]));
+    assert!(matches!(unanswered, Some(Decision::Ask { remedy: Remedy::Answer, .. })));
 }
