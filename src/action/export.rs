@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::blocking::blocking;
 use super::installation::{Installed, Wanted, WrittenFile};
 use super::regfish::download::set_name;
 use super::stored::read_stored;
@@ -49,7 +50,7 @@ pub(super) async fn export(
         return fail(ErrorKind::Value, message);
     }
     let installation = Wanted::of(&call.parameters)?.prepare(&[], passphrase).await?;
-    let task = tokio::task::spawn_blocking(move || {
+    blocking("writing the files", move || {
         let stored = read_stored(&from, wanted.set.as_deref(), now)
             .or_else(|error| fail(ErrorKind::Proof, error.to_string()))?;
         // It belongs to the target whose certificate it is.
@@ -61,11 +62,8 @@ pub(super) async fn export(
         let installed =
             installation.install(&directory, &name, &stored.chain, &stored.key, false)?;
         Ok(success(&output(directory, stored.proof.sha256.to_string(), installed)))
-    });
-    match task.await {
-        Ok(outcome) => outcome,
-        Err(_) => fail(ErrorKind::Internal, "writing the files broke off"),
-    }
+    })
+    .await
 }
 
 fn fault<T>(error: ClaimError) -> Result<T> {

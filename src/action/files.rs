@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::blocking::blocking;
 use super::stored::read_stored;
 use super::{ActionCall, Result, fail, parameters, success, within_the_folder};
 use crate::files::{SetError, roll_back, sets};
@@ -35,11 +36,7 @@ pub(super) async fn rollback(now: Timestamp, call: &ActionCall) -> Result<Outcom
     let wanted: Parameters = parameters(call)?;
     let directory = within_the_folder(call, &wanted.directory)?;
     let (left, folder) = (wanted.set.clone(), directory.display().to_string());
-    let task = tokio::task::spawn_blocking(move || back(&directory, &wanted, now));
-    let set = match task.await {
-        Ok(set) => set?,
-        Err(_) => return fail(ErrorKind::Internal, "going back broke off"),
-    };
+    let set = blocking("going back", move || back(&directory, &wanted, now)).await?;
     let summary = format!("set {set} is current again, in place of {left}");
     let left = [Left { directory: folder, set: left }];
     Ok(success(&Output { summary, set, left }))

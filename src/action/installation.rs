@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::blocking::blocking;
 use super::{ActionCall, Result, fail, secret};
 use crate::files::{
     Access, CertificateSet, ClaimError, FileMode, InstalledSet, Removed, SetFile, claim,
@@ -263,7 +264,7 @@ pub(super) async fn settle_in(
         let besides: &[&str] = if *brings_pem { &PEM_FILES } else { &[] };
         let installation = Wanted::of(parameters)?.prepare(besides, stand_in).await?;
         let target = target.clone();
-        let task = tokio::task::spawn_blocking(move || {
+        blocking("looking at the folder", move || {
             let besides: &[&str] = besides;
             let files: Vec<&str> = besides.iter().copied().chain(installation.files()).collect();
             claim(&folder, &target, &files).or_else(|error| match error {
@@ -274,11 +275,8 @@ pub(super) async fn settle_in(
                 .access
                 .check(&folder)
                 .or_else(|error| fail(ErrorKind::File, format!("before the order: {error}")))
-        });
-        match task.await {
-            Ok(settled) => settled?,
-            Err(_) => return fail(ErrorKind::Internal, "looking at the folder broke off"),
-        }
+        })
+        .await?;
     }
     Ok(())
 }

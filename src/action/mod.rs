@@ -6,6 +6,7 @@
 
 mod api_error;
 mod assert;
+mod blocking;
 mod command;
 mod digicert;
 mod dns;

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::blocking::blocking;
 use super::{ActionCall, Result, fail, success};
 use crate::files::{
     FileErrorKind, FileMode, create_private_directory, remove_interrupted, write_new,
@@ -46,11 +47,7 @@ pub(super) async fn create_csr(key_directory: &Path, call: &ActionCall) -> Resul
     // No more keys at a time than there are cores: more would only make each other wait.
     let _core = a_core().await;
     // An RSA key takes long enough to hold the other runs up.
-    let task = tokio::task::spawn_blocking(move || create(&folder, step.as_str(), &parameters));
-    match task.await {
-        Ok(outcome) => outcome,
-        Err(_) => fail(ErrorKind::Internal, "making the key broke off"),
-    }
+    blocking("making the key", move || create(&folder, step.as_str(), &parameters)).await
 }
 
 /// Waits for a core, and rests meanwhile.

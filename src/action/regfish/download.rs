@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::CertificateDesk;
 use super::{certificate_id, give_up, watch};
+use crate::action::blocking::blocking;
 use crate::action::installation::{Installed, Wanted, WrittenFile};
 use crate::action::{ActionCall, Result, fail, parameters, success, within_the_folder};
 use crate::api::http::ErrorKind as ApiErrorKind;
@@ -58,7 +59,7 @@ pub(in crate::action) async fn download(
     let installation = Wanted::of(&call.parameters)?.prepare(&PEM_FILES, passphrase).await?;
     // Where it goes is settled before anything is fetched.
     let directory = within_the_folder(call, &wanted.directory)?;
-    let key = read_key(&call.directory.join(&wanted.key)).await?;
+    let key = call.directory.join(&wanted.key);
     let names = match wanted.names {
         Some(names) => names,
         None => ordered_names(client, desk, &id).await?,
@@ -73,24 +74,22 @@ pub(in crate::action) async fn download(
         }
         Err(error) => return Err(give_up(error)),
     };
-    let chain = Chain::from_pem(&pem)
-        .or_else(|error| fail(ErrorKind::Proof, format!("what was downloaded: {error}")))?;
-    let expectation =
-        Expectation { public_key_sha256: key.public_key_sha256(), names: &names, now };
-    let proof = prove(&chain, &expectation).or_else(|failures| {
-        let texts: Vec<String> = failures.iter().map(ToString::to_string).collect();
-        let message = format!("the downloaded certificate is not the one: {}", texts.join("; "));
-        fail(ErrorKind::Proof, message)
-    })?;
-    let (set_name, folder) = (set_name(&proof), directory.clone());
-    let task = tokio::task::spawn_blocking(move || {
-        installation.install(&folder, &set_name, &chain, &key, true)
-    });
-    let installed = match task.await {
-        Ok(installed) => installed?,
-        Err(_) => return fail(ErrorKind::Internal, "writing the certificate broke off"),
-    };
-    Ok(success(&output(&id, directory, proof, installed)))
+    blocking("writing the certificate", move || {
+        let key = load_key(&key)?;
+        let chain = Chain::from_pem(&pem)
+            .or_else(|error| fail(ErrorKind::Proof, format!("what was downloaded: {error}")))?;
+        let expectation =
+            Expectation { public_key_sha256: key.public_key_sha256(), names: &names, now };
+        let proof = prove(&chain, &expectation).or_else(|failures| {
+            let texts: Vec<String> = failures.iter().map(ToString::to_string).collect();
+            let message =
+                format!("the downloaded certificate is not the one: {}", texts.join("; "));
+            fail(ErrorKind::Proof, message)
+        })?;
+        let installed = installation.install(&directory, &set_name(&proof), &chain, &key, true)?;
+        Ok(success(&output(&id, directory, proof, installed)))
+    })
+    .await
 }
 
 /// The day from which a certificate is valid, and its serial number.
@@ -148,15 +147,15 @@ async fn ordered_names(
 }
 
 pub(in crate::action) async fn read_key(path: &Path) -> Result<PrivateKey> {
-    let (path, shown) = (path.to_owned(), path.display().to_string());
-    let text = tokio::task::spawn_blocking(move || std::fs::read_to_string(path)).await;
-    let text = match text {
-        Ok(Ok(text)) => zeroize::Zeroizing::new(text),
-        Ok(Err(error)) => {
-            return fail(ErrorKind::File, format!("cannot read the key `{shown}`: {error}"));
-        }
-        Err(_) => return fail(ErrorKind::Internal, "reading the key broke off"),
-    };
-    PrivateKey::from_pem(&text)
+    let path = path.to_owned();
+    blocking("reading the key", move || load_key(&path)).await
+}
+
+fn load_key(path: &Path) -> Result<PrivateKey> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).or_else(|error| {
+        fail(ErrorKind::File, format!("cannot read the key `{shown}`: {error}"))
+    })?;
+    PrivateKey::from_pem(&zeroize::Zeroizing::new(text))
         .or_else(|error| fail(ErrorKind::File, format!("the key in `{shown}`: {error}")))
 }
