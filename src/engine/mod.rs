@@ -7,6 +7,7 @@
 
 mod advance;
 mod another_turn;
+mod asked_anew;
 mod cancel;
 mod command;
 mod outcome;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use another_turn::LeftAsItIs;
+pub use asked_anew::asked_anew;
 pub use cancel::CancelRefusal;
 pub use command::{Command, Poll};
 pub use plan_change::StepChange;

@@ -11,8 +11,9 @@ use crate::types::{CertificateId, StepId, Timestamp};
 
 impl Engine {
     /// The events that take the run up again. Steps that failed, are parked or blocked get another
-    /// chance, in a run that has failed also those that it went on without; what may have been sent
-    /// is asked after, never sent again blindly.
+    /// chance, in a run that has failed also those that it went on without; where an order was
+    /// refused, what it was made from is looked up anew. What may have been sent is asked after,
+    /// never sent again blindly.
     pub fn resume(&self, program: &str, now: Timestamp) -> Vec<EventKind> {
         let mut events = vec![EventKind::RunResumed { program: program.to_owned() }];
         let (last, first): (Vec<_>, Vec<_>) =
@@ -21,6 +22,9 @@ impl Engine {
         let mut again = self.another_turn(now).again;
         for (step, by) in self.undone(&again) {
             again.entry(step).or_insert(ReopenReason::Undone { by });
+        }
+        for step in self.asked_anew() {
+            again.entry(step).or_insert(ReopenReason::Resumed);
         }
         for (id, record) in first {
             let event = match again.get(id) {

@@ -265,7 +265,8 @@ pub enum BindingKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ReopenReason {
-    /// It had failed, was parked or blocked, and the run was resumed.
+    /// It had failed, was parked or blocked, and the run was resumed; or an order was refused that
+    /// was made from what it had found, and that is looked up anew.
     Resumed,
     /// What a step found is no longer so.
     Changed {

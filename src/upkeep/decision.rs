@@ -14,6 +14,7 @@ use super::drift::{Change, changes};
 use super::due::DuePolicy;
 use super::in_place::InPlace;
 use super::issued::Issued;
+use crate::engine::asked_anew;
 use crate::plan::{Plan, Signature, Step, find_signature};
 use crate::run::{PauseReason, RunPhase, RunResult, RunState, StepState};
 use crate::types::{CertificateId, RunId, Timestamp};
@@ -202,15 +203,19 @@ pub fn order_anew(past: &[PastRun<'_>], damaged: Option<&RunId>) -> Option<Decis
 /// A run that has ordered nothing goes on only when it still is what is asked for; otherwise it is
 /// in nobody's way (a later `resume` of it would notice).
 ///
-/// One that failed before it came to its order tries again what failed, and nothing piles up. When
-/// the order itself was refused, a new run looks at the product and the organization anew: what the
-/// old one found may be what was wrong. So does one whose plan orders nothing: its answers are old.
+/// One that failed before it came to its order tries again what failed, and nothing piles up. So
+/// does one whose order was refused: it looks at the product and the organization anew before it
+/// orders, since what it had found may be what was wrong; where it cannot do that, a new run does.
+/// So does one whose plan orders nothing: its answers are old.
 fn without_order(run: &PastRun<'_>, wanted: &Wanted<'_>) -> Option<Decision> {
     let header = &run.state.header;
     let same = header.plan.digest == wanted.digest && header.inputs == *wanted.inputs;
     match run.state.phase {
         RunPhase::Running | RunPhase::Paused(_) | RunPhase::Finished(RunResult::Failed)
-            if same && (run.state.phase != FAILED || failed_before_its_order(run)) =>
+            if same
+                && (run.state.phase != FAILED
+                    || failed_before_its_order(run)
+                    || asked_anew(run.plan, run.state).is_some()) =>
         {
             Some(Decision::Resume {
                 run: run.id.clone(),

@@ -179,7 +179,7 @@ fn nobody_is_sent_to_buy_anew_what_is_still_good_or_may_have_been_ordered() {
 }
 
 #[test]
-fn a_run_that_failed_before_its_order_goes_on_and_one_whose_order_was_refused_begins_anew() {
+fn a_run_that_failed_before_its_order_or_at_a_refused_one_goes_on_and_nothing_piles_up() {
     let (world, project) = (World::live(), project_of(&impatient_plan("dv.yaml")));
     let refusal = FaultAction::refusal(403, "not yet");
     world.add_fault(Fault { times: 2, ..Fault::at("GET", "/tls/products", 1, refusal) });
@@ -189,12 +189,24 @@ fn a_run_that_failed_before_its_order_goes_on_and_one_whose_order_was_refused_be
         assert_eq!(results(&failed), ["failed"]);
         assert_eq!(project.runs().len(), 1, "one run, however often");
     }
-    refuse_orders(&world, 1, 1);
-    let _ = run(&project, &world, &only).expect_code(1);
-    assert_eq!(project.runs().len(), 1);
-    // What it had found out about product and organization may be what was wrong.
+    refuse_orders(&world, 1, 2);
+    for _ in 0..2 {
+        let _ = run(&project, &world, &only).expect_code(1);
+        assert_eq!(project.runs().len(), 1);
+    }
+    // What it had found out about product and organization may be what was wrong, so that it asks
+    // for both anew.
+    let asked =
+        || world.requests().iter().filter(|request| request.path == "/tls/products").count();
+    let before = asked();
+    let preview = ["preview", "--inventory", "inventory.yaml", "--limit", "a", "-o", "json"];
+    let seen = project.run_for(&world.base_url(), &preview).expect_code(0).json();
+    assert_eq!(
+        (&seen["targets"][0]["word"], &seen["orders"]["at_most"]),
+        (&"go on".into(), &1.into())
+    );
     let _ = run(&project, &world, &only).expect_code(0);
-    assert_eq!((project.runs().len(), world.orders().len()), (2, 1));
+    assert_eq!((asked() - before, project.runs().len(), world.orders().len()), (1, 1, 1));
 
     // What began elsewhere and ordered nothing is in nobody's way.
     let elsewhere = World::live();

@@ -11,7 +11,7 @@ use super::super::graph::costs_money;
 use super::super::preview_asker::{Asker, question};
 use super::choice::Choice;
 use crate::action::preview::{Fact, facts, refusal, requests_in_batch};
-use crate::engine::{Answer, Prospect, StepPreview, preview_with_refusals};
+use crate::engine::{Answer, Prospect, StepPreview, asked_anew, preview_with_refusals};
 use crate::plan::{Plan, Share};
 use crate::run::RunState;
 use crate::store::{Store, StoreError};
@@ -70,7 +70,11 @@ pub(super) async fn effort(
                 let what = format!("the plan of run `{run}`");
                 StoreError::Corrupt { what, reason: error.to_string() }
             })?;
-            let answers = answers(&plan, &state);
+            let mut answers = answers(&plan, &state);
+            // What it had found out is asked once more when its order was refused.
+            asked_anew(&plan, &state).unwrap_or_default().iter().for_each(|step| {
+                answers.remove(step);
+            });
             let inputs = &state.header.inputs;
             let subject = Subject { plan: &plan, inputs, target: &choice.target, now };
             let mut effort = subject.foresee(answers, asker).await?;

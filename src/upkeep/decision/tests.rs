@@ -244,12 +244,16 @@ fn a_run_that_has_ordered_nothing_goes_on_only_when_it_is_what_is_asked_for() {
     let failed = run("d", vec![failure()]);
     assert_eq!(decided(&[&failed], "A", false, 0), "resume: run RUN is failed");
     assert_eq!(decided(&[&failed], "B", false, 0), first);
-    // An order that was refused may have been refused for what the run had found out.
+    // An order that was refused may have been refused for what the run had found out: it looks anew.
     let error = crate::run::StepError::new(crate::run::ErrorKind::Refused, "no");
     let withdrawn = EventKind::IntentWithdrawn { step: order() };
     let refused = EventKind::StepFailed { step: order(), error };
     let refused = run("d", vec![started(), sent(), withdrawn, refused, failure()]);
-    assert_eq!(decided(&[&refused], "A", false, 0), first);
+    assert_eq!(decided(&[&refused], "A", false, 0), "resume: run RUN is failed");
+    assert_eq!(decided(&[&refused], "B", false, 0), first);
+    let unanswered = run("d", vec![started(), sent(), failure()]);
+    let told = decided(&[&unanswered], "B", false, 0);
+    assert!(told.starts_with("resume: run RUN is failed; it began with other inputs"), "{told}");
     let kept = "keep: valid until 1970-04-01, due on 1970-03-02";
     assert_eq!(decided(&[&failed, &run("d", issued())], "A", false, 0), kept);
 }
