@@ -184,64 +184,8 @@ impl Driver {
         T: Send + 'static,
         D: Fn(&RunId, &RunState, Timestamp) -> T + Send + Sync + 'static,
     {
-        let total = runs.len();
-        let held_back = watch::Sender::new(None);
-        let mut crowd = Crowd {
-            driver: self,
-            settings,
-            total,
-            digest: Arc::new(digest),
-            stop: StopSignal::in_batch(stop, held_back.subscribe()),
-            held_back,
-            tasks: JoinSet::new(),
-            under_way: HashMap::new(),
-            ends: std::iter::repeat_with(|| None).take(total).collect(),
-            failed: 0,
-            came_through: 0,
-        };
-        let mut runs: Vec<Option<BatchRun>> = runs.into_iter().map(Some).collect();
-        let mut over = None;
-        for wave in waves(total, &settings.waves) {
-            over = over.or_else(|| crowd.stop.now(false));
-            if over.is_some() {
-                break;
-            }
-            crowd.came_through = 0;
-            crowd.begin(wave, &mut runs);
-            crowd.settle().await;
-            let is_last = settings.max_failures.is_none() && crowd.came_through == 0;
-            over = is_last.then_some(StopReason::FailedWave);
-        }
-        let mut ends = crowd.ends;
-        if let Some(reason) = over.or_else(|| crowd.stop.now(false)) {
-            self.leave(&mut runs, &mut ends, reason).await;
-        }
-        let missing = || RunEnd::NotBegun(over.unwrap_or(StopReason::Signal));
-        BatchReport { ends: ends.into_iter().map(|end| end.unwrap_or_else(missing)).collect() }
-    }
-
-    /// Records of the new runs that were never begun why that is so. What an earlier run says of
-    /// itself stays as it is.
-    async fn leave<T>(
-        &self,
-        runs: &mut [Option<BatchRun>],
-        ends: &mut [Option<RunEnd<T>>],
-        reason: StopReason,
-    ) {
-        let left = runs.iter_mut().zip(ends).filter_map(|(run, end)| Some((run.take()?, end)));
-        let recorded = left.map(|(BatchRun { run, engine, hold }, end)| async move {
-            // Nobody else works on it before that is recorded.
-            let _hold = hold;
-            *end = Some(RunEnd::NotBegun(reason));
-            if let Some(mut engine) = engine {
-                let decided = engine.interrupt(reason);
-                let now = self.clock.now();
-                if let Err(error) = self.record(&run, &mut engine, decided, now).await {
-                    *end = Some(RunEnd::Broken(error));
-                }
-            }
-        });
-        futures_util::future::join_all(recorded).await;
+        let runs = runs.into_iter().map(|run| (self, run)).collect();
+        drive_together(runs, settings, stop, digest).await
     }
 
     /// One run of a batch, to its standstill.
@@ -269,9 +213,78 @@ impl Driver {
     }
 }
 
+/// The same as [`Driver::drive_batch`] for runs of several worlds, each with the driver of its own:
+/// waves and limits count over all of them.
+pub async fn drive_together<T, D>(
+    runs: Vec<(&Driver, BatchRun)>,
+    settings: &BatchSettings,
+    stop: watch::Receiver<bool>,
+    digest: D,
+) -> BatchReport<T>
+where
+    T: Send + 'static,
+    D: Fn(&RunId, &RunState, Timestamp) -> T + Send + Sync + 'static,
+{
+    let total = runs.len();
+    let held_back = watch::Sender::new(None);
+    let mut crowd = Crowd {
+        settings,
+        total,
+        digest: Arc::new(digest),
+        stop: StopSignal::in_batch(stop, held_back.subscribe()),
+        held_back,
+        tasks: JoinSet::new(),
+        under_way: HashMap::new(),
+        ends: std::iter::repeat_with(|| None).take(total).collect(),
+        failed: 0,
+        came_through: 0,
+    };
+    let mut runs: Vec<Option<(&Driver, BatchRun)>> = runs.into_iter().map(Some).collect();
+    let mut over = None;
+    for wave in waves(total, &settings.waves) {
+        over = over.or_else(|| crowd.stop.now(false));
+        if over.is_some() {
+            break;
+        }
+        crowd.came_through = 0;
+        crowd.begin(wave, &mut runs);
+        crowd.settle().await;
+        let is_last = settings.max_failures.is_none() && crowd.came_through == 0;
+        over = is_last.then_some(StopReason::FailedWave);
+    }
+    let mut ends = crowd.ends;
+    if let Some(reason) = over.or_else(|| crowd.stop.now(false)) {
+        leave(&mut runs, &mut ends, reason).await;
+    }
+    let missing = || RunEnd::NotBegun(over.unwrap_or(StopReason::Signal));
+    BatchReport { ends: ends.into_iter().map(|end| end.unwrap_or_else(missing)).collect() }
+}
+
+/// Records of the new runs that were never begun why that is so. What an earlier run says of itself
+/// stays as it is.
+async fn leave<T>(
+    runs: &mut [Option<(&Driver, BatchRun)>],
+    ends: &mut [Option<RunEnd<T>>],
+    reason: StopReason,
+) {
+    let left = runs.iter_mut().zip(ends).filter_map(|(run, end)| Some((run.take()?, end)));
+    let recorded = left.map(|((driver, BatchRun { run, engine, hold }), end)| async move {
+        // Nobody else works on it before that is recorded.
+        let _hold = hold;
+        *end = Some(RunEnd::NotBegun(reason));
+        if let Some(mut engine) = engine {
+            let decided = engine.interrupt(reason);
+            let now = driver.clock.now();
+            if let Err(error) = driver.record(&run, &mut engine, decided, now).await {
+                *end = Some(RunEnd::Broken(error));
+            }
+        }
+    });
+    futures_util::future::join_all(recorded).await;
+}
+
 /// The runs of a batch that are under way, and what became of the others.
 struct Crowd<'a, T, D> {
-    driver: &'a Driver,
     settings: &'a BatchSettings,
     total: usize,
     digest: Arc<D>,
@@ -310,19 +323,23 @@ where
     T: Send + 'static,
     D: Fn(&RunId, &RunState, Timestamp) -> T + Send + Sync + 'static,
 {
-    fn begin(&mut self, wave: Range<usize>, runs: &mut [Option<BatchRun>]) {
+    fn begin(&mut self, wave: Range<usize>, runs: &mut [Option<(&Driver, BatchRun)>]) {
+        let begun = runs.get(wave.clone()).into_iter().flatten().flatten();
+        let mut drivers: Vec<&Driver> = begun.map(|(driver, _)| *driver).collect();
+        drivers.dedup_by(|one, other| std::ptr::eq(*one, *other));
         // A virtual clock must not move on before all of them have begun.
-        let _busy = self.driver.clock.busy();
+        let _busy: Vec<Busy> = drivers.iter().map(|driver| driver.clock.busy()).collect();
         for index in wave {
-            let Some(BatchRun { run, engine, hold }) = runs.get_mut(index).and_then(Option::take)
+            let Some((driver, BatchRun { run, engine, hold })) =
+                runs.get_mut(index).and_then(Option::take)
             else {
                 continue;
             };
-            let (driver, mut stop) = (self.driver.clone(), self.stop.clone());
+            let (driver, mut stop) = (driver.clone(), self.stop.clone());
             let (digest, program) = (Arc::clone(&self.digest), self.settings.program.clone());
             let id = run.clone();
             // Whoever waits for another program keeps no virtual clock from moving.
-            let busy = matches!(hold, Hold::Ours(_)).then(|| self.driver.clock.busy());
+            let busy = matches!(hold, Hold::Ours(_)).then(|| driver.clock.busy());
             let task = self.tasks.spawn(async move {
                 let _lock = match hold {
                     Hold::Ours(lock) => lock,

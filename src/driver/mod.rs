@@ -29,7 +29,9 @@ use crate::run::{
 };
 use crate::store::{LockError, NewRun, Store, StoreError, StoredPlan};
 use crate::types::{Busy, CertificateId, Clock, RunId, StepId, Timestamp, Work};
-pub use batch::{BatchReport, BatchRun, BatchSettings, BatchTarget, Member, RunEnd, Turn};
+pub use batch::{
+    BatchReport, BatchRun, BatchSettings, BatchTarget, Member, RunEnd, Turn, drive_together,
+};
 pub use cancel::cancel;
 use flight::{Flights, Happened};
 pub use names::NameLocks;

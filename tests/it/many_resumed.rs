@@ -125,3 +125,45 @@ fn a_world_whose_key_is_missing_stops_no_other_and_its_runs_stay_in_the_batch() 
     assert_eq!(results(&rest)[&other].0, "issued");
     assert_eq!(world.orders().len(), 2);
 }
+
+#[test]
+fn waves_and_limits_count_over_the_runs_of_all_worlds() {
+    let (world, elsewhere, project) = (World::live(), World::live(), project());
+    let first = refused_run(&world, &project, "a.example.com");
+    let second = refused_run(&elsewhere, &project, "b.example.net");
+    for manner in [&["--serial", "1,100%"][..], &["--serial", "1,1", "--max-failures", "0"]] {
+        let refusal = FaultAction::refusal(400, "insufficient balance");
+        world.add_fault(Fault::at("POST", "/tls/certificate", 1, refusal));
+        let all = [&["resume", "--all", "--output", "json"], manner].concat();
+        let found = results(&project.run_for(&world.base_url(), &all).expect_code(3));
+        assert_eq!(found[&first].0, "failed", "{found:?}");
+        assert_eq!(found[&second].0, "not_started", "{manner:?}: {found:?}");
+        assert_eq!(elsewhere.orders().len(), 0);
+    }
+    let all = ["resume", "--all", "--serial", "1,100%", "--output", "json"];
+    let found = results(&project.run_for(&world.base_url(), &all).expect_code(0));
+    assert!(found.values().all(|(result, _)| result == "issued"), "{found:?}");
+    assert_eq!((world.orders().len(), elsewhere.orders().len()), (1, 1));
+}
+
+#[test]
+fn waves_and_limits_are_refused_where_real_runs_would_be_counted_with_those_of_the_sandbox() {
+    let (world, project) = (World::live(), project());
+    let real = refused_run(&world, &project, "a.example.com");
+    let scenario = "certplan_scenario: 1\nfaults:\n  - { call: POST /tls/certificate, do: { answer: \
+                    { status: 400, message: no } } }\n";
+    project.write("scenario.yaml", scenario);
+    let tried = ["run", "plan.yaml", "--sandbox", "--sandbox-scenario", "scenario.yaml"];
+    let _ = project.run(&tried).expect_code(1);
+    let batches = || project.run(&["status", "--batches", "-o", "json"]).json();
+    for manner in [["--serial", "1,100%"], ["--max-failures", "1"]] {
+        let all = [&["resume", "--all"][..], &manner].concat();
+        let refused = project.run_for(&world.base_url(), &all).expect_code(2);
+        let _ = refused.expect_talk("some of these are real and some are in the embedded sandbox");
+        assert_eq!((batches(), world.orders().len()), (serde_json::json!([]), 0));
+    }
+    // What limits nothing counts nothing.
+    let all = ["resume", "--all", "--serial", "100%", "--max-failures", "100%", "-o", "json"];
+    let found = results(&project.run_for(&world.base_url(), &all));
+    assert_eq!((found[&real].0.as_str(), found.len()), ("issued", 2));
+}

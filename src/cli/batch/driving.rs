@@ -11,7 +11,7 @@ use super::super::error::CliError;
 use super::super::session::Session;
 use super::display::Display;
 use super::outcome::{Outcome, RunDigest};
-use crate::driver::{BatchRun, BatchSettings, BatchTarget, Member, RunEnd};
+use crate::driver::{BatchRun, BatchSettings, BatchTarget, Member, RunEnd, drive_together};
 use crate::report::RecapResult;
 use crate::run::StopReason;
 use crate::store::{BatchRequest, TargetLock};
@@ -59,28 +59,38 @@ impl Lineup {
     ) -> Result<Vec<(usize, Outcome)>, CliError> {
         let runs =
             session.driver.start_batch(batch.clone(), PROGRAM, request, self.targets).await?;
-        let outcomes = drive_recorded(self.places, runs, session, settings, display, stop).await;
+        let places = self.places.into_iter().map(|(place, run)| (0, place, run)).collect();
+        let sessions = vec![session];
+        let outcomes = drive_recorded(places, runs, sessions, settings, display, stop).await;
         display.end().await;
         Ok(outcomes)
     }
 }
 
 /// Drives the runs of a batch that is recorded to their standstill; `places` says for each of them
-/// where its row stands, and which run it is. The display is left as it is.
+/// in which of the sessions it is driven, where its row stands, and which run it is. The display is
+/// left as it is.
 pub(super) async fn drive_recorded(
-    places: Vec<(usize, RunId)>,
+    places: Vec<(usize, usize, RunId)>,
     runs: Vec<BatchRun>,
-    session: Session,
+    sessions: Vec<Session>,
     settings: &BatchSettings,
     display: &Display,
     stop: watch::Receiver<bool>,
 ) -> Vec<(usize, Outcome)> {
-    display.begin(Arc::clone(&session.driver.clock));
+    if let Some(session) = sessions.first() {
+        display.begin(Arc::clone(&session.driver.clock));
+    }
     let digest = |_: &RunId, state: &_, began_at| RunDigest::of(state, began_at);
-    let report = session.driver.drive_batch(runs, settings, stop, digest).await;
+    let driven = places.iter().zip(runs);
+    let driven =
+        driven.filter_map(|((session, ..), run)| Some((&sessions.get(*session)?.driver, run)));
+    let report = drive_together(driven.collect(), settings, stop, digest).await;
     let ends = places.into_iter().zip(report.ends);
-    let outcomes = ends.map(|((place, run), end)| (place, outcome(run, end))).collect();
-    session.end().await;
+    let outcomes = ends.map(|((_, place, run), end)| (place, outcome(run, end))).collect();
+    for session in sessions {
+        session.end().await;
+    }
     outcomes
 }
 

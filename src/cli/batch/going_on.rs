@@ -31,7 +31,7 @@ use super::outcome::Outcome;
 use super::recap::{Done, conclude, form_of};
 use super::taking_up::{Member, Place, TakingUp};
 use super::twins::stand_aside;
-use crate::driver::{Allowance, BatchSettings};
+use crate::driver::{Allowance, BatchSettings, waves};
 use crate::engine::Engine;
 use crate::report::RecapResult;
 use crate::store::{BatchMember, BatchRequest, NewBatch, RunSummary, SqliteStore, Store};
@@ -51,9 +51,13 @@ impl World {
     fn of(engine: &Engine) -> Self {
         let header = &engine.state().header;
         let mut endpoints = header.endpoints.clone();
-        // The embedded sandbox is one world, wherever it listened; its scenario makes the rules.
+        // The embedded sandbox is one world, wherever it listened; its scenario makes the rules, and
+        // it has keys of its own.
         endpoints.retain(|name, _| !header.sandbox || name == SCENARIO);
-        let connections = format!("{:?}", engine.plan().connections);
+        let connections = match header.sandbox {
+            true => String::new(),
+            false => format!("{:?}", engine.plan().connections),
+        };
         Self { sandbox: header.sandbox, endpoints, connections }
     }
 }
@@ -66,6 +70,48 @@ struct Party {
     latest: Option<Engine>,
 }
 
+/// Worlds whose runs go on together.
+struct Group {
+    sandbox: bool,
+    parties: Vec<Party>,
+}
+
+/// All real worlds are one group, so that waves and limits count over all of their runs. Each embedded
+/// sandbox is a group of its own: there is one at a time.
+fn groups(worlds: BTreeMap<World, Party>) -> Vec<Group> {
+    let (mut real, mut groups) = (Vec::new(), Vec::new());
+    for (world, party) in worlds {
+        match world.sandbox {
+            true => groups.push(Group { sandbox: true, parties: vec![party] }),
+            false => real.push(party),
+        }
+    }
+    if !real.is_empty() {
+        groups.push(Group { sandbox: false, parties: real });
+    }
+    groups
+}
+
+/// Refuses waves and limits for runs that cannot be counted together.
+fn refuse_to_count_apart(groups: &[Group], manner: &BatchSettings) -> Result<(), CliError> {
+    let runs = groups.iter().flat_map(|group| &group.parties).map(|party| party.members.len());
+    let total = runs.sum();
+    let in_waves = waves(total, &manner.waves).len() > 1;
+    let limited = manner.max_failures.is_some_and(|limit| limit.is_exceeded(total, total));
+    if groups.len() <= 1 || !(in_waves || limited) {
+        return Ok(());
+    }
+    let others = match groups.iter().any(|group| !group.sandbox) {
+        true => "some of these are real and some are in the embedded sandbox",
+        false => "these are in embedded sandboxes with different scenarios",
+    };
+    let message = format!(
+        "`--serial` and `--max-failures` count over runs that go on together, and {others}"
+    );
+    Err(CliError::usage(message)
+        .hint("`certplan resume RUN` and `--batch ID` go on with those of one world alone"))
+}
+
 /// What the worlds of one command have in common.
 struct Common<'a> {
     place: &'a Place<'a>,
@@ -75,7 +121,7 @@ struct Common<'a> {
     display: &'a Display,
     /// The embedded sandbox is in one world at a time.
     embedded: tokio::sync::Mutex<()>,
-    /// How the runs of each world begin, and how many of them may fail.
+    /// How the runs begin, and how many of them may fail.
     manner: &'a BatchSettings,
 }
 
@@ -113,6 +159,8 @@ pub(in crate::cli) async fn go_on_with_many(
         let look = "`certplan status` lists the runs";
         confirm_orders(orders, arguments.max_orders, look, console)?;
     }
+    let groups = groups(worlds);
+    refuse_to_count_apart(&groups, &manner)?;
     let batch = (going_on > 0).then(|| BatchId::from_random(uuid::Uuid::new_v4().as_u64_pair().0));
     if let Some(batch) = &batch {
         record(batch, &runs, asked.clone(), store).await?;
@@ -146,16 +194,16 @@ pub(in crate::cli) async fn go_on_with_many(
         embedded: tokio::sync::Mutex::new(()),
         manner: &manner,
     };
-    let driven = worlds.into_iter().map(|(world, party)| common.drive(world, party, stop.clone()));
+    let driven = groups.into_iter().map(|group| common.drive(group, stop.clone()));
     let driven = futures_util::future::join_all(driven).await;
     display.end().await;
     // What is wrong before anything was sent is no failed run.
     let mut unsent = (going_on > 0).then_some(ExitCode::Usage);
-    for party in driven {
-        if party.refused != Some(ExitCode::Usage) {
+    for group in driven {
+        if !group.nothing_sent {
             unsent = None;
         }
-        for (place, end) in party.ends {
+        for (place, end) in group.ends {
             if let Some(outcome) = outcomes.get_mut(place) {
                 *outcome = end;
             }
@@ -240,41 +288,49 @@ async fn record(
     Ok(store.create_batch(new).await?)
 }
 
-/// What became of the runs of one world.
+/// What became of the runs of worlds that go together.
 struct Driven {
     ends: Vec<(usize, Outcome)>,
-    /// Why none of them could go on, when that is so.
-    refused: Option<ExitCode>,
+    /// Whether none of them could go on for what is wrong in the command or around it.
+    nothing_sent: bool,
 }
 
 impl Common<'_> {
-    /// Drives the runs of one world. What is wrong with it stops no other one.
-    async fn drive(&self, world: World, party: Party, stop: watch::Receiver<bool>) -> Driven {
-        let _turn = if world.sandbox { Some(self.embedded.lock().await) } else { None };
-        let Some(engine) = &party.latest else {
-            return Driven { ends: Vec::new(), refused: None };
-        };
-        let session = match self.session(engine).await {
-            Ok(session) => session,
-            Err(error) => return self.refuse(party, &error),
-        };
-        let (mut places, mut runs, mut ends) = (Vec::new(), Vec::new(), Vec::new());
-        for member in party.members {
-            let (row, run) = (member.row, member.run.clone());
-            match self.place.ready(member, &session.driver).await {
-                Ok(ready) => {
-                    places.push((row, run));
-                    runs.push(ready);
+    /// Drives the runs of worlds that go together. What is wrong with one stops no other.
+    async fn drive(&self, group: Group, stop: watch::Receiver<bool>) -> Driven {
+        let _turn = if group.sandbox { Some(self.embedded.lock().await) } else { None };
+        let (mut sessions, mut ready, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        let mut refused = Vec::new();
+        for party in group.parties {
+            let Some(engine) = &party.latest else { continue };
+            let session = match self.session(engine).await {
+                Ok(session) => session,
+                Err(error) => {
+                    ends.extend(self.refuse(party, &error));
+                    refused.push(error.code);
+                    continue;
                 }
-                Err(outcome) => {
-                    outcome.run.iter().for_each(|run| self.display.dismiss(run));
-                    ends.push((row, outcome));
+            };
+            for member in party.members {
+                let (row, run) = (member.row, member.run.clone());
+                match self.place.ready(member, &session.driver).await {
+                    Ok(member) => ready.push(((sessions.len(), row, run), member)),
+                    Err(outcome) => {
+                        outcome.run.iter().for_each(|run| self.display.dismiss(run));
+                        ends.push((row, outcome));
+                    }
                 }
             }
+            let orders = self.display.allowance();
+            sessions.push(session.in_batch(self.place.state, DEFAULT_JOBS, orders));
         }
-        let session = session.in_batch(self.place.state, DEFAULT_JOBS, self.display.allowance());
-        ends.extend(drive_recorded(places, runs, session, self.manner, self.display, stop).await);
-        Driven { ends, refused: None }
+        let nothing_sent =
+            sessions.is_empty() && refused.iter().all(|code| *code == ExitCode::Usage);
+        // Waves go by the order in which the runs were selected, whatever world they are of.
+        ready.sort_by_key(|((_, row, _), _)| *row);
+        let (places, runs) = ready.into_iter().unzip();
+        ends.extend(drive_recorded(places, runs, sessions, self.manner, self.display, stop).await);
+        Driven { ends, nothing_sent }
     }
 
     async fn session(&self, engine: &Engine) -> Result<Session, CliError> {
@@ -285,14 +341,14 @@ impl Common<'_> {
         Ok(session.await?.acting(self.really_act))
     }
 
-    fn refuse(&self, party: Party, error: &CliError) -> Driven {
+    fn refuse(&self, party: Party, error: &CliError) -> Vec<(usize, Outcome)> {
         let _ = self.place.console.fail(error);
         let ends = party.members.into_iter().map(|member| {
             self.display.dismiss(&member.run);
             let outcome = Outcome::refused(error.code, error.message.clone());
             (member.row, Outcome { run: Some(member.run), ..outcome })
         });
-        Driven { ends: ends.collect(), refused: Some(error.code) }
+        ends.collect()
     }
 }
 
