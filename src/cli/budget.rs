@@ -90,9 +90,33 @@ impl<'a> Budgets<'a> {
         };
         let budget = Budget::new(settings, clock, by_chance());
         tell(&budget, self.state.pause_file(), self.console.clone());
+        self.watch(base_url, &budget);
+        budget
+    }
+
+    /// The budget of the embedded sandbox at `base_url`: the vendor's limits, on its clock. An
+    /// emergency stop does not concern it, since nothing leaves this machine.
+    pub(super) fn embedded(
+        &self,
+        windows: Windows,
+        base_url: &BaseUrl,
+        clock: Arc<dyn Clock>,
+    ) -> Budget {
+        let settings = BudgetSettings { windows, ..BudgetSettings::default() };
+        // The same run tells the same story each time.
+        let budget = Budget::new(settings, clock, Arc::new(|| 0.5));
+        self.watch(base_url, &budget);
+        budget
+    }
+
+    /// Where the command says what it has to say.
+    pub(super) fn console(&self) -> &'a Console {
+        self.console
+    }
+
+    fn watch(&self, base_url: &BaseUrl, budget: &Budget) {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         opened.push((base_url.to_string(), budget.clone()));
-        budget
     }
 }
 
@@ -106,14 +130,6 @@ pub(super) fn sent(opened: &Opened) -> BTreeMap<(String, String), u64> {
         }
     }
     sent
-}
-
-/// The budget of the embedded sandbox: the vendor's limits, on its clock. An emergency stop does
-/// not concern it, since nothing leaves this machine.
-pub(super) fn embedded(windows: Windows, clock: Arc<dyn Clock>) -> Budget {
-    let settings = BudgetSettings { windows, ..BudgetSettings::default() };
-    // The same run tells the same story each time.
-    Budget::new(settings, clock, Arc::new(|| 0.5))
 }
 
 /// How many requests the services take: `--set`, the environment, what the vendors publish.

@@ -83,7 +83,7 @@ impl<'s> Search<'s> {
         let mut search =
             Self { store, sandbox, accounts: Vec::new(), unread: Vec::new(), session: None };
         if sandbox {
-            search.enter_sandbox(state, console).await?;
+            search.enter_sandbox(state, settings, console).await?;
             return Ok(search);
         }
         (search.accounts, search.unread) = accounts(state, store, settings, console).await?;
@@ -94,6 +94,7 @@ impl<'s> Search<'s> {
     async fn enter_sandbox(
         &mut self,
         state: &StateDirectory,
+        settings: &Settings,
         console: &Console,
     ) -> Result<(), CliError> {
         let runs = self.store.list_runs().await?;
@@ -103,8 +104,9 @@ impl<'s> Search<'s> {
         }
         let scenario = ChosenScenario::default();
         let silent: crate::driver::Observer = Arc::new(|_, _| {});
+        let budgets = Budgets::new(state, settings, console)?;
         let session =
-            Session::embedded(state, self.store, latest, &scenario, silent, console).await?;
+            Session::embedded(state, self.store, latest, &scenario, silent, &budgets).await?;
         if let Some(client) = session.regfish() {
             self.accounts.push(Account { place: "embedded sandbox".to_owned(), client });
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::budget::{self, Budgets};
+use super::budget::Budgets;
 use super::error::CliError;
 use super::{PROGRAM, connections};
 use crate::action::preview::{may_be_asked, requests};
@@ -49,7 +49,7 @@ impl Asker {
                 let sandbox = Sandbox::start(options).await?;
                 let url = BaseUrl::parse(&sandbox.base_url())
                     .map_err(|error| CliError::failure(error.to_string()))?;
-                let budget = budget::embedded(Windows::regfish(), Arc::clone(&clock));
+                let budget = budgets.embedded(Windows::regfish(), &url, Arc::clone(&clock));
                 (connections::client(url, key, Arc::clone(&clock), budget)?, Some(sandbox))
             }
         };

@@ -152,8 +152,7 @@ async fn go_on(
         console.talk(&format!("note: {line}"));
     }
     let observer = progress(console, engine.state().steps.keys());
-    let session =
-        Session::of_world(state, store, &engine, settings, observer, budgets, console).await?;
+    let session = Session::of_world(state, store, &engine, settings, observer, budgets).await?;
     let session = session.acting(arguments.really_act);
     let mut engine = session.driver.load(run).await?;
     if let Some(replacement) = replacement {

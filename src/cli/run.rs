@@ -144,7 +144,7 @@ pub(super) async fn run(arguments: RunArguments, console: &Console) -> Result<Ex
     let observer = progress(console, header.steps.iter());
     let driven = async {
         let session = if arguments.sandbox {
-            Session::embedded(&state, &store, None, &scenario, observer, console)
+            Session::embedded(&state, &store, None, &scenario, observer, &budgets)
                 .await?
                 .acting(arguments.really_act)
         } else {

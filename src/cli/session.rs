@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::budget::{self, Budgets};
+use super::budget::Budgets;
 use super::connections::{self, DIGICERT_PATH, Settings};
 use super::console::Console;
 use super::endpoints::Endpoints;
@@ -92,8 +92,9 @@ impl Session {
         not_before: Option<Timestamp>,
         chosen: &ChosenScenario,
         observer: Observer,
-        console: &Console,
+        budgets: &Budgets<'_>,
     ) -> Result<Self, CliError> {
+        let console = budgets.console();
         let key = TargetKey {
             plan: "embedded sandbox".to_owned(),
             target: state.path().display().to_string(),
@@ -132,11 +133,11 @@ impl Session {
         let parse =
             |url: &str| BaseUrl::parse(url).map_err(|error| CliError::failure(error.to_string()));
         let base_url = parse(&url)?;
-        let budget = budget::embedded(Windows::regfish(), Arc::clone(&clock));
+        let budget = budgets.embedded(Windows::regfish(), &base_url, Arc::clone(&clock));
         let regfish = connections::client(base_url.clone(), api_key, Arc::clone(&clock), budget)?;
         let digicert_url = parse(&format!("{url}{DIGICERT_PATH}"))?;
-        let budget = budget::embedded(Windows::digicert(), Arc::clone(&clock));
         let time = Arc::clone(&clock);
+        let budget = budgets.embedded(Windows::digicert(), &digicert_url, Arc::clone(&clock));
         let digicert =
             connections::digicert_client(digicert_url.clone(), digicert_key, time, budget)?;
         let actions = Actions {
@@ -173,7 +174,7 @@ impl Session {
     ) -> Result<Self, CliError> {
         let observer = progress(console, engine.state().steps.keys());
         let budgets = Budgets::new(state, settings, console)?;
-        Self::of_world(state, store, engine, settings, observer, &budgets, console).await
+        Self::of_world(state, store, engine, settings, observer, &budgets).await
     }
 
     /// The same, with another observer: for many runs in one world.
@@ -184,13 +185,12 @@ impl Session {
         settings: &Settings,
         observer: Observer,
         budgets: &Budgets<'_>,
-        console: &Console,
     ) -> Result<Self, CliError> {
         let recorded = engine.state();
         if recorded.header.sandbox {
             let latest = Some(recorded.updated_at);
-            let chosen = ChosenScenario::of_run(&recorded.header, state, console)?;
-            return Self::embedded(state, store, latest, &chosen, observer, console).await;
+            let chosen = ChosenScenario::of_run(&recorded.header, state, budgets.console())?;
+            return Self::embedded(state, store, latest, &chosen, observer, budgets).await;
         }
         let endpoints = Endpoints::of_run(&recorded.header, engine.plan(), settings)?;
         let recorded_resolver = recorded.header.endpoints.get(connections::DNS);

@@ -193,6 +193,17 @@ fn the_recap_is_written_for_build_servers_and_merge_requests_and_metrics_for_pro
 }
 
 #[test]
+fn what_is_asked_of_the_embedded_sandbox_is_counted_like_anything_else() {
+    let project = project();
+    let batch = ["run", "--inventory", "inventory.yaml", "--sandbox", "--metrics-file", "x.prom"];
+    let _ = project.run(&batch).expect_code(0);
+    let orders =
+        "certplan_last_run_requests{endpoint=\"POST /tls/certificate\",status=\"200\"} 3\n";
+    let metrics = std::fs::read_to_string(project.path().join("x.prom")).unwrap();
+    assert!(metrics.contains(orders), "{metrics}");
+}
+
+#[test]
 fn a_batch_that_stands_still_is_taken_up_under_its_id() {
     let (world, project) = (World::live(), project());
     let refusal = FaultAction::refusal(400, "insufficient balance");

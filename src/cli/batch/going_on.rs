@@ -334,10 +334,9 @@ impl Common<'_> {
     }
 
     async fn session(&self, engine: &Engine) -> Result<Session, CliError> {
-        let Place { state, store, console, .. } = *self.place;
+        let Place { state, store, .. } = *self.place;
         let (observer, budgets) = (self.display.observer(), self.budgets);
-        let session =
-            Session::of_world(state, store, engine, self.settings, observer, budgets, console);
+        let session = Session::of_world(state, store, engine, self.settings, observer, budgets);
         Ok(session.await?.acting(self.really_act))
     }
 

@@ -118,10 +118,14 @@ async fn session(
 ) -> Result<Session, CliError> {
     let Place { state, store, console } = *place;
     let observer = display.observer();
+    let jobs = arguments.batch.jobs.unwrap_or(DEFAULT_JOBS);
+    let budgets = Budgets::new(state, settings, console)?.with_jobs(jobs);
+    display.watch(budgets.opened());
     if choices.sandbox {
         let scenario = ChosenScenario::read(arguments.sandbox_scenario.as_deref(), console)?;
         let latest = choices.latest;
-        let session = Session::embedded(state, store, latest, &scenario, observer, console).await?;
+        let session =
+            Session::embedded(state, store, latest, &scenario, observer, &budgets).await?;
         return Ok(session.acting(arguments.really_act));
     }
     let targets = choices.work().map(|choice| (&choice.plan.plan, &choice.inputs, &choice.target));
@@ -130,9 +134,6 @@ async fn session(
         targets.map(|(plan, inputs, target)| (plan.as_ref(), inputs, target.as_str())),
         settings,
     )?;
-    let jobs = arguments.batch.jobs.unwrap_or(DEFAULT_JOBS);
-    let budgets = Budgets::new(state, settings, console)?.with_jobs(jobs);
-    display.watch(budgets.opened());
     let resolver = connections::resolver(settings)?.map(|(resolver, _)| resolver);
     Session::real(state, store, plan, endpoints, resolver, observer, &budgets).await
 }
