@@ -180,7 +180,10 @@ fn gauges(budgets: &Opened, now: Timestamp) -> Gauges {
         let usage = budget.usage();
         // The tightest window is the one that matters.
         let left = |(window, used): &(Window, usize)| window.requests.saturating_sub(*used);
-        if let Some((window, used)) = usage.windows.iter().min_by_key(|window| left(window)) {
+        // Of a connection that nobody uses there is nothing to say.
+        let in_use =
+            usage.windows.iter().filter(|(_, used)| *used > 0 || budget.counts().total() > 0);
+        if let Some((window, used)) = in_use.min_by_key(|window| left(window)) {
             let left = window.requests.saturating_sub(*used);
             let span = format_duration(window.span);
             // Reads leave the last few to what is more urgent.
