@@ -19,7 +19,7 @@ pub(super) fn pause(arguments: PauseArguments, console: &Console) -> Result<Exit
     }
     let file = state.pause_file();
     let earlier = file.read();
-    let file_was_there = earlier.is_some();
+    let was_paused = earlier.is_some();
     let pause = Pause {
         since: earlier.as_ref().and_then(|pause| pause.since).or_else(|| Some(Timestamp::now())),
         reason: arguments.reason.or_else(|| earlier.and_then(|pause| pause.reason)),
@@ -33,7 +33,6 @@ pub(super) fn pause(arguments: PauseArguments, console: &Console) -> Result<Exit
         state.path().display()
     ));
     console.talk("`certplan unpause` lets them go on");
-    let was_paused = file_was_there;
     let view = View { paused: true, was_paused, since: pause.since, reason: pause.reason };
     view.show(arguments.output.output, console)
 }

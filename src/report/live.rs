@@ -172,7 +172,8 @@ impl LiveView {
                     }
                     PauseReason::Interrupted => Stage::Interrupted,
                 };
-                (stage, line.detail.clone())
+                let why = stopped_by.filter(|_| stage == Stage::HeldBack);
+                (stage, why.map_or_else(|| line.detail.clone(), |why| why.to_string()))
             }
             EventKind::RunFinished { result } => match result {
                 RunResult::Succeeded => (Stage::Succeeded, String::new()),
@@ -391,7 +392,7 @@ mod tests {
             event(1, EventKind::RunPaused { reason, stopped_by })
         };
         let line = view.event(&held, &paused(StopReason::OrderLimit)).unwrap();
-        assert_eq!(line, "[2/3] held back   a");
+        assert_eq!(line, "[2/3] held back   a  it would order beyond `--max-orders`");
         let line = view.event(&stopped, &paused(StopReason::Signal)).unwrap();
         assert_eq!(line, "[3/3] interrupted b");
     }

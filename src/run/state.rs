@@ -374,3 +374,6 @@ fn denied(doubt: StepState) -> Option<Intent> {
     order.known_certificate_ids.extend(shown);
     Some(Intent::Order(order))
 }
+
+#[cfg(test)]
+mod tests;

@@ -277,6 +277,23 @@ fn what_a_later_wave_is_to_do_has_not_begun_and_is_not_called_running() {
 }
 
 #[test]
+fn a_command_in_which_something_failed_is_no_success_in_the_metrics() {
+    let (world, project) = (World::live(), project_of(&impatient_plan("dv.yaml")));
+    let refusal = FaultAction::refusal(403, "not yet");
+    world.add_fault(Fault::at("GET", "/tls/products", 1, refusal));
+    let success = || {
+        let text = std::fs::read_to_string(project.path().join("m.prom")).unwrap();
+        assert!(text.contains("\ncertplan_last_run_timestamp_seconds "), "{text}");
+        text.contains("\ncertplan_last_success_timestamp_seconds ")
+    };
+    let only = ["--limit", "a", "--metrics-file", "m.prom"];
+    let _ = run(&project, &world, &only).expect_code(1);
+    assert!(!success());
+    let _ = run(&project, &world, &only).expect_code(0);
+    assert!(success());
+}
+
+#[test]
 fn metrics_are_written_by_every_command_that_runs_plans_and_while_it_does() {
     let (world, project) = (World::live(), project_of(&console_plan()));
     let file = project.path().join("m.prom");

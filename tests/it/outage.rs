@@ -3,6 +3,7 @@
 use certplan::run::{PauseReason, RunPhase, RunResult};
 use certplan::sandbox::{Fault, FaultAction};
 
+use crate::harness::{Project, Running, World, impatient_plan};
 use crate::scene::{Scene, shipped_text};
 
 const PLAN: &str = "ov-staged.yaml";
@@ -61,4 +62,31 @@ async fn a_wait_parks_when_its_own_time_is_over_although_the_api_is_down() {
     let state = scene.resume().await;
     scene.expect_issued(&state);
     assert_eq!(scene.orders().len(), 1);
+}
+
+#[test]
+fn whoever_asks_hears_that_a_run_waits_for_an_api_that_is_down() {
+    let (world, project) = (World::live(), Project::new());
+    project.write("plan.yaml", impatient_plan(PLAN));
+    let down = FaultAction::refusal(503, "maintenance");
+    world.add_fault(outage(2, 10_000, down));
+    let arguments = ["run", "plan.yaml"];
+    let mut running = Running::start(project.command_for(&world.base_url(), &arguments));
+    let place = world.base_url().replace("http://", "").replace(':', "-");
+    let line = format!("{place} does not answer since ");
+    let is_told = || project.run(&["status"]).expect_code(0).stderr.contains(&line);
+    assert!(running.wait_until(is_told), "it waits");
+    let run = project.runs()[0]["id"].as_str().unwrap().to_owned();
+    let told = project.run(&["explain", &run]).expect_code(0);
+    let _ = told.expect_data(&format!("Whatever it sends waits: {line}"));
+    let told = project.run(&["explain", &run, "-o", "json"]).expect_code(0).json();
+    let why = told["waits_for_requests"][0].as_str().unwrap().to_owned();
+    assert!(why.starts_with(&line) && why.ends_with("and none fails"), "{why}");
+    // A run in the sandbox waits for nobody.
+    let aside = project.run(&["run", "plan.yaml", "--sandbox"]).expect_code(0).value("run");
+    let told = project.run(&["explain", &aside, "-o", "json"]).expect_code(0).json();
+    assert_eq!(told["waits_for_requests"], serde_json::json!([]));
+    running.signal("INT");
+    let _ = running.finish().expect_code(130);
+    world.expect_nothing_ordered();
 }

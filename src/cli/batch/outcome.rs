@@ -215,3 +215,93 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::run::{BindingKind, Event, EventKind, PlanReference, RunHeader, StepError, Values};
+    use crate::types::StepId;
+
+    /// A run that has ordered, has got `output` from its second step, and failed at the third.
+    fn failed(kind: ErrorKind, output: &serde_json::Value) -> RunState {
+        let [order, certificate, last] =
+            ["order", "certificate", "last"].map(|id| StepId::parse(id).unwrap());
+        let header = RunHeader {
+            plan: PlanReference {
+                name: "dv".to_owned(),
+                file: "dv.yaml".to_owned(),
+                digest: String::new(),
+            },
+            target: "a".to_owned(),
+            inputs: serde_json::Map::new(),
+            steps: vec![order.clone(), certificate.clone(), last.clone()],
+            endpoints: std::collections::BTreeMap::new(),
+            sandbox: false,
+            directory: String::new(),
+            semantics: 1,
+            program: "certplan".to_owned(),
+            earlier_runs: Vec::new(),
+            orders_known: None,
+        };
+        let begun = |step: &StepId| EventKind::StepStarted {
+            step: step.clone(),
+            attempt: 1,
+            parameters: Values::default(),
+            deadline: None,
+        };
+        let done = |step: &StepId, output: &serde_json::Value| EventKind::StepSucceeded {
+            step: step.clone(),
+            output: Values::from(output.as_object().unwrap().clone()),
+        };
+        let name = crate::types::DomainName::parse("a.example.com").unwrap();
+        let intent = crate::run::Intent::Order(crate::run::OrderIntent {
+            public_key_sha256: String::new(),
+            sku: "RapidSSL".to_owned(),
+            common_name: name.clone(),
+            names: [name].into(),
+            organization_id: None,
+            validity_days: None,
+            renewal_of: None,
+            known_certificate_ids: std::collections::BTreeSet::new(),
+        });
+        let certificate_id = CertificateId::parse("AAAAAAAAAAAA1").unwrap();
+        let kinds = [
+            EventKind::RunStarted(header),
+            begun(&order),
+            EventKind::IntentRecorded { step: order.clone(), intent },
+            EventKind::CertificateBound {
+                step: order.clone(),
+                certificate_id,
+                binding: BindingKind::Ordered,
+            },
+            done(&order, &json!({})),
+            begun(&certificate),
+            done(&certificate, output),
+            begun(&last),
+            EventKind::StepFailed { step: last, error: StepError::new(kind, "gone") },
+            EventKind::RunFinished { result: RunResult::Failed },
+        ];
+        let at = Timestamp::UNIX_EPOCH;
+        let events = kinds.into_iter().zip(1..);
+        let events = events.map(|(kind, sequence)| Event { sequence, at, kind });
+        RunState::fold(&events.collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn a_new_order_is_named_where_the_order_came_to_nothing_and_nowhere_else() {
+        let anew = |state: &RunState| RunDigest::of(state, Timestamp::UNIX_EPOCH).order_alone;
+        let nothing = json!({});
+        for kind in [ErrorKind::CertificateEnded, ErrorKind::NotFound] {
+            assert_eq!(
+                anew(&failed(kind, &nothing)).as_deref(),
+                Some("certplan run dv.yaml --again --target a")
+            );
+        }
+        assert_eq!(anew(&failed(ErrorKind::Refused, &nothing)), None);
+        // It has brought a certificate: what is missing later is something else.
+        let issued = json!({ "fullchain_file": "f", "valid_until": "1970-04-01T00:00:00Z" });
+        assert_eq!(anew(&failed(ErrorKind::NotFound, &issued)), None);
+    }
+}

@@ -157,3 +157,77 @@ fn new_order(recap: &Recap, asked: &BatchRequest, sandbox: bool) -> Option<Strin
 
 /// More targets do not fit into one command that somebody reads.
 const MOST_NAMED: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::RunId;
+
+    fn recap(results: &[RecapResult]) -> Recap {
+        let row = |(number, result): (u64, &RecapResult)| RecapRow {
+            target: format!("t{number}"),
+            plan: "dv".to_owned(),
+            run: Some(RunId::from_random(number)),
+            result: *result,
+            reason: String::new(),
+            certificate_id: None,
+            valid_until: None,
+            parked_since: None,
+            completion_url: None,
+            order_anew: None,
+            milliseconds: 0,
+            milliseconds_since_start: 0,
+        };
+        Recap {
+            batch: Some("b1".to_owned()),
+            started_at: Timestamp::UNIX_EPOCH,
+            ended_at: Timestamp::UNIX_EPOCH,
+            targets: (1..).zip(results).map(row).collect(),
+        }
+    }
+
+    #[test]
+    fn what_a_person_must_look_at_first_decides_the_exit_code() {
+        use RecapResult as R;
+        for (results, code) in [
+            (&[][..], ExitCode::Success),
+            (&[R::Issued, R::Unchanged, R::Superseded], ExitCode::Success),
+            (&[R::InDoubt, R::Interrupted, R::Failed], ExitCode::InDoubt),
+            (&[R::Interrupted, R::Failed, R::Parked], ExitCode::Interrupted),
+            (&[R::Failed, R::Failed], ExitCode::Failed),
+            (&[R::Failed, R::Parked], ExitCode::Partly),
+            (&[R::Failed, R::Locked], ExitCode::Partly),
+            (&[R::Parked, R::Locked, R::Issued], ExitCode::Parked),
+            (&[R::HeldBack, R::Issued], ExitCode::Parked),
+            (&[R::NotStarted, R::Issued], ExitCode::Parked),
+            (&[R::Locked, R::Issued], ExitCode::Locked),
+        ] {
+            assert_eq!(exit_code(&recap(results)), code, "{results:?}");
+        }
+    }
+
+    #[test]
+    fn what_fails_the_same_way_each_time_is_not_said_to_be_tried_again() {
+        use RecapResult as R;
+        let asked = BatchRequest { inventory: vec!["i.yaml".to_owned()], ..Default::default() };
+        let mut recap = recap(&[R::Failed, R::Failed]);
+        for row in &mut recap.targets {
+            row.order_anew =
+                Some(format!("certplan run --inventory i.yaml --again={}", row.target));
+        }
+        let command = "certplan run --inventory i.yaml --limit=t1,t2 --again=t1,t2";
+        let expected = format!(
+            "2 targets fail the same way each time; once a person has looked, a new order is the \
+             way out, and each costs money: `{command}`"
+        );
+        assert_eq!(hints(&recap, &asked, false), [expected]);
+        let [tried] = hints(&recap, &asked, true).try_into().unwrap();
+        assert!(tried.contains("--sandbox") && !tried.contains("money"), "{tried}");
+        recap.targets[1].order_anew = None;
+        let [_, again] = hints(&recap, &asked, false).try_into().unwrap();
+        assert!(
+            again.ends_with("`certplan resume --batch b1`, tries again what failed"),
+            "{again}"
+        );
+    }
+}

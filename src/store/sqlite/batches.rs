@@ -54,10 +54,7 @@ fn has_plan(batch: &NewBatch, started: &Event) -> Result<(), StoreError> {
 
 /// A line for each batch, the newest first.
 pub(super) fn list(connection: &Connection) -> Result<Vec<BatchSummary>, ReadError> {
-    if !has_table(connection, "batches")? {
-        return Ok(Vec::new());
-    }
-    let request = match has_table(connection, "batch_requests")? {
+    let request = match has_requests(connection)? {
         true => "(SELECT body FROM batch_requests WHERE batch = id)",
         false => "NULL",
     };
@@ -89,9 +86,6 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<BatchSummary>, ReadErr
 /// The runs of a batch, in its order.
 pub(super) fn runs(connection: &Connection, batch: &BatchId) -> Result<Vec<RunId>, ReadError> {
     let missing = || StoreError::NoSuchBatch(batch.clone());
-    if !has_table(connection, "batches")? {
-        return Err(missing().into());
-    }
     connection
         .query_row("SELECT 1 FROM batches WHERE id = ?1", [batch.as_str()], |_| Ok(()))
         .optional()?
@@ -106,7 +100,8 @@ pub(super) fn runs(connection: &Connection, batch: &BatchId) -> Result<Vec<RunId
     Ok(runs)
 }
 
-/// Whether the file has a table: one that can only be read may be of an older program.
-fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
-    connection.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?1")?.exists([name])
+/// Whether it is kept what batches were asked to do: not in a file of this format that an older
+/// program has made, as long as it is only looked at.
+fn has_requests(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'batch_requests'")?.exists([])
 }

@@ -127,6 +127,34 @@ fn what_can_only_be_read_can_be_read_and_refuses_to_store() {
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 
+#[tokio::test]
+async fn batches_of_a_program_that_did_not_keep_what_it_was_asked_are_listed_all_the_same() {
+    use crate::store::{BatchMember, BatchRequest, NewBatch};
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    let (run, id) = (super::super::contract::new_run(7), BatchId::from_random(1));
+    let started = run.events[0].clone();
+    let batch = NewBatch {
+        id: id.clone(),
+        at: started.at,
+        program: "certplan test".to_owned(),
+        request: BatchRequest { plan: Some("dv.yaml".to_owned()), ..BatchRequest::default() },
+        plans: vec![run.plan],
+        members: vec![BatchMember::New { run: run.id.clone(), started: Box::new(started) }],
+    };
+    let store = SqliteStore::open(&path).unwrap();
+    store.create_batch(batch).await.unwrap();
+    drop(store);
+    Connection::open(&path).unwrap().execute_batch("DROP TABLE batch_requests").unwrap();
+    // First by somebody who only looks, then by one who makes room for what is kept from now on.
+    for open in [SqliteStore::open_read_only, SqliteStore::open] {
+        let store = open(&path).unwrap();
+        let [listed] = store.list_batches().await.unwrap().try_into().unwrap();
+        assert_eq!((listed.id, listed.request), (id.clone(), BatchRequest::default()));
+        assert_eq!(store.batch_runs(&id).await.unwrap(), std::slice::from_ref(&run.id));
+    }
+}
+
 /// A file as programs of format 4 have left it, or of an earlier one, with one run.
 fn former_file(path: &Path, run: &NewRun, format: i64) {
     let connection = Connection::open(path).unwrap();
