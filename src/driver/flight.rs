@@ -29,7 +29,6 @@ pub(super) struct Flights {
     driver: Driver,
     run: RunId,
     directory: PathBuf,
-    keys: Vec<(String, PathBuf)>,
     tasks: JoinSet<Outcome>,
     steps: HashMap<Id, (Arc<Command>, Work)>,
     /// Steps that are told when it is time to look.
@@ -63,7 +62,6 @@ impl Flights {
             driver: driver.clone(),
             run: run.clone(),
             directory: PathBuf::from(&engine.state().header.directory),
-            keys: Vec::new(),
             tasks: JoinSet::new(),
             steps: HashMap::new(),
             waits: FuturesUnordered::new(),
@@ -83,7 +81,6 @@ impl Flights {
     /// Starts every command whose time has come; returns when the next one is due.
     pub(super) fn start_due(&mut self, engine: &Engine, now: Timestamp) -> Option<Timestamp> {
         let mut next_due = None;
-        self.keys = keys(engine.state());
         // In virtual time nothing takes time, so calls can as well come one after the other: then
         // the same run tells the same story each time.
         let most = if self.driver.clock.is_virtual() { 1 } else { usize::MAX };
@@ -105,7 +102,7 @@ impl Flights {
                     self.woken.insert(command.step);
                 }
             } else if self.hold_names(engine, &command) {
-                self.start(command);
+                self.start(engine, command);
             }
         }
         next_due
@@ -247,12 +244,13 @@ impl Flights {
         error
     }
 
-    fn start(&mut self, command: Command) {
+    fn start(&mut self, engine: &Engine, command: Command) {
         let driver = self.driver.clone();
         let (run, directory) = (self.run.clone(), self.directory.clone());
         let work = Work::begin(Arc::clone(&self.driver.clock), command.deadline);
         let command = Arc::new(command);
-        let (flown, keys, done) = (Arc::clone(&command), self.keys.clone(), work.clone());
+        let (flown, done) = (Arc::clone(&command), work.clone());
+        let keys = keys(engine.state());
         let handle = self
             .tasks
             .spawn(async move { carry_out(&driver, run, directory, keys, flown, &done).await });

@@ -377,12 +377,16 @@ fn insert(
     number: i64,
     events: &[Event],
 ) -> Result<(), WriteError> {
+    // One piece of memory for all of them, large enough for most.
+    let mut body = Vec::with_capacity(1024);
     for event in events {
-        let body =
-            serde_json::to_string(event).map_err(|error| StoreError::corrupt("an event", error))?;
+        body.clear();
+        serde_json::to_writer(&mut body, event)
+            .map_err(|error| StoreError::corrupt("an event", error))?;
+        let text = str::from_utf8(&body).map_err(|error| StoreError::corrupt("an event", error))?;
         let inserted = connection
             .prepare_cached("INSERT INTO events (run, sequence, body) VALUES (?1, ?2, ?3)")?
-            .execute(params![number, event.sequence, body]);
+            .execute(params![number, event.sequence, text]);
         conflict(inserted, run)?;
         match &event.kind {
             EventKind::IntentRecorded { intent, .. } => reserve(connection, run, intent)?,
