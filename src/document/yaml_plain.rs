@@ -113,7 +113,8 @@ fn names_are_unique(entries: &[(Key, Node)]) -> bool {
             entries[..index].iter().all(|(other, _)| other.name != key.name)
         });
     }
-    let mut seen = HashSet::with_capacity(entries.len());
+    let hash = foldhash::fast::RandomState::default();
+    let mut seen = HashSet::with_capacity_and_hasher(entries.len(), hash);
     entries.iter().all(|(key, _)| seen.insert(key.name.as_str()))
 }
 

@@ -4,12 +4,12 @@
 //! comes to its order; here it is told before anything is sent. What depends on an answer is left to
 //! the run.
 
-use std::collections::{HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
 use super::model::{PlanPath, Target};
+use super::quick::{QuickMap, QuickSet};
 use super::report::{Place, also};
 use super::resolve::{KnownPlan, Plans};
 use crate::document::diagnostic::{Diagnostic, Diagnostics};
@@ -27,9 +27,10 @@ pub(super) fn check(targets: &[Target], plans: &Plans, found: &mut [Diagnostics]
         KnownPlan::Ready(plan) => Some((path, Folder::of(plan))),
         KnownPlan::Refused { .. } => None,
     });
-    let folders: HashMap<&PlanPath, Vec<Folder<'_>>> = ready.collect();
-    let mut owners: HashMap<String, (&Target, bool)> = HashMap::with_capacity(targets.len());
-    let mut told: HashSet<String> = HashSet::new();
+    let folders: QuickMap<&PlanPath, Vec<Folder<'_>>> = ready.collect();
+    let mut owners: QuickMap<String, (&Target, bool)> =
+        QuickMap::with_capacity_and_hasher(targets.len(), Default::default());
+    let mut told: QuickSet<String> = QuickSet::default();
     for target in targets {
         let Some(folders) = target.plan.as_ref().and_then(|plan| folders.get(plan)) else {
             continue;

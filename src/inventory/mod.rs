@@ -11,6 +11,7 @@ mod limit;
 mod list_file;
 mod model;
 mod orders;
+mod quick;
 mod raw;
 mod refusals;
 mod report;

@@ -1,10 +1,9 @@
 //! What targets order, held against what is known of names and products.
 
-use std::collections::{HashMap, HashSet};
-
 use serde_json::Value;
 
 use super::model::{PlanPath, Target};
+use super::quick::{QuickMap, QuickSet};
 use super::raw::{InventoryFile, RawTarget};
 use super::resolve::{KnownPlan, Plans};
 use crate::document::diagnostic::{Diagnostic, Diagnostics};
@@ -31,9 +30,9 @@ pub(super) fn check(
         KnownPlan::Ready(plan) => Some((path, Order::of(plan)?)),
         KnownPlan::Refused { .. } => None,
     });
-    let orders: HashMap<&PlanPath, Order> = ready.collect();
+    let orders: QuickMap<&PlanPath, Order> = ready.collect();
     // What stands in one place for many targets is told once.
-    let mut told: HashSet<(usize, Span)> = HashSet::new();
+    let mut told: QuickSet<(usize, Span)> = QuickSet::default();
     for target in targets {
         let Some(order) = target.plan.as_ref().and_then(|plan| orders.get(plan)) else { continue };
         let sku = order.product.as_ref().and_then(|product| product.of(target));
@@ -186,7 +185,7 @@ impl Product {
 pub(super) struct Written<'f> {
     files: &'f [InventoryFile],
     /// Targets by the place of their names; made when the first is looked for.
-    by_place: Option<HashMap<(usize, usize), &'f RawTarget>>,
+    by_place: Option<QuickMap<(usize, usize), &'f RawTarget>>,
 }
 
 impl<'f> Written<'f> {

@@ -4,7 +4,6 @@
 //! Names of certificates are looked at elsewhere; they differ from target to target. What is judged
 //! here is the same for most targets, and is judged once.
 
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::model::{PlanPath, Target};
 use super::orders::Written;
+use super::quick::{QuickMap, QuickSet};
 use super::scope::PreparedPlan;
 use crate::document::decode::with_article;
 use crate::document::diagnostic::{Diagnostic, Diagnostics};
@@ -31,13 +31,13 @@ const TOLD_ELSEWHERE: [&str; 4] =
 pub(super) fn check(
     targets: &[Target],
     written: &mut Written<'_>,
-    ready: &HashMap<PlanPath, Rc<PreparedPlan<'_>>>,
+    ready: &QuickMap<PlanPath, Rc<PreparedPlan<'_>>>,
     found: &mut [Diagnostics],
 ) {
-    let plans: HashMap<&PlanPath, PlanRules<'_>> =
+    let plans: QuickMap<&PlanPath, PlanRules<'_>> =
         ready.iter().filter_map(|(path, plan)| Some((path, PlanRules::of(plan)?))).collect();
-    let mut judged: HashMap<Combination<'_>, Rc<Vec<Told>>> = HashMap::new();
-    let mut told: HashSet<(usize, Span, String)> = HashSet::new();
+    let mut judged: QuickMap<Combination<'_>, Rc<Vec<Told>>> = QuickMap::default();
+    let mut told: QuickSet<(usize, Span, String)> = QuickSet::default();
     let mut last = None;
     for target in targets {
         // Targets with one scope have one plan.
@@ -92,7 +92,7 @@ impl<'p> PlanRules<'p> {
         let is_judged = |place: &usize| !prepared.names.contains(place);
         steps.retain(|step| step.inputs().into_iter().filter_map(place).any(|it| is_judged(&it)));
         let inputs = steps.iter().flat_map(|step| step.inputs().into_iter().filter_map(place));
-        let inputs: HashSet<usize> = inputs.filter(is_judged).collect();
+        let inputs: QuickSet<usize> = inputs.filter(is_judged).collect();
         let is_read = |place: usize| inputs.contains(&place);
         let inputs_by_place = (0..prepared.plan.inputs.len()).map(is_read).collect();
         (!inputs.is_empty()).then_some(Self { steps, inputs: inputs_by_place })

@@ -1,9 +1,9 @@
 //! What can be wrong between targets, groups, files and plans, in words.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use super::model::{PlanPath, Target};
+use super::quick::QuickMap;
 use super::scope::Said;
 use crate::document::decode::{Decoder, Located};
 use crate::document::diagnostic::{Diagnostic, Diagnostics};
@@ -199,7 +199,8 @@ pub(super) fn unused_group(group: &Located<GroupName>, decoder: &mut Decoder<'_>
 
 /// Two targets whose certificates would hold the same names: one of them is paid for nothing.
 pub(super) fn same_names(targets: &[Target], found: &mut [Diagnostics]) {
-    let mut seen: HashMap<&[DomainName], &Target> = HashMap::with_capacity(targets.len());
+    let mut seen: QuickMap<&[DomainName], &Target> =
+        QuickMap::with_capacity_and_hasher(targets.len(), Default::default());
     for target in targets.iter().filter(|target| !target.names.is_empty()) {
         let Some(first) = seen.get(target.names.as_slice()) else {
             seen.insert(&target.names, target);

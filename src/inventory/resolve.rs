@@ -4,7 +4,7 @@
 //! default of the plan. Groups of one target may not contradict each other; files share their
 //! groups, and nothing else.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use super::folders;
 use super::gaps::{self, Gaps};
 use super::model::{Inventory, PlanPath, Target};
 use super::orders::{self, Written};
+use super::quick::{QuickMap, QuickSet};
 use super::raw::{Format, InventoryFile, RawGroup, RawTarget};
 use super::refusals;
 use super::report;
@@ -84,10 +85,10 @@ pub fn resolve(mut files: Vec<InventoryFile>, plans: &Plans) -> Resolution {
         files: &files,
         plans,
         ready: ready.collect(),
-        groups: HashMap::new(),
-        scopes: HashMap::new(),
-        paths: HashMap::new(),
-        refused: HashSet::new(),
+        groups: QuickMap::default(),
+        scopes: QuickMap::default(),
+        paths: QuickMap::default(),
+        refused: QuickSet::default(),
         gaps: Gaps::default(),
         found,
     };
@@ -123,13 +124,13 @@ type SharedScope = (Arc<Scope>, Vec<Contradiction>);
 struct Resolver<'f> {
     files: &'f [InventoryFile],
     plans: &'f Plans,
-    ready: HashMap<PlanPath, Rc<PreparedPlan<'f>>>,
-    groups: HashMap<&'f str, (usize, &'f RawGroup)>,
-    scopes: HashMap<ScopeKey<'f>, Rc<SharedScope>>,
+    ready: QuickMap<PlanPath, Rc<PreparedPlan<'f>>>,
+    groups: QuickMap<&'f str, (usize, &'f RawGroup)>,
+    scopes: QuickMap<ScopeKey<'f>, Rc<SharedScope>>,
     /// Paths of plans, by file and as written.
-    paths: HashMap<(usize, &'f str), PlanPath>,
+    paths: QuickMap<(usize, &'f str), PlanPath>,
     /// Plans that were reported as unknown, by file.
-    refused: HashSet<(usize, PlanPath)>,
+    refused: QuickSet<(usize, PlanPath)>,
     /// What targets leave out.
     gaps: Gaps<'f>,
     found: Vec<Diagnostics>,
@@ -143,9 +144,9 @@ impl<'f> Resolver<'f> {
     /// A value under a name like `api_key` that no plan knows may be a key that strayed here. It is
     /// hidden before anything shows the lines of this file.
     fn hide_secrets(&mut self) {
-        let known: HashSet<&str> =
+        let known: QuickSet<&str> =
             self.ready.values().flat_map(|plan| plan.places.keys().copied()).collect();
-        let mut strange: HashMap<&str, bool> = HashMap::new();
+        let mut strange: QuickMap<&str, bool> = QuickMap::default();
         for (file, found) in self.files.iter().zip(&mut self.found) {
             let groups = file.groups.iter().flat_map(|group| &group.inputs);
             let targets = file.targets.iter().flat_map(|target| &target.inputs);
@@ -179,7 +180,8 @@ impl<'f> Resolver<'f> {
     fn targets(&mut self) -> Vec<Target> {
         let count = self.files.iter().map(|file| file.targets.len()).sum();
         let mut targets = Vec::with_capacity(count);
-        let mut seen: HashMap<&str, (usize, &RawTarget)> = HashMap::with_capacity(count);
+        let mut seen: QuickMap<&str, (usize, &RawTarget)> =
+            QuickMap::with_capacity_and_hasher(count, Default::default());
         for (index, file) in self.files.iter().enumerate() {
             for raw in &file.targets {
                 let name = raw.name.value.as_str();
@@ -464,9 +466,9 @@ impl<'f> Resolver<'f> {
 
     /// What groups and `defaults` say must mean something to at least one plan of their targets.
     fn check_shared_inputs(&mut self) {
-        let mut of_groups: HashMap<&str, BTreeSet<&PlanPath>> = HashMap::new();
-        let mut of_files: HashMap<usize, BTreeSet<&PlanPath>> = HashMap::new();
-        let mut used: HashSet<&str> = HashSet::new();
+        let mut of_groups: QuickMap<&str, BTreeSet<&PlanPath>> = QuickMap::default();
+        let mut of_files: QuickMap<usize, BTreeSet<&PlanPath>> = QuickMap::default();
+        let mut used: QuickSet<&str> = QuickSet::default();
         for (file, plan, groups) in self.scopes.keys() {
             used.extend(groups);
             let Some(plan) = plan else { continue };
@@ -508,7 +510,7 @@ impl<'f> Resolver<'f> {
 fn unknown_inputs(
     inputs: &[(Key, Node)],
     paths: Option<&BTreeSet<&PlanPath>>,
-    ready: &HashMap<PlanPath, Rc<PreparedPlan<'_>>>,
+    ready: &QuickMap<PlanPath, Rc<PreparedPlan<'_>>>,
     decoder: &mut Decoder<'_>,
 ) {
     let wanted = paths.map_or(0, BTreeSet::len);

@@ -2,10 +2,9 @@
 //!
 //! Most targets differ in their names only, so that what they share is checked once.
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 
+use super::quick::QuickMap;
 use crate::document::decode::Located;
 use crate::document::node::{Key, Node};
 use crate::document::source::Span;
@@ -42,7 +41,7 @@ pub(super) struct PreparedPlan<'p> {
     pub(super) plan: &'p Plan,
     pub(super) checkers: Vec<InputChecker<'p>>,
     /// The place of each input.
-    pub(super) places: HashMap<&'p str, usize>,
+    pub(super) places: QuickMap<&'p str, usize>,
     /// The inputs that become the common name of an order.
     pub(super) common_names: Vec<usize>,
     /// The inputs that become names of an order, the common name included.
@@ -52,7 +51,7 @@ pub(super) struct PreparedPlan<'p> {
 impl<'p> PreparedPlan<'p> {
     pub(super) fn new(plan: &'p Plan) -> Self {
         let places = plan.inputs.keys().enumerate().map(|(index, name)| (name.as_str(), index));
-        let places: HashMap<&str, usize> = places.collect();
+        let places: QuickMap<&str, usize> = places.collect();
         let common_names = passed_to(plan, &["common_name"], &places);
         let names = passed_to(plan, &["common_name", "dns_names"], &places);
         let checkers = plan.inputs.values().map(InputChecker::new).collect();
@@ -65,7 +64,7 @@ impl<'p> PreparedPlan<'p> {
 }
 
 /// The inputs that are passed on as they are to these parameters of any step.
-fn passed_to(plan: &Plan, parameters: &[&str], places: &HashMap<&str, usize>) -> Vec<usize> {
+fn passed_to(plan: &Plan, parameters: &[&str], places: &QuickMap<&str, usize>) -> Vec<usize> {
     let mut inputs = Vec::new();
     for step in plan.steps.values() {
         for parameter in parameters {
@@ -79,7 +78,7 @@ fn passed_to(plan: &Plan, parameters: &[&str], places: &HashMap<&str, usize>) ->
     inputs
 }
 
-fn collect(template: &Template, places: &HashMap<&str, usize>, inputs: &mut Vec<usize>) {
+fn collect(template: &Template, places: &QuickMap<&str, usize>, inputs: &mut Vec<usize>) {
     match template {
         Template::Expression(inside) => {
             let name = inside.trim().strip_prefix("inputs.");

@@ -3,10 +3,11 @@
 //! The CA proves names by a CNAME at `_dnsauth` below their base domain (contract A.7), and two open
 //! orders want different records at one such name (contract A.15). So the runs take turns.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
 
 use super::model::{PlanPath, Target};
+use super::quick::QuickMap;
 use super::report::{Place, also};
 use super::resolve::{KnownPlan, Plans};
 use crate::document::diagnostic::{Diagnostic, Diagnostics};
@@ -45,7 +46,7 @@ fn proves_by_dns(plan: &Plan) -> bool {
 
 /// Warns of targets that share a validation name: once for each name, at the second target.
 pub(super) fn warn(targets: &[Target], plans: &Plans, found: &mut [Diagnostics]) {
-    let by_dns: HashMap<&PlanPath, bool> = plans
+    let by_dns: QuickMap<&PlanPath, bool> = plans
         .known
         .iter()
         .map(|(path, plan)| match plan {
@@ -55,7 +56,8 @@ pub(super) fn warn(targets: &[Target], plans: &Plans, found: &mut [Diagnostics])
         .collect();
     let mut order: Vec<&str> = Vec::new();
     // Almost all stand alone: those take no list.
-    let mut sharing: HashMap<&str, (&Target, Vec<&Target>)> = HashMap::with_capacity(targets.len());
+    let mut sharing: QuickMap<&str, (&Target, Vec<&Target>)> =
+        QuickMap::with_capacity_and_hasher(targets.len(), Default::default());
     let waits =
         |target: &&Target| target.plan.as_ref().is_some_and(|plan| by_dns.get(plan) == Some(&true));
     for target in targets.iter().filter(waits) {
