@@ -10,7 +10,7 @@ use super::in_place::in_place;
 use super::resume::read_state;
 use super::standstill::standstill_of;
 use super::state_directory::{StateDirectory, find_run, nothing_here};
-use super::status::ParkedView;
+use super::status::{NOT_BEGUN, ParkedView};
 use crate::report::{STANDING, explanation};
 use crate::run::{PutBack, RunPhase, RunState, StopReason};
 use crate::store::{Store, TargetKey};
@@ -83,13 +83,18 @@ pub(super) async fn explain(
         lines.extend(put_back_since(&recorded));
         lines.extend(waits.iter().map(|why| format!("Whatever it sends waits: {why}.")));
     }
+    // What nobody works on was stopped, however far it had come.
+    let phase = match recorded.has_begun() || !is_worked_on {
+        true => recorded.phase.name(),
+        false => NOT_BEGUN,
+    };
     if arguments.output.output == OutputFormat::Json {
         console.json(&View {
             run: &run,
             plan: &header.plan.name,
             target: &header.target,
             sandbox: header.sandbox,
-            phase: recorded.phase.name(),
+            phase,
             is_worked_on,
             stopped_by: recorded.stopped_by,
             certificate_id: recorded.certificate_id.as_ref(),

@@ -21,7 +21,7 @@ use super::plan_edits::{Replacement, compare};
 use super::same_names::{OrderedNames, Wanted, wanted as wanted_orders};
 use super::session::{Session, holder, lock, progress, target_key};
 use super::state_directory::{StateDirectory, find_run, nothing_here};
-use super::status::{lines, name_stopped};
+use super::status::{lines, name_not_begun, name_stopped};
 use crate::driver::DriveError;
 use crate::engine::{Engine, EngineSettings, LeftAsItIs};
 use crate::plan::{Plan, Repeat, find_signature};
@@ -335,6 +335,7 @@ async fn offer(
     let mut runs = store.list_runs().await?;
     runs.retain(can_go_on);
     runs.iter_mut().for_each(|run| name_stopped(run, state));
+    name_not_begun(&mut runs, store).await;
     match format {
         OutputFormat::Json => console.json(&runs)?,
         OutputFormat::Text if runs.is_empty() => console.talk("no run has stopped on its way"),

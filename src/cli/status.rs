@@ -9,6 +9,7 @@ use super::console::Console;
 use super::doctor_state::forgotten_line;
 use super::error::CliError;
 use super::exit::ExitCode;
+use super::resume::read_state;
 use super::standstill::standstill;
 use super::state_directory::StateDirectory;
 use crate::report::{RunLine, parked_note, run_table};
@@ -197,6 +198,16 @@ pub(super) fn name_stopped(run: &mut RunSummary, state: &StateDirectory) {
     let counts_as_running = [RunPhase::Running.name(), NOT_BEGUN].contains(&run.phase.as_str());
     if counts_as_running && !state.locks().is_held(&key) {
         run.phase = STOPPED.to_owned();
+    }
+}
+
+/// Of runs that count as running, those whose turn in their batch has not come yet. One that cannot be
+/// read is left as its line says.
+pub(super) async fn name_not_begun(runs: &mut [RunSummary], store: &dyn Store) {
+    for run in runs.iter_mut().filter(|run| run.phase == RunPhase::Running.name()) {
+        if read_state(store, &run.id).await.is_ok_and(|state| !state.has_begun()) {
+            run.phase = NOT_BEGUN.to_owned();
+        }
     }
 }
 

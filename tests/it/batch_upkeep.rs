@@ -265,8 +265,16 @@ fn what_a_later_wave_is_to_do_has_not_begun_and_is_not_called_running() {
     assert_eq!(batches[0]["states"], serde_json::json!({ "not_begun": 1, "running": 1 }));
     let later = json(&["status", "--only", "not-begun", "-o", "json"]);
     assert_eq!((&later[0]["target"], &later[1]), (&"b".into(), &Value::Null));
-    let explained = project.run(&["explain", later[0]["id"].as_str().unwrap()]).expect_code(0);
+    let explain = ["explain", later[0]["id"].as_str().unwrap(), "-o", "json"];
+    let explained = project.run(&explain[..2]).expect_code(0);
     let _ = explained.expect_data("Its turn in its batch has not come yet");
+    assert_eq!(json(&explain)["phase"], "not_begun");
+    let offered = json(&["resume", "-o", "json"]);
+    let offered = offered.as_array().unwrap().iter();
+    let mut phases: Vec<&str> = offered.map(|one| one["phase"].as_str().unwrap()).collect();
+    phases.sort_unstable();
+    assert_eq!(phases, ["not_begun", "running"]);
+    let _ = project.run(&["resume"]).expect_code(0).expect_data("not begun");
     let listed = json(&["list", "-o", "json"]);
     let states: Vec<&Value> = listed.as_array().unwrap().iter().map(|one| &one["state"]).collect();
     assert_eq!(states, ["running", "not_begun"]);
