@@ -222,6 +222,45 @@ fn a_run_that_failed_before_its_order_or_at_a_refused_one_goes_on_and_nothing_pi
 }
 
 #[test]
+fn what_has_ordered_at_another_address_is_left_there_and_a_preview_says_so_as_well() {
+    let (first, second) = (World::live(), World::live());
+    let project = project_of(&console_plan());
+    let only = ["--limit", "a", "-o", "json"];
+    let parked = rows(&run(&project, &first, &only).expect_code(4)).remove(0);
+    let id = parked["run"].as_str().unwrap();
+    let why = format!(
+        "run {id} began at another address, {}; `certplan resume {id}` goes on there",
+        first.base_url()
+    );
+
+    let preview = |further: &[&str]| {
+        let arguments = ["preview", "--inventory", "inventory.yaml", "--limit", "a"];
+        project.run_for(&second.base_url(), &[&arguments, further].concat()).expect_code(0)
+    };
+    let _ = preview(&[]).expect_data("1 for a person to look at").expect_data(&why);
+    let seen = preview(&["-o", "json"]).json();
+    let [target] = seen["targets"].as_array().unwrap().as_slice() else { panic!("{seen}") };
+    assert_eq!((&target["word"], &target["decision"]["do"]), (&"look".into(), &"ask".into()));
+    assert_eq!((&target["why"], &seen["about_requests"]), (&why.as_str().into(), &0.into()));
+
+    let refused = rows(&run(&project, &second, &only).expect_code(1)).remove(0);
+    assert_eq!((&refused["reason"], &refused["run"]), (&target["why"], &parked["run"]));
+    assert_eq!((second.requests().len(), second.orders().len()), (0, 0));
+    // For one target, the two speak alike as well.
+    let one = ["--target", "a", "--input", "common_name=a.example.com"];
+    let single = |command| {
+        let arguments = [&[command, "plan.yaml"], &one[..]].concat();
+        project.run_for(&second.base_url(), &arguments).expect_code(2)
+    };
+    let unfinished = format!("run `{id}` for this plan and target is not finished (parked)");
+    let _ = single("preview").expect_data(&unfinished);
+    let _ = single("run").expect_talk(&unfinished);
+    // Where it began it goes on.
+    let _ = run(&project, &first, &only).expect_code(4);
+    assert_eq!(first.orders().len(), 1);
+}
+
+#[test]
 fn a_batch_is_found_again_and_gone_on_with_as_it_was_begun() {
     let (world, project) = (World::live(), project_of(&impatient_plan("dv.yaml")));
     refuse_orders(&world, 1, 2);

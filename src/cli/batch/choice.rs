@@ -303,9 +303,12 @@ impl Choice {
             Decision::Resume { run: open, .. } => runs
                 .iter()
                 .find(|run| run.id == *open)
-                .and_then(|run| run.state.header.endpoints.get("regfish").cloned()),
+                .and_then(|run| run.state.header.endpoints.get(REGFISH.name).cloned()),
             _ => None,
         };
+        if let Some(ask) = self.leave_at_its_address() {
+            self.decision = ask;
+        }
         Ok(())
     }
 
@@ -316,6 +319,22 @@ impl Choice {
             Decision::Start { reason: StartReason::Again { open, .. } } => Some(open),
             _ => None,
         }
+    }
+
+    /// A run that has ordered goes on where it has, and everything that this command sends goes to
+    /// one address: where that is another one, a person says which of the two is meant.
+    fn leave_at_its_address(&self) -> Option<Decision> {
+        let (Decision::Resume { run, .. }, Some(began_at), Some(now)) =
+            (&self.decision, &self.endpoint, &self.address)
+        else {
+            return None;
+        };
+        let problem = began_elsewhere(run, began_at);
+        (began_at != now).then(|| Decision::Ask {
+            run: run.clone(),
+            problem,
+            remedy: Remedy::Person,
+        })
     }
 
     /// A run that cannot be read is in the way.
@@ -347,6 +366,11 @@ impl Choice {
             Decision::Keep { .. } | Decision::Ask { .. } => false,
         }
     }
+}
+
+/// Why a run is not gone on with by a command that sends to another address.
+pub(super) fn began_elsewhere(run: &RunId, began_at: &str) -> String {
+    format!("run {run} began at another address, {began_at}; `certplan resume {run}` goes on there")
 }
 
 #[cfg(test)]

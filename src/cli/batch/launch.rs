@@ -17,7 +17,7 @@ use super::super::sandbox_scenario::ChosenScenario;
 use super::super::session::Session;
 use super::super::state_directory::StateDirectory;
 use super::Request;
-use super::choice::{Choice, Choices, Hold};
+use super::choice::{Choice, Choices, Hold, began_elsewhere};
 use super::display::Display;
 use super::driving::{DEFAULT_JOBS, Lineup};
 use super::outcome::Outcome;
@@ -149,10 +149,8 @@ fn member(
         Decision::Resume { run, .. } => {
             let recorded = choice.endpoint.as_deref();
             let endpoint = endpoints.regfish.as_ref().map(BaseUrl::as_str);
-            if !sandbox && recorded.is_some() && recorded != endpoint {
-                return Err(format!(
-                    "run {run} began at another address; `certplan resume {run}` goes on there"
-                ));
+            if let Some(began_at) = recorded.filter(|_| !sandbox && recorded != endpoint) {
+                return Err(began_elsewhere(run, began_at));
             }
             Ok(Member::Existing(run.clone()))
         }
