@@ -117,12 +117,31 @@ fn an_order_beside_one_of_another_plan_is_named_before_it_is_sent_for_an_invento
     let refused = refused.expect_data(&format!("`{again}` orders for it all the same"));
     // It may still come to a good end: nobody is sent to buy another one.
     assert!(!refused.stderr.contains("a new order is the way out"), "{}", refused.stderr);
+    // A preview says the same before anything is sent.
+    let foresee = |further: &[&str]| {
+        let arguments = ["preview", "--inventory", "targets.txt", "two.yaml", &again];
+        project.run_for(&world.base_url(), &[&arguments[..], further].concat()).expect_code(0)
+    };
+    let _ = foresee(&[]).expect_data("1 to order anew").expect_data(&format!(
+        "for `{COMMON_NAME}` the order of run {} is still under way",
+        parked.value("run")
+    ));
+    let seen = foresee(&["-o", "json"]).json();
+    assert_eq!(seen["targets"][0]["decision"]["reason"]["open"][0], parked.value("run"), "{seen}");
     let asked = batch(&[&again]).expect_code(2).expect_talk("This orders 1 certificate anew");
     let under_way = format!("(whose order is still under way, run {})", parked.value("run"));
     let _ = asked.expect_talk(&under_way);
     assert_eq!(world.only_order().id, parked.value("certificate"));
     let _ = batch(&[&again, "--yes"]).expect_code(0).expect_talk("1 to order anew");
     assert_eq!(world.orders().len(), 2);
+    // What another plan has got, and is still good, is named as well.
+    let arguments = ["preview", "--inventory", "targets.txt", "one.yaml", &again];
+    let run = project.runs()[0]["id"].as_str().unwrap().to_owned();
+    let _ = project
+        .run_for(&world.base_url(), &arguments)
+        .expect_code(0)
+        .expect_data(&format!("run {run} has ordered before"))
+        .expect_data(&format!("the order of run {} is still under way", parked.value("run")));
 }
 
 #[test]
