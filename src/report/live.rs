@@ -10,6 +10,7 @@ mod plain;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use super::recap::RecapResult;
 use super::style::Style;
 use crate::run::{Event, EventKind, PauseReason, RunResult, StopReason};
 use crate::types::{RunId, Timestamp, printable};
@@ -48,8 +49,8 @@ pub struct LiveView {
     style: Style,
     total: usize,
     began_at: Timestamp,
-    /// Targets that are settled without any event: unchanged, locked, held back.
-    settled: usize,
+    /// How many targets are settled without any event, and how, by its place in [`RecapResult::ALL`].
+    settled: [usize; RecapResult::ALL.len()],
     runs: HashMap<RunId, Line>,
     /// How many runs are in each stage, by its place in [`Stage::ALL`].
     counts: [usize; Stage::ALL.len()],
@@ -95,7 +96,7 @@ impl LiveView {
             style,
             total,
             began_at,
-            settled: 0,
+            settled: [0; RecapResult::ALL.len()],
             runs: HashMap::new(),
             counts: [0; Stage::ALL.len()],
             failures: VecDeque::new(),
@@ -104,9 +105,12 @@ impl LiveView {
         }
     }
 
-    /// A target is settled and has no run that is driven.
-    pub fn settle(&mut self) {
-        self.settled += 1;
+    /// A target is settled, with this result, and has no run that is driven.
+    pub fn settle(&mut self, result: RecapResult) {
+        let place = RecapResult::ALL.iter().position(|one| *one == result);
+        if let Some(number) = place.and_then(|place| self.settled.get_mut(place)) {
+            *number += 1;
+        }
     }
 
     /// A run of the batch is to be driven; when, its first step tells.
@@ -125,11 +129,11 @@ impl LiveView {
         }
     }
 
-    /// A run that was expected is not driven after all.
-    pub fn dismiss(&mut self, run: &RunId) {
+    /// A run that was expected is not driven after all; what became of its target.
+    pub fn dismiss(&mut self, run: &RunId, result: RecapResult) {
         if let Some(line) = self.runs.remove(run) {
             self.counts[line.stage.index()] -= 1;
-            self.settled += 1;
+            self.settle(result);
         }
     }
 
@@ -205,12 +209,17 @@ impl LiveView {
     pub fn done(&self) -> usize {
         let open = Stage::ALL.iter().zip(self.counts).filter(|(stage, _)| stage.is_open());
         let open: usize = open.map(|(_, number)| number).sum();
-        self.settled + self.runs.len() - open - self.counts[Stage::ToCome.index()]
+        self.settled() + self.runs.len() - open - self.counts[Stage::ToCome.index()]
+    }
+
+    /// How many targets are settled without any event.
+    fn settled(&self) -> usize {
+        self.settled.iter().sum()
     }
 
     /// How many targets have not begun yet.
     fn to_come(&self) -> usize {
-        let unexpected = self.total.saturating_sub(self.settled + self.runs.len());
+        let unexpected = self.total.saturating_sub(self.settled() + self.runs.len());
         unexpected + self.counts[Stage::ToCome.index()]
     }
 }
@@ -296,7 +305,7 @@ mod tests {
     fn thousand() -> LiveView {
         let mut view = LiveView::new(Style::new(false), 1000, at(0));
         for _ in 0..100 {
-            view.settle();
+            view.settle(RecapResult::Unchanged);
         }
         for number in 0..400_i64 {
             let run = RunId::from_random(u64::try_from(number).unwrap());
@@ -348,6 +357,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_locked_or_left_to_a_person_is_not_called_unchanged() {
+        use RecapResult as R;
+        let mut view = LiveView::new(Style::new(false), 9, at(0));
+        for result in [R::Unchanged, R::Locked, R::Failed, R::Locked, R::InDoubt, R::Superseded] {
+            view.settle(result);
+        }
+        let [failed, dismissed] = [1, 2].map(RunId::from_random);
+        for run in [&failed, &dismissed] {
+            view.expect(run, "www.example.com", at(0));
+        }
+        view.event(&failed, &event(1, EventKind::RunFinished { result: RunResult::Failed }));
+        view.dismiss(&dismissed, R::Locked);
+        let frame = view.frame(&Gauges::default(), at(2), 90);
+        let totals = "2 failed  1 in doubt  1 unchanged  3 locked  1 superseded  1 to come";
+        assert_eq!((frame[1].as_str(), view.done()), (totals, 8), "{frame:#?}");
+    }
+
+    #[test]
     fn the_longest_waits_and_the_newest_failures_come_first() {
         let frame = thousand().frame(&Gauges::default(), at(600), 100);
         let below = |title: &str| {
@@ -386,7 +413,7 @@ mod tests {
         for (run, target) in [(&held, "a"), (&stopped, "b"), (&dismissed, "c")] {
             view.expect(run, target, at(0));
         }
-        view.dismiss(&dismissed);
+        view.dismiss(&dismissed, RecapResult::Locked);
         let paused = |by| {
             let (reason, stopped_by) = (PauseReason::Interrupted, Some(by));
             event(1, EventKind::RunPaused { reason, stopped_by })
@@ -410,7 +437,7 @@ mod tests {
             }
         }
         for _ in 0..10 {
-            view.settle();
+            view.settle(RecapResult::Unchanged);
         }
         let frame = |view: &mut LiveView, now| view.frame(&Gauges::default(), at(now), 80);
         assert!(!frame(&mut view, 3)[2].contains("left"), "too early");

@@ -124,7 +124,7 @@ impl RecapResult {
         matches!(self, Self::Failed | Self::InDoubt)
     }
 
-    fn paint(self, text: &str, style: Style) -> String {
+    pub(super) fn paint(self, text: &str, style: Style) -> String {
         match self {
             Self::Issued => style.good(text),
             Self::Unchanged | Self::Superseded => style.faint(text),

@@ -241,9 +241,12 @@ impl Choices {
 
     /// Whose turn it is: decided to be worked on, and ours.
     pub(super) fn work(&self) -> impl Iterator<Item = &Choice> {
-        self.choices
-            .iter()
-            .filter(|choice| choice.is_work() && matches!(choice.hold, Hold::Locked(_)))
+        self.choices.iter().filter(|choice| choice.is_ours())
+    }
+
+    /// The others: nothing is done for them.
+    pub(super) fn rest(&self) -> impl Iterator<Item = &Choice> {
+        self.choices.iter().filter(|choice| !choice.is_ours())
     }
 
     /// Target and plan of each, in the order of the inventory.
@@ -350,6 +353,11 @@ impl Choice {
     /// Whether a run starts or goes on.
     pub(super) fn is_work(&self) -> bool {
         matches!(self.decision, Decision::Start { .. } | Decision::Resume { .. })
+    }
+
+    /// Whether it is to be worked on, by us.
+    fn is_ours(&self) -> bool {
+        self.is_work() && matches!(self.hold, Hold::Locked(_))
     }
 
     /// Whether it is to be worked on and somebody else does.

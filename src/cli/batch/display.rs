@@ -14,7 +14,7 @@ use super::super::console::Console;
 use super::super::metrics_file::Requests;
 use crate::api::budget::{Standing, Window};
 use crate::driver::{Allowance, Observer};
-use crate::report::{Gauges, LiveView, RequestPace, Silence};
+use crate::report::{Gauges, LiveView, RecapResult, RequestPace, Silence};
 use crate::run::Event;
 use crate::types::{Clock, RunId, Timestamp, format_duration, printable};
 
@@ -36,16 +36,16 @@ pub(super) struct Display {
 }
 
 impl Display {
-    /// For `total` targets, of which so many are `settled` before anything begins, and which may send
-    /// as many orders as are allowed.
+    /// For `total` targets, of which some are `settled` before anything begins, and which may send as
+    /// many orders as are allowed.
     pub(super) fn new(
         console: &Console,
         total: usize,
-        settled: usize,
+        settled: impl IntoIterator<Item = RecapResult>,
         orders: Option<Arc<Allowance>>,
     ) -> Self {
         let mut view = LiveView::new(console.talk_style(), total, Timestamp::now());
-        (0..settled).for_each(|_| view.settle());
+        settled.into_iter().for_each(|result| view.settle(result));
         let live = console.can_draw();
         Self {
             console: console.clone(),
@@ -83,9 +83,14 @@ impl Display {
         lock(&self.view).expect(run, target, Timestamp::now());
     }
 
-    /// A run that was expected is not driven after all.
-    pub(super) fn dismiss(&self, run: &RunId) {
-        lock(&self.view).dismiss(run);
+    /// A target for which work was meant is settled without it.
+    pub(super) fn settle(&self, result: RecapResult) {
+        lock(&self.view).settle(result);
+    }
+
+    /// A run that was expected is not driven after all; what became of its target.
+    pub(super) fn dismiss(&self, run: &RunId, result: RecapResult) {
+        lock(&self.view).dismiss(run, result);
     }
 
     /// Who is told of every event.

@@ -3,7 +3,7 @@
 //! One after the other would not do: a run that waits for the CA may wait for days, and those behind
 //! it would never be looked at. Which runs may go on is said in `taking_up`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -154,6 +154,9 @@ pub(in crate::cli) async fn go_on_with_many(
     let (mut outcomes, worlds, expected) = take_up(&runs, arguments.wait.wait, &place).await?;
     let members = || worlds.values().flat_map(|party| &party.members);
     let (going_on, waiting) = (members().count(), members().filter(|run| run.is_busy()).count());
+    let rows: BTreeSet<usize> = members().map(|member| member.row).collect();
+    let rest = outcomes.iter().enumerate().filter(|(row, _)| !rows.contains(row));
+    let rest: Vec<RecapResult> = rest.map(|(_, outcome)| outcome.result).collect();
     if !arguments.yes {
         let orders = members().filter(|run| run.may_order).count();
         let look = "`certplan status` lists the runs";
@@ -170,7 +173,7 @@ pub(in crate::cli) async fn go_on_with_many(
         console.talk(&format!("batch {batch}: {going_on} {word} to go on with{wait}"));
     }
     let allowance = arguments.max_orders.map(|orders| Arc::new(Allowance::of(orders)));
-    let display = Display::new(console, runs.len(), runs.len() - going_on, allowance);
+    let display = Display::new(console, runs.len(), rest, allowance);
     expected.iter().for_each(|(run, target)| display.expect(run, target));
     let budgets = Budgets::new(state, settings, console)?;
     display.watch(budgets.opened());
@@ -316,7 +319,7 @@ impl Common<'_> {
                 match self.place.ready(member, &session.driver).await {
                     Ok(member) => ready.push(((sessions.len(), row, run), member)),
                     Err(outcome) => {
-                        outcome.run.iter().for_each(|run| self.display.dismiss(run));
+                        self.display.dismiss(&run, outcome.result);
                         ends.push((row, outcome));
                     }
                 }
@@ -343,8 +346,8 @@ impl Common<'_> {
     fn refuse(&self, party: Party, error: &CliError) -> Vec<(usize, Outcome)> {
         let _ = self.place.console.fail(error);
         let ends = party.members.into_iter().map(|member| {
-            self.display.dismiss(&member.run);
             let outcome = Outcome::refused(error.code, error.message.clone());
+            self.display.dismiss(&member.run, outcome.result);
             (member.row, Outcome { run: Some(member.run), ..outcome })
         });
         ends.collect()

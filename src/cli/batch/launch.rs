@@ -79,6 +79,7 @@ pub(super) async fn launch(
         match member(choice, (choices.sandbox, choices.orders_known), places, &directory) {
             Ok(member) => lineup.add(index, member, Some(lock)),
             Err(reason) => {
+                display.settle(RecapResult::Failed);
                 if let Some(outcome) = outcomes.get_mut(index) {
                     *outcome = Outcome::settled(RecapResult::Failed, reason);
                 }

@@ -48,6 +48,7 @@ use driving::DEFAULT_JOBS;
 use launch::{Place, launch};
 use manner::read_manner;
 use order_anew::in_the_inventory;
+use outcome::Outcome;
 use recap::{Done, conclude, form_of};
 
 pub(super) use forecast::preview_inventory;
@@ -168,7 +169,8 @@ pub(super) async fn run_inventory(
     let batch = BatchId::from_random(uuid::Uuid::new_v4().as_u64_pair().0);
     let (total, work) = (choices.choices.len(), choices.work().count());
     let allowance = arguments.batch.max_orders.map(|orders| Arc::new(Allowance::of(orders)));
-    let display = Display::new(console, total, total - work, allowance);
+    let rest = choices.rest().map(|choice| Outcome::of_rest(choice).result);
+    let display = Display::new(console, total, rest, allowance);
     let names: Vec<(String, String)> = choices.names();
     let place = Place { state: &state, store: &store, console };
     let metrics = MetricsFile::begin(arguments.metrics.metrics_file.as_deref(), || Subject {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Gauges, Line, LiveView, SHOWN, Stage};
+use crate::report::recap::RecapResult;
 use crate::report::style::Style;
 use crate::report::wording::between;
 use crate::types::{Timestamp, format_duration, printable, shorten};
@@ -78,17 +79,24 @@ impl LiveView {
 
     fn totals(&self, width: usize) -> String {
         let mut parts = Vec::new();
+        // What was settled before, or was driven, counts together where it came to the same.
+        let mut settled: Vec<_> = RecapResult::ALL.into_iter().zip(self.settled).collect();
         for (stage, number) in Stage::ALL.iter().zip(self.counts) {
+            let same = settled.iter_mut().find(|(result, _)| result.name() == stage.name());
+            let number = number + same.map_or(0, |(_, number)| std::mem::take(number));
             if number > 0 && *stage != Stage::ToCome {
                 let text = format!("{number} {}", stage.name());
                 parts.push((text.clone(), stage.paint(&text, self.style)));
             }
         }
-        for (number, word) in [(self.settled, "unchanged"), (self.to_come(), "to come")] {
-            if number > 0 {
-                let text = format!("{number} {word}");
-                parts.push((text.clone(), self.style.faint(&text)));
-            }
+        for (result, number) in settled.into_iter().filter(|(_, number)| *number > 0) {
+            let text = format!("{number} {}", result.name());
+            parts.push((text.clone(), result.paint(&text, self.style)));
+        }
+        let to_come = self.to_come();
+        if to_come > 0 {
+            let text = format!("{to_come} to come");
+            parts.push((text.clone(), self.style.faint(&text)));
         }
         fitting(&parts, "  ", width)
     }
@@ -138,8 +146,8 @@ impl LiveView {
         }
         let took = Duration::try_from(now.duration_since(self.began_at)).ok()?;
         let took = took.saturating_sub(self.halted);
-        let all = count(self.total.saturating_sub(self.settled));
-        let behind = count(self.done().saturating_sub(self.settled)) + self.under_way();
+        let all = count(self.total.saturating_sub(self.settled()));
+        let behind = count(self.done().saturating_sub(self.settled())) + self.under_way();
         if took < PACE_TIME || behind < all * PACE_SHARE || behind >= all {
             return None;
         }
