@@ -45,10 +45,32 @@ fn code(text: &str) -> String {
     format!("`{}`", printable(text).replace('`', "'").replace('|', "\\|"))
 }
 
-/// Text in which Markdown and HTML mean nothing: a reason can come from outside.
+/// Text in which Markdown and HTML mean nothing: a reason can come from outside. What stands between
+/// two backticks is a code span, in which a backslash would be shown.
 fn plain(text: &str) -> String {
+    let text = printable(text);
     let mut safe = String::with_capacity(text.len());
-    for character in printable(text).chars() {
+    let mut rest: &str = &text;
+    while let Some((before, after)) = rest.split_once('`') {
+        safe.push_str(&escaped(before));
+        rest = match after.split_once('`') {
+            Some((inside, beyond)) if !inside.is_empty() => {
+                safe.push_str(&code(inside));
+                beyond
+            }
+            // One without another, or with nothing between them, begins no span.
+            _ => {
+                safe.push_str("\\`");
+                after
+            }
+        };
+    }
+    safe + &escaped(rest)
+}
+
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
         match character {
             '<' => safe.push_str("&lt;"),
             '&' => safe.push_str("&amp;"),
@@ -73,6 +95,19 @@ mod tests {
         assert!(text.starts_with("**certplan: 1 issued, 1 parked, 1 failed, 1 not started**\n"));
         let line = text.lines().find(|line| line.contains("b.example.com")).unwrap();
         assert!(line.ends_with("| step `order`: &lt;bad> \"name\" \\| \u{fffd}\\[31m |"), "{line}");
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_shown_as_it_is() {
+        assert_eq!(plain("no `hdl_7_A`, a_b"), "no `hdl_7_A`, a\\_b");
+        assert_eq!(plain("`a|<b>` <b>"), "`a\\|<b>` &lt;b>");
+    }
+
+    #[test]
+    fn a_backtick_without_another_hides_nothing() {
+        assert_eq!(plain("a ` <b> *c*"), "a \\` &lt;b> \\*c\\*");
+        assert_eq!(plain("`a` ` <b>"), "`a` \\` &lt;b>");
+        assert_eq!(plain("`` <b>"), "\\`\\` &lt;b>");
     }
 
     #[test]
