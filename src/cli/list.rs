@@ -61,6 +61,7 @@ pub(super) async fn list(
         }
         None => Vec::new(),
     };
+    let known = lines.len();
     let views: Vec<View> = lines
         .into_iter()
         .filter(|line| !arguments.due_only || line.due_at.is_some_and(|due| due <= now))
@@ -81,6 +82,10 @@ pub(super) async fn list(
         .collect();
     match arguments.output.output {
         OutputFormat::Json => console.json(&views)?,
+        OutputFormat::Text if views.is_empty() && known > 0 => {
+            let word = if known == 1 { "certificate" } else { "certificates" };
+            console.talk(&format!("no certificate is due now, of {known} {word}"));
+        }
         OutputFormat::Text if views.is_empty() => {
             console.talk(&format!("no certificates in `{}`", state.path().display()));
         }

@@ -223,6 +223,8 @@ fn a_batch_that_stands_still_is_taken_up_under_its_id() {
     let _ = nothing.expect_talk("there is no such run to go on with");
     let listed = project.run_for(&world.base_url(), &["list", "--output", "json"]).expect_code(0);
     assert_eq!(listed.json().as_array().unwrap().len(), 3);
+    let due = project.run_for(&world.base_url(), &["list", "--due-only"]).expect_code(0);
+    let _ = due.expect_talk("no certificate is due now, of 3 certificates");
 }
 
 #[test]
