@@ -119,6 +119,8 @@ fn an_order_that_came_to_nothing_is_ordered_anew_by_the_command_that_the_recap_n
         assert_eq!(rows(&again)[1].get("order_anew"), None);
         let _ = again.expect_talk("a fails the same way each time").expect_talk(command);
     }
+    let list = project.run(&["list"]).expect_code(0);
+    let _ = list.expect_data("the order came to nothing: order anew with --again");
     let unsure = run(&project, &world, &["--again=a"]).expect_code(2);
     let _ = unsure.expect_talk("This orders 1 certificate anew").expect_talk("ordered before: a");
     assert_eq!(world.orders().len(), 2);

@@ -123,7 +123,7 @@ impl RunDigest {
 }
 
 /// Whether the order itself has come to nothing: to go on asks the same of the same order again.
-fn needs_new_order(state: &RunState) -> bool {
+pub(super) fn needs_new_order(state: &RunState) -> bool {
     let ended = |record: &StepRecord| {
         matches!(&record.state, StepState::Failed { error }
             if matches!(error.kind, ErrorKind::CertificateEnded | ErrorKind::NotFound))

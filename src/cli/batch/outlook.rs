@@ -3,6 +3,7 @@
 use super::super::error::CliError;
 use super::super::status::{NOT_BEGUN, ParkedView};
 use super::history::{History, ReadRun};
+use super::outcome::needs_new_order;
 use crate::run::RunPhase;
 use crate::store::Store;
 use crate::types::{RunId, Timestamp};
@@ -115,6 +116,9 @@ fn next(
                 Some(format!("a person acts first: {url}; then "))
             });
             format!("{}certplan resume {run}", act.unwrap_or_default())
+        }
+        RunPhase::Finished(RunResult::Failed) if needs_new_order(state) => {
+            "the order came to nothing: order anew with --again".to_owned()
         }
         RunPhase::Paused(_) | RunPhase::Running | RunPhase::Finished(RunResult::Failed) => {
             format!("certplan resume {run}")
