@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-use super::batch_arguments::{BatchArguments, ForecastArguments, ListArguments};
+use super::batch_arguments::{BatchArguments, ForecastArguments, ListArguments, RecapFormat, jobs};
 use super::sandbox_arguments::SandboxArguments;
 
 /// Declarative plans for TLS certificates: ordered once, resumed anywhere, proved on arrival
@@ -163,6 +163,15 @@ pub(super) struct ResumeArguments {
     /// `--batch`
     #[arg(long, value_name = "N|N%", requires = "several")]
     pub(super) max_failures: Option<String>,
+
+    /// Of several runs: requests and key generations under way at the same time; runs that wait do
+    /// not count
+    #[arg(long, value_name = "N", requires = "several", value_parser = jobs)]
+    pub(super) jobs: Option<usize>,
+
+    /// Of several runs: write what became of each in another form
+    #[arg(long, value_name = "FORM", requires = "several", value_enum)]
+    pub(super) recap: Option<RecapFormat>,
 
     /// Of several runs: order without asking, however many certificates it is
     #[arg(long, requires = "several")]

@@ -117,7 +117,7 @@ pub(super) struct ListArguments {
 }
 
 /// At least one, and no more than a machine has sockets for.
-fn jobs(text: &str) -> Result<usize, String> {
+pub(super) fn jobs(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(jobs @ 1..=10_000) => Ok(jobs),
         _ => Err("a number from 1 to 10000".to_owned()),

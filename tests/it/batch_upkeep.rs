@@ -290,6 +290,13 @@ fn a_batch_is_found_again_and_gone_on_with_as_it_was_begun() {
     let table = project.run(&["status", "--batches"]).expect_code(0);
     let _ = table.expect_data(&batch).expect_data("inventory.yaml --serial 1,100%");
 
+    let table = project.run_for(
+        &world.base_url(),
+        &["resume", "--batch", &batch, "--recap", "junit", "--jobs", "1", "--max-orders", "0"],
+    );
+    let table = table.expect_code(4).expect_data("tests=\"2\" failures=\"0\" skipped=\"2\"");
+    let _ = table.expect_data("held back before its order");
+
     let done = resume(&["--max-failures", "1"]).expect_code(0);
     assert_eq!((results(&done), world.orders().len()), (vec!["issued".to_owned(); 2], 2));
 }

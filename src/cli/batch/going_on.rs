@@ -123,6 +123,8 @@ struct Common<'a> {
     embedded: tokio::sync::Mutex<()>,
     /// How the runs begin, and how many of them may fail.
     manner: &'a BatchSettings,
+    /// So much is under way at the same time in each world.
+    jobs: usize,
 }
 
 /// Of so many runs it is explained what an edited plan means for them.
@@ -139,7 +141,8 @@ pub(in crate::cli) async fn go_on_with_many(
 ) -> Result<ExitCode, CliError> {
     let began_at = Timestamp::now();
     let (asked, manner) = manner(arguments, store, console).await?;
-    open_files::allow_many(DEFAULT_JOBS.min(runs.len()), None)?;
+    let jobs = arguments.jobs.unwrap_or(DEFAULT_JOBS);
+    open_files::allow_many(jobs.min(runs.len()), Some("--jobs"))?;
     let search = SecretSearch::default();
     let place = Place {
         state,
@@ -175,7 +178,7 @@ pub(in crate::cli) async fn go_on_with_many(
     let allowance = arguments.max_orders.map(|orders| Arc::new(Allowance::of(orders)));
     let display = Display::new(console, runs.len(), rest, allowance);
     expected.iter().for_each(|(run, target)| display.expect(run, target));
-    let budgets = Budgets::new(state, settings, console)?;
+    let budgets = Budgets::new(state, settings, console)?.with_jobs(jobs);
     display.watch(budgets.opened());
     let metrics = MetricsFile::begin(arguments.metrics.metrics_file.as_deref(), || Subject {
         store: Arc::clone(store),
@@ -196,6 +199,7 @@ pub(in crate::cli) async fn go_on_with_many(
         display: &display,
         embedded: tokio::sync::Mutex::new(()),
         manner: &manner,
+        jobs,
     };
     let driven = groups.into_iter().map(|group| common.drive(group, stop.clone()));
     let driven = futures_util::future::join_all(driven).await;
@@ -218,7 +222,7 @@ pub(in crate::cli) async fn go_on_with_many(
     let anew = |target: &str| in_the_inventory(&asked, sandbox, &[target]);
     let rows = rows.map(|(run, outcome)| outcome.row(run.target, run.plan, anew)).collect();
     let done = Done { batch, asked, sandbox, rows, began_at };
-    let code = conclude(done, form_of(None, arguments.output.output), console)?;
+    let code = conclude(done, form_of(arguments.recap, arguments.output.output), console)?;
     let code = unsent.unwrap_or(code);
     Ok(end_with(metrics, code, console).await)
 }
@@ -325,7 +329,7 @@ impl Common<'_> {
                 }
             }
             let orders = self.display.allowance();
-            sessions.push(session.in_batch(self.place.state, DEFAULT_JOBS, orders));
+            sessions.push(session.in_batch(self.place.state, self.jobs, orders));
         }
         let nothing_sent =
             sessions.is_empty() && refused.iter().all(|code| *code == ExitCode::Usage);
