@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 use tokio::sync::oneshot;
@@ -20,6 +21,11 @@ use crate::types::RunId;
 
 /// More jobs than this are not put into one transaction, so that the first need not wait long.
 const LARGEST_GROUP: usize = 256;
+
+/// So long others are waited for while many write at the same time: what they change stands on the
+/// same few pages, and a commit costs as much for one as for all. Whoever writes alone waits for
+/// nobody.
+const GATHERING_TIME: Duration = Duration::from_millis(1);
 
 type Reply = oneshot::Sender<Result<(), StoreError>>;
 
@@ -109,13 +115,18 @@ impl Notes {
 fn serve(path: &std::path::Path, mut connection: Connection, jobs: &Receiver<Job>) {
     let mut notes = Notes { journal: Journal::beside(path), lost: None };
     let file = identity(path);
+    let mut many_write = false;
     while let Ok(first) = jobs.recv() {
+        if many_write {
+            thread::sleep(GATHERING_TIME);
+        }
         let mut group = vec![first];
         while group.len() < LARGEST_GROUP
             && let Ok(job) = jobs.try_recv()
         {
             group.push(job);
         }
+        many_write = group.len() > 1;
         // What is written into a file that nobody finds any more is not kept.
         if identity(path) == file {
             commit(path, &mut connection, &mut notes, group);
