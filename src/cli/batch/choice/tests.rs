@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
+use super::super::outcome::Outcome;
 use super::*;
 use crate::document::SourceFile;
 use crate::plan::parse_plan;
+use crate::report::RecapResult;
 use crate::run::{
     BindingKind, Event, EventKind, Intent, OrderIntent, PlanReference, RunHeader, RunResult, Values,
 };
@@ -106,6 +108,11 @@ async fn locked(store: &MemoryStore, locks: &TargetLocks, again: bool) -> Choice
     choices
 }
 
+/// What is shown from the beginning of targets that nothing is done for.
+fn rest(choices: &Choices) -> Vec<RecapResult> {
+    choices.rest().map(|choice| Outcome::of_rest(choice).result).collect()
+}
+
 #[tokio::test]
 async fn who_was_asked_to_order_anew_does_not_when_somebody_just_has() {
     let (store, folder) = (MemoryStore::default(), tempfile::tempdir().unwrap());
@@ -132,6 +139,7 @@ async fn who_was_asked_to_order_anew_does_not_when_somebody_just_has() {
     assert_eq!((choices.work().count(), choices.orders()), (0, 0));
     assert!(choices.ordered_anew().is_empty());
     assert!(matches!(&choices.choices[0].hold, Hold::Refused(why) if why.contains("just worked")));
+    assert_eq!(rest(&choices), [RecapResult::Locked]);
 }
 
 #[tokio::test]
@@ -144,4 +152,5 @@ async fn what_became_somebody_elses_certificate_meanwhile_is_not_ordered() {
     choices.decide_again(&store, &DuePolicy::default(), false).await.unwrap();
     assert_eq!(choices.work().count(), 0, "{:?}", choices.choices[0].decision);
     assert!(matches!(choices.choices[0].hold, Hold::NotNeeded), "the lock is given back");
+    assert_eq!(rest(&choices), [RecapResult::Failed], "a person has to look");
 }
