@@ -10,8 +10,9 @@ use super::doctor_state::forgotten_line;
 use super::error::CliError;
 use super::exit::ExitCode;
 use super::state_directory::StateDirectory;
-use super::status::ParkedView;
+use super::status::{ParkedView, stopped};
 use crate::report::{CertificateLine, certificate_table};
+use crate::store::TargetKey;
 use crate::types::{CertificateId, RunId, Timestamp, serialize_machine_word};
 use crate::upkeep::{DuePolicy, InPlace};
 
@@ -61,12 +62,18 @@ pub(super) async fn list(
         }
         None => Vec::new(),
     };
+    let key = |plan: &str, target: &str| TargetKey {
+        plan: plan.to_owned(),
+        target: target.to_owned(),
+        sandbox: arguments.sandbox,
+    };
     let known = lines.len();
     let views: Vec<View> = lines
         .into_iter()
         .filter(|line| !arguments.due_only || line.due_at.is_some_and(|due| due <= now))
         .map(|line| View {
-            state: line.state,
+            state: stopped(line.state, &key(&line.plan, &line.target), &state)
+                .unwrap_or(line.state),
             certificate_id: line.issued.as_ref().and_then(|issued| issued.certificate_id.clone()),
             valid_until: line.valid_until,
             in_place: line.in_place,

@@ -195,10 +195,15 @@ fn states(wanted: &[String]) -> Result<Vec<&'static str>, CliError> {
 pub(super) fn name_stopped(run: &mut RunSummary, state: &StateDirectory) {
     let key =
         TargetKey { plan: run.plan.clone(), target: run.target.clone(), sandbox: run.sandbox };
-    let counts_as_running = [RunPhase::Running.name(), NOT_BEGUN].contains(&run.phase.as_str());
-    if counts_as_running && !state.locks().is_held(&key) {
-        run.phase = STOPPED.to_owned();
+    if let Some(word) = stopped(&run.phase, &key, state) {
+        run.phase = word.to_owned();
     }
+}
+
+/// The word for a run that counts as running, or as to come, if nobody works on it.
+pub(super) fn stopped(word: &str, key: &TargetKey, state: &StateDirectory) -> Option<&'static str> {
+    let counts_as_running = [RunPhase::Running.name(), NOT_BEGUN].contains(&word);
+    (counts_as_running && !state.locks().is_held(key)).then_some(STOPPED)
 }
 
 /// Of runs that count as running, those whose turn in their batch has not come yet. One that cannot be

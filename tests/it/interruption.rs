@@ -141,6 +141,8 @@ fn a_program_that_is_killed_while_any_request_is_under_way_is_gone_on_with() {
         assert!(!running.kill().success());
         let [run] = project.runs().try_into().unwrap();
         assert_eq!(run["phase"], "stopped", "{request}");
+        let listed = project.run(&["list", "--output", "json"]).expect_code(0).json();
+        assert_eq!(listed[0]["state"], "stopped", "{request}: {listed}");
         let id = run["id"].as_str().unwrap();
         let resumed = project.run_for(gate.base_url(), &["resume", id]);
         assert_eq!(resumed.code, 0, "{request}\n{resumed}");
