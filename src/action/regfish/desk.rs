@@ -16,7 +16,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::snapshot::Snapshot;
 use crate::action::Waiting;
-use crate::api::http::{ApiError, Urgency};
+use crate::api::http::{ApiError, ErrorKind, Method, Urgency};
 use crate::api::regfish::{Certificate, CertificateStatus, KnownItems, RegfishClient};
 use crate::types::{Busy, CertificateId, Clock, Rest, Timestamp, Work};
 
@@ -252,7 +252,7 @@ impl Desk {
             }
             inner.asked
         };
-        let mut known = self.alone().await;
+        let mut known = self.alone().await?;
         {
             let inner = self.lock();
             if inner.answered > asked
@@ -269,11 +269,35 @@ impl Desk {
     }
 
     /// Waits until nobody else asks for a list. Whoever does may wait for the request budget, so a
-    /// virtual clock goes on meanwhile.
-    async fn alone(&self) -> tokio::sync::MutexGuard<'_, KnownItems<Certificate>> {
-        let (_rest, mark) = Rest::begin();
+    /// virtual clock goes on meanwhile; or for an API that is down, so a work that is called back
+    /// does not wait with it.
+    async fn alone(
+        &self,
+    ) -> Result<tokio::sync::MutexGuard<'_, KnownItems<Certificate>>, ApiError> {
+        let (rest, mark) = Rest::begin();
         drop(mark);
-        self.asking.lock().await
+        let work = rest.work().cloned();
+        let called_back = async {
+            match &work {
+                Some(work) => work.released().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            known = self.asking.lock() => Ok(known),
+            () = called_back => {
+                work.iter().for_each(Work::turn_away);
+                let reason = "somebody else asks for the list and has no answer yet".to_owned();
+                Err(ApiError {
+                    method: Method::Get,
+                    path: "/tls/certificate".to_owned(),
+                    status: None,
+                    retry_after: None,
+                    kind: ErrorKind::Held { reason },
+                })
+            }
+        }
     }
 
     /// One list call. The caller holds `asking`.
@@ -337,7 +361,7 @@ impl Desk {
             drop(busy.take());
             let list = work
                 .through(async {
-                    let mut known = self.alone().await;
+                    let mut known = self.alone().await?;
                     self.ask(&mut known, Urgency::Read).await
                 })
                 .await;

@@ -82,3 +82,20 @@ async fn when_lists_keep_failing_everybody_looks_singly_for_a_while() {
     all_woken(waits).await;
     assert_eq!(script.lines().len(), 4);
 }
+
+#[tokio::test]
+async fn who_is_called_back_does_not_wait_for_the_list_that_somebody_else_asks_for() {
+    let clock = clock();
+    let script = Script::start(vec![]).await;
+    let connection = Connection { clock: clock.clone(), ..script.connection() };
+    let desk = CertificateDesk::new(RegfishClient::new(connection).unwrap(), clock.clone());
+    let asking = desk.0.asking.lock().await;
+    let work = Work::begin(clock, None);
+    let asked = work.within(MINUTE, desk.asked_now());
+    let (asked, ()) = tokio::join!(asked, async { work.release() });
+    let error = asked.unwrap().unwrap_err();
+    assert!(matches!(error.kind, ErrorKind::Held { .. }), "{error}");
+    assert!(work.was_turned_away());
+    drop(asking);
+    assert!(script.lines().is_empty(), "nothing was sent");
+}
