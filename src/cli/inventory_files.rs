@@ -23,21 +23,15 @@ pub(super) struct LoadedInventory {
     pub(super) plans: HashMap<PlanPath, Arc<Plan>>,
 }
 
-/// When it is told which targets take turns at a validation name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turns {
-    /// With everything else that is to be said of the inventory.
-    ToldNow,
-    /// By whoever reads it, of the targets that are meant.
-    ToldLater,
-}
-
 /// Reads files and folders into one inventory; `plan` is for targets that name none. What is wrong
 /// is shown; the error only sums up.
+///
+/// Which targets take turns at a validation name is left out: `check` tells it of the whole
+/// inventory, a preview of the targets that are meant, and a run says so when it waits. Told each
+/// night of targets for which nothing is to be done, it would only be noise.
 pub(super) fn load_inventory(
     paths: &[PathBuf],
     plan: Option<&Path>,
-    turns: Turns,
     console: &Console,
 ) -> Result<LoadedInventory, CliError> {
     let files = inventory_files(paths)?;
@@ -51,10 +45,8 @@ pub(super) fn load_inventory(
         return Err(CliError::usage(message).hints(hint));
     }
     let Resolution { inventory, mut found } = resolve(files, &plans);
-    for diagnostics in found.iter_mut().filter(|_| turns == Turns::ToldLater) {
+    for diagnostics in &mut found {
         diagnostics.leave_out(SHARED_VALIDATION_NAME);
-    }
-    for diagnostics in &found {
         for line in diagnostics.render(console.talk_style().is_coloured()).lines() {
             console.talk(line);
         }

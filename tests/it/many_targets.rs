@@ -300,6 +300,16 @@ fn a_preview_counts_what_targets_ask_together_once_and_names_those_that_take_tur
 }
 
 #[test]
+fn who_takes_turns_is_no_news_where_nothing_is_to_be_done() {
+    let project = project();
+    project.write("two.txt", "a.example.com\nb.example.com\n");
+    let arguments = ["run", "--inventory", "two.txt", "dv.yaml", "--sandbox"];
+    let _ = project.run(&arguments).expect_code(0);
+    let again = project.run(&arguments).expect_code(0).expect_data("2 unchanged");
+    assert!(!again.stderr.contains("turns"), "{again}");
+}
+
+#[test]
 fn a_target_that_is_bound_to_fail_fails_the_preview_with_its_reason() {
     let (world, project) = (World::live(), project());
     // What comes of a sum, nobody knows before the inputs are there.

@@ -15,7 +15,7 @@ use super::super::connections::{self, Settings};
 use super::super::console::Console;
 use super::super::error::CliError;
 use super::super::exit::ExitCode;
-use super::super::inventory_files::{Turns, load_inventory};
+use super::super::inventory_files::load_inventory;
 use super::super::needed_secrets::Imitated;
 use super::super::preview_asker::Asker;
 use super::super::state_directory::{StateDirectory, working_directory};
@@ -86,8 +86,7 @@ pub(in crate::cli) async fn preview_inventory(
     };
     refuse_single_preview_options(&arguments)?;
     let settings = Settings::parse(&arguments.settings.set)?;
-    let loaded =
-        load_inventory(&batch.inventory, arguments.plan.as_deref(), Turns::ToldLater, console)?;
+    let loaded = load_inventory(&batch.inventory, arguments.plan.as_deref(), console)?;
     let plans = choice::store_plans(&loaded, console)?;
     let state = StateDirectory::find(&arguments.state)?;
     let mut choices = Choices::of(&loaded, &plans, &request, arguments.sandbox)?;

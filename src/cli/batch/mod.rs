@@ -31,7 +31,7 @@ use super::connections::Settings;
 use super::console::Console;
 use super::error::CliError;
 use super::exit::ExitCode;
-use super::inventory_files::{Turns, load_inventory};
+use super::inventory_files::load_inventory;
 use super::metrics_file::{MetricsFile, Subject, end_with, end_with_error, try_metrics_file};
 use super::needed_secrets::Imitated;
 use super::open_files;
@@ -137,12 +137,7 @@ pub(super) async fn run_inventory(
     if let Some(text) = &arguments.batch.due {
         console.talk(&due_note(text, &request.policy));
     }
-    let loaded = load_inventory(
-        &arguments.batch.inventory,
-        arguments.plan.as_deref(),
-        Turns::ToldNow,
-        console,
-    )?;
+    let loaded = load_inventory(&arguments.batch.inventory, arguments.plan.as_deref(), console)?;
     let plans = choice::store_plans(&loaded, console)?;
     let state = StateDirectory::find(&arguments.state)?;
     let store = state.open()?;
