@@ -92,13 +92,10 @@ fn repeats_safely(step: &Step) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::document::SourceFile;
     use crate::plan::parse_plan;
-    use crate::run::{ErrorKind, Event, EventKind, PlanReference, RunHeader, StepError, Values};
-    use crate::types::Timestamp;
+    use crate::run::{ErrorKind, EventKind, StepError, Values, testing};
 
     /// A plan that orders what it has looked up, with these further steps.
     fn plan(further: &str) -> Plan {
@@ -120,30 +117,14 @@ mod tests {
 
     /// A run in which these steps have succeeded, then that one failed.
     fn failed(plan: &Plan, done: &[&str], failed: &str) -> RunState {
-        let header = RunHeader {
-            plan: PlanReference {
-                name: "x".to_owned(),
-                file: "plan.yaml".to_owned(),
-                digest: "d".to_owned(),
-            },
-            target: "a".to_owned(),
-            inputs: serde_json::Map::new(),
-            steps: plan.steps.keys().cloned().collect(),
-            endpoints: BTreeMap::new(),
-            sandbox: false,
-            directory: "/".to_owned(),
-            semantics: 1,
-            program: "test".to_owned(),
-            earlier_runs: Vec::new(),
-            orders_known: None,
-        };
+        let header = testing::header(plan.steps.keys().cloned());
         let started = |step: &str| EventKind::StepStarted {
             step: id(step),
             attempt: 1,
             parameters: Values::default(),
             deadline: None,
         };
-        let mut kinds = vec![EventKind::RunStarted(header)];
+        let mut kinds = Vec::new();
         for step in done {
             kinds.push(started(step));
             kinds.push(EventKind::StepSucceeded { step: id(step), output: Values::default() });
@@ -152,12 +133,7 @@ mod tests {
         kinds.push(started(failed));
         kinds.push(EventKind::StepFailed { step: id(failed), error });
         kinds.push(EventKind::RunFinished { result: RunResult::Failed });
-        let events: Vec<Event> = kinds
-            .into_iter()
-            .zip(1..)
-            .map(|(kind, sequence)| Event { sequence, at: Timestamp::UNIX_EPOCH, kind })
-            .collect();
-        RunState::fold(&events).unwrap()
+        testing::run(header, kinds)
     }
 
     fn asked(further: &str, done: &[&str], at: &str) -> Option<Vec<String>> {

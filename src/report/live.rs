@@ -263,10 +263,9 @@ impl Stage {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use super::*;
-    use crate::run::{ErrorKind, Observation, PlanReference, RunHeader, StepError};
+    use crate::run::{ErrorKind, Observation, RunHeader, StepError, testing};
     use crate::types::StepId;
 
     fn at(second: i64) -> Timestamp {
@@ -282,23 +281,7 @@ mod tests {
     }
 
     fn header(steps: usize) -> RunHeader {
-        RunHeader {
-            plan: PlanReference {
-                name: "dv".to_owned(),
-                file: "dv.yaml".to_owned(),
-                digest: String::new(),
-            },
-            target: String::new(),
-            inputs: serde_json::Map::new(),
-            steps: vec![step(); steps],
-            endpoints: BTreeMap::new(),
-            sandbox: false,
-            directory: String::new(),
-            semantics: 1,
-            program: "certplan".to_owned(),
-            earlier_runs: Vec::new(),
-            orders_known: None,
-        }
+        testing::header(vec![step(); steps])
     }
 
     /// A thousand targets: a hundred unchanged, and of the rest every tenth fails.

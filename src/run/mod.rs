@@ -8,6 +8,8 @@ mod outcome;
 mod put_back;
 mod state;
 mod tagged;
+#[cfg(test)]
+pub(crate) mod testing;
 mod transition;
 
 pub use event::{

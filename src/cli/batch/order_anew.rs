@@ -105,7 +105,6 @@ fn shell_word(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::PlanReference;
 
     #[test]
     fn the_command_is_whole_and_a_shell_takes_it_as_it_is_meant() {
@@ -137,27 +136,15 @@ mod tests {
             ("organization".to_owned(), Value::Null),
         ];
         let mut header = RunHeader {
-            plan: PlanReference {
-                name: "dv".to_owned(),
-                file: "plans/dv.yaml".to_owned(),
-                digest: String::new(),
-            },
-            target: "a".to_owned(),
             inputs: inputs.into_iter().collect(),
-            steps: Vec::new(),
-            endpoints: std::collections::BTreeMap::new(),
             sandbox: true,
-            directory: String::new(),
-            semantics: 1,
-            program: "certplan".to_owned(),
-            earlier_runs: Vec::new(),
-            orders_known: None,
+            ..crate::run::testing::header([])
         };
         let rest = "--target a --input common_name=a.example.com \
                     --input 'dns_names=[\"*.example.com\"]'";
         let again = alone(&header, true);
-        assert_eq!(again, format!("certplan run plans/dv.yaml --sandbox --again {rest}"));
+        assert_eq!(again, format!("certplan run dv.yaml --sandbox --again {rest}"));
         header.sandbox = false;
-        assert_eq!(alone(&header, false), format!("certplan run plans/dv.yaml {rest}"));
+        assert_eq!(alone(&header, false), format!("certplan run dv.yaml {rest}"));
     }
 }

@@ -221,30 +221,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::run::{BindingKind, Event, EventKind, PlanReference, RunHeader, StepError, Values};
+    use crate::run::{BindingKind, EventKind, StepError, Values, testing};
     use crate::types::StepId;
 
     /// A run that has ordered, has got `output` from its second step, and failed at the third.
     fn failed(kind: ErrorKind, output: &serde_json::Value) -> RunState {
         let [order, certificate, last] =
             ["order", "certificate", "last"].map(|id| StepId::parse(id).unwrap());
-        let header = RunHeader {
-            plan: PlanReference {
-                name: "dv".to_owned(),
-                file: "dv.yaml".to_owned(),
-                digest: String::new(),
-            },
-            target: "a".to_owned(),
-            inputs: serde_json::Map::new(),
-            steps: vec![order.clone(), certificate.clone(), last.clone()],
-            endpoints: std::collections::BTreeMap::new(),
-            sandbox: false,
-            directory: String::new(),
-            semantics: 1,
-            program: "certplan".to_owned(),
-            earlier_runs: Vec::new(),
-            orders_known: None,
-        };
+        let header = testing::header([order.clone(), certificate.clone(), last.clone()]);
         let begun = |step: &StepId| EventKind::StepStarted {
             step: step.clone(),
             attempt: 1,
@@ -268,7 +252,6 @@ mod tests {
         });
         let certificate_id = CertificateId::parse("AAAAAAAAAAAA1").unwrap();
         let kinds = [
-            EventKind::RunStarted(header),
             begun(&order),
             EventKind::IntentRecorded { step: order.clone(), intent },
             EventKind::CertificateBound {
@@ -283,10 +266,7 @@ mod tests {
             EventKind::StepFailed { step: last, error: StepError::new(kind, "gone") },
             EventKind::RunFinished { result: RunResult::Failed },
         ];
-        let at = Timestamp::UNIX_EPOCH;
-        let events = kinds.into_iter().zip(1..);
-        let events = events.map(|(kind, sequence)| Event { sequence, at, kind });
-        RunState::fold(&events.collect::<Vec<_>>()).unwrap()
+        testing::run(header, kinds)
     }
 
     #[test]

@@ -1,32 +1,11 @@
 //! What the fold of a run's events says of its standstills.
 
-use std::collections::BTreeMap;
-
 use super::*;
-use crate::run::{PlanReference, Values};
+use crate::run::Values;
+use crate::run::testing::header;
 
 fn step() -> StepId {
     StepId::parse("issued").unwrap()
-}
-
-fn header() -> RunHeader {
-    RunHeader {
-        plan: PlanReference {
-            name: "dv".to_owned(),
-            file: "dv.yaml".to_owned(),
-            digest: String::new(),
-        },
-        target: "a".to_owned(),
-        inputs: Map::new(),
-        steps: vec![step()],
-        endpoints: BTreeMap::new(),
-        sandbox: false,
-        directory: String::new(),
-        semantics: 1,
-        program: "certplan".to_owned(),
-        earlier_runs: Vec::new(),
-        orders_known: None,
-    }
 }
 
 fn parked(code: &str) -> EventKind {
@@ -50,7 +29,8 @@ fn reopened(reason: ReopenReason) -> EventKind {
 
 /// Since which second it is parked, when one of these happens each second after the start.
 fn parked_since(kinds: &[EventKind]) -> i64 {
-    let kinds = std::iter::once(EventKind::RunStarted(header())).chain(kinds.iter().cloned());
+    let kinds =
+        std::iter::once(EventKind::RunStarted(header([step()]))).chain(kinds.iter().cloned());
     let events = kinds.zip(1_u32..).map(|(kind, sequence)| {
         let at = Timestamp::from_second(i64::from(sequence) - 1).unwrap();
         Event { sequence, at, kind }
@@ -81,7 +61,7 @@ fn why_a_run_was_stopped_is_said_as_long_as_it_stands_still_for_that() {
     };
     let resumed = EventKind::RunResumed { program: "certplan".to_owned() };
     let at = Timestamp::UNIX_EPOCH;
-    let events: Vec<Event> = [EventKind::RunStarted(header()), stopped, resumed]
+    let events: Vec<Event> = [EventKind::RunStarted(header([step()])), stopped, resumed]
         .into_iter()
         .zip(1..)
         .map(|(kind, sequence)| Event { sequence, at, kind })

@@ -3,10 +3,9 @@
 use super::*;
 use crate::document::SourceFile;
 use crate::plan::parse_plan;
-use crate::run::{BindingKind, Event, EventKind, Intent, PlanReference, RunHeader};
+use crate::run::{BindingKind, EventKind, Intent, RunHeader, testing};
 use crate::types::{DomainName, StepId};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 const DAY: i64 = 86_400;
 const HOUR: std::time::Duration = std::time::Duration::from_secs(3_600);
@@ -25,29 +24,9 @@ fn inputs(sku: &str) -> Map<String, Value> {
 
 /// A run that started at the epoch and did this.
 fn run(digest: &str, kinds: Vec<EventKind>) -> RunState {
-    let header = RunHeader {
-        plan: PlanReference {
-            name: "x".to_owned(),
-            file: "plan.yaml".to_owned(),
-            digest: digest.to_owned(),
-        },
-        target: "a".to_owned(),
-        inputs: inputs("A"),
-        steps: vec![order()],
-        endpoints: BTreeMap::new(),
-        sandbox: false,
-        directory: "/".to_owned(),
-        semantics: 1,
-        program: "test".to_owned(),
-        earlier_runs: Vec::new(),
-        orders_known: None,
-    };
-    let kinds = std::iter::once(EventKind::RunStarted(header)).chain(kinds);
-    let events: Vec<Event> = kinds
-        .zip(1..)
-        .map(|(kind, sequence)| Event { sequence, at: Timestamp::UNIX_EPOCH, kind })
-        .collect();
-    RunState::fold(&events).unwrap()
+    let mut header = RunHeader { inputs: inputs("A"), ..testing::header([order()]) };
+    digest.clone_into(&mut header.plan.digest);
+    testing::run(header, kinds)
 }
 
 fn order() -> StepId {

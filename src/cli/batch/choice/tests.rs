@@ -1,6 +1,6 @@
 //! What is decided a second time, under the locks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::document::SourceFile;
 use crate::plan::parse_plan;
 use crate::report::RecapResult;
 use crate::run::{
-    BindingKind, Event, EventKind, Intent, OrderIntent, PlanReference, RunHeader, RunResult, Values,
+    BindingKind, Event, EventKind, Intent, OrderIntent, PlanReference, RunResult, Values, testing,
 };
 use crate::store::{MemoryStore, NewRun, TargetLocks};
 use crate::types::{CertificateId, DomainName, StepId};
@@ -39,22 +39,11 @@ fn plan() -> BatchPlan {
 fn done(number: u64) -> NewRun {
     let step = StepId::parse("order").unwrap();
     let name = DomainName::parse("a.example.com").unwrap();
-    let header = RunHeader {
-        plan: PlanReference {
-            name: "x".to_owned(),
-            file: "plan.yaml".to_owned(),
-            digest: "00".to_owned(),
-        },
-        target: "a".to_owned(),
-        inputs: Map::new(),
-        steps: vec![step.clone()],
-        endpoints: BTreeMap::new(),
-        sandbox: false,
-        directory: "/".to_owned(),
-        semantics: 1,
-        program: "test".to_owned(),
-        earlier_runs: Vec::new(),
-        orders_known: None,
+    let mut header = testing::header([step.clone()]);
+    header.plan = PlanReference {
+        name: "x".to_owned(),
+        file: "plan.yaml".to_owned(),
+        digest: "00".to_owned(),
     };
     let intent = Intent::Order(OrderIntent {
         public_key_sha256: String::new(),
